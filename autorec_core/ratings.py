@@ -1,0 +1,378 @@
+"""`Ratings`: who rated what, and how high. The one value that every other room passes around.
+
+Stored means observed: an entry that is stored was rated, whatever its value, and nothing else is known. All arrays are
+read-only, so that a `Ratings` may be shared between threads and cached without copies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autorec_core.errors import InvalidRatingsError, NotFoundError
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RatingScale:
+    """The lowest and highest rating that can be given, and the distance between two neighbouring ones."""
+
+    low: float
+    """Lowest rating, in rating units."""
+    high: float
+    """Highest rating, in rating units."""
+    step: float = 0.5
+    """Distance between neighbouring ratings; what a visitor's stars snap to."""
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.low, self.high, self.step]).all() and self.low < self.high and self.step > 0):
+            raise InvalidRatingsError(
+                f"A rating scale needs finite numbers with low < high and step > 0, got {self.low:g} to {self.high:g} "
+                f"in steps of {self.step:g}."
+            )
+
+    @property
+    def span(self) -> float:
+        """`high - low`, in rating units."""
+        return self.high - self.low
+
+    def clip(self, values: FloatArray) -> FloatArray:
+        """Moves raw reconstructions that left the scale to its nearest end; same shape and dtype."""
+        return np.clip(values, self.low, self.high)
+
+    def __str__(self) -> str:
+        return f"{self.low:g} to {self.high:g}"
+
+    @staticmethod
+    def guess(values: FloatArray) -> RatingScale:
+        """The scale that a set of ratings seems to be on: its lowest and highest value, and the finest gap between two.
+
+        Args:
+            values: (num_ratings,) ratings.
+        """
+        distinct = np.unique(values)
+        if len(distinct) < 2:
+            value = float(distinct[0]) if len(distinct) else 1.0
+            return RatingScale(value, value + 1.0)
+        return RatingScale(float(distinct[0]), float(distinct[-1]), float(np.diff(distinct).min()))
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """A sparse matrix by rows: row `r` has the columns `indices[indptr[r]:indptr[r + 1]]`, ascending."""
+
+    indptr: IntArray
+    """(num_rows + 1,) int64, where each row begins."""
+    indices: IntArray
+    """(num_ratings,) int32, column of each rating."""
+    values: FloatArray
+    """(num_ratings,) float32, the ratings."""
+    num_columns: int
+    """Number of columns, rated or not."""
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows, rated or not."""
+        return len(self.indptr) - 1
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """(num_rows,) int64, ratings in each row."""
+        return np.diff(self.indptr)
+
+    @cached_property
+    def rows(self) -> IntArray:
+        """(num_ratings,) int32, row of each rating."""
+        return np.repeat(np.arange(self.num_rows, dtype=np.int32), self.counts)
+
+    def row(self, index: int) -> tuple[IntArray, FloatArray]:
+        """Columns (n,) int32 and ratings (n,) float32 of one row."""
+        chosen = slice(self.indptr[index], self.indptr[index + 1])
+        return self.indices[chosen], self.values[chosen]
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """What is known of the movies besides their ratings; one row an item index."""
+
+    ids: NDArray[Any]
+    """(num_items,) int64 or str: the ids of the outside world, ascending."""
+    titles: NDArray[Any]
+    """(num_items,) str without the year; the id as text where no title is known."""
+    years: IntArray
+    """(num_items,) int32, year of release; 0 where unknown."""
+    genres: tuple[tuple[str, ...], ...]
+    """num_items tuples of genre names; empty where unknown."""
+
+    @cached_property
+    def _index_of(self) -> dict[Any, int]:
+        return {item_id: index for index, item_id in enumerate(self.ids.tolist())}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def genre_names(self) -> tuple[str, ...]:
+        """All genres that occur, in alphabetical order."""
+        return tuple(sorted({genre for genres in self.genres for genre in genres}))
+
+    def index(self, item_id: object) -> int:
+        """The row of an item id; an id given as text finds a numeric one.
+
+        Raises:
+            NotFoundError: no item has this id.
+        """
+        found = self.find(item_id)
+        if found is None:
+            raise NotFoundError(f"No movie has the id {item_id!r} among these {len(self):,}.")
+        return found
+
+    def find(self, item_id: object) -> int | None:
+        """The row of an item id, or None."""
+        if isinstance(item_id, np.generic):
+            item_id = item_id.item()
+        if isinstance(item_id, str) and self.ids.dtype.kind in "iu":
+            if not item_id.strip().lstrip("-").isdigit():
+                return None
+            item_id = int(item_id)
+        elif self.ids.dtype.kind == "U" and not isinstance(item_id, str):
+            item_id = str(item_id)
+        return self._index_of.get(item_id)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ratings:
+    """The ratings of `num_users` users for `num_items` items, users x items, with everything known of the items.
+
+    Build one with `Ratings.from_triples`. Two sets made from each other by `select` share users, items and indices.
+    """
+
+    name: str
+    """What people call the data set."""
+    catalogue: str
+    """Which ids the items have: a visitor's ratings hold for every data set of the same catalogue."""
+    scale: RatingScale
+    """The rating scale."""
+    user_ids: NDArray[Any]
+    """(num_users,) int64 or str: the ids of the outside world, ascending."""
+    items: Items
+    """The items, in the order of the item index."""
+    by_user: Compressed
+    """The ratings, a row a user."""
+    timestamps: IntArray | None = field(default=None)
+    """(num_ratings,) int64 seconds since 1970, in the order of `by_user`, or None."""
+
+    @classmethod
+    def from_triples(
+        cls,
+        user_ids: ArrayLike,
+        item_ids: ArrayLike,
+        values: ArrayLike,
+        *,
+        name: str,
+        catalogue: str | None = None,
+        scale: RatingScale | None = None,
+        timestamps: ArrayLike | None = None,
+        titles: dict[Any, tuple[str, int, tuple[str, ...]]] | None = None,
+    ) -> Ratings:
+        """Builds ratings from parallel lists, in any order.
+
+        Args:
+            user_ids: (num_ratings,) int or str.
+            item_ids: (num_ratings,) int or str.
+            values: (num_ratings,) finite ratings on `scale`.
+            name: what people call the set.
+            catalogue: which item ids these are; the name where not given.
+            scale: the rating scale; guessed from the values where not given.
+            timestamps: (num_ratings,) seconds since 1970.
+            titles: item id -> (title without year, year or 0, genres). Only rated items become items.
+
+        Raises:
+            InvalidRatingsError: no ratings, a value off the scale or not finite, or a pair rated twice.
+
+        >>> r = Ratings.from_triples([7, 7, 9], [1, 2, 2], [5, 3, 1], name="toy", scale=RatingScale(1, 5, 1))
+        >>> r
+        Ratings('toy': 3 ratings, 2 users x 2 items, 75.00 % known, scale 1 to 5)
+        """
+        users, user_index = np.unique(np.asarray(user_ids), return_inverse=True)
+        items, item_index = np.unique(np.asarray(item_ids), return_inverse=True)
+        given = np.asarray(values, dtype=np.float32)
+        if not len(given):
+            raise InvalidRatingsError(f"{name} has no ratings. At least one is needed.")
+        if not np.isfinite(given).all():
+            raise InvalidRatingsError(f"{name} has ratings that are not finite numbers.")
+        scale = scale or RatingScale.guess(given)
+        off = (given < scale.low) | (given > scale.high)
+        if off.any():
+            raise InvalidRatingsError(
+                f"{name}: {int(off.sum()):,} ratings are outside {scale}, the first is {float(given[off][0]):g}."
+            )
+        key = user_index.astype(np.int64) * len(items) + item_index
+        order = np.argsort(key, kind="stable")
+        repeated = int((np.diff(key[order]) == 0).sum())
+        if repeated:
+            raise InvalidRatingsError(
+                f"{name}: {repeated:,} ratings are for a user and item that already have one. Keep one of each."
+            )
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(user_index, minlength=len(users)))]).astype(np.int64)
+        known = titles or {}
+        found = [known.get(item_id, (str(item_id), 0, ())) for item_id in items.tolist()]
+        return cls(
+            name=name,
+            catalogue=catalogue or name,
+            scale=scale,
+            user_ids=_read_only(users),
+            items=Items(
+                ids=_read_only(items),
+                titles=_read_only(np.array([title for title, _, _ in found], dtype=str)),
+                years=_read_only(np.array([year for _, year, _ in found], dtype=np.int32)),
+                genres=tuple(genres for _, _, genres in found),
+            ),
+            by_user=Compressed(
+                indptr=_read_only(indptr),
+                indices=_read_only(item_index[order].astype(np.int32)),
+                values=_read_only(given[order]),
+                num_columns=len(items),
+            ),
+            timestamps=None if timestamps is None else _read_only(np.asarray(timestamps, dtype=np.int64)[order]),
+        )
+
+    @property
+    def num_ratings(self) -> int:
+        """Number of observed entries."""
+        return len(self.by_user.values)
+
+    @property
+    def num_users(self) -> int:
+        """Number of users, with ratings or not."""
+        return len(self.user_ids)
+
+    @property
+    def num_items(self) -> int:
+        """Number of items, with ratings or not."""
+        return len(self.items)
+
+    @property
+    def density(self) -> float:
+        """Share of the matrix that is observed, 0 to 1."""
+        return self.num_ratings / max(1, self.num_users * self.num_items)
+
+    @cached_property
+    def by_item(self) -> Compressed:
+        """The same ratings, a row an item."""
+        by_user = self.by_user
+        order = np.argsort(by_user.indices, kind="stable")
+        counts = np.bincount(by_user.indices, minlength=self.num_items)
+        return Compressed(
+            indptr=_read_only(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)),
+            indices=_read_only(by_user.rows[order]),
+            values=_read_only(by_user.values[order]),
+            num_columns=self.num_users,
+        )
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean of all ratings, in rating units; the middle of the scale where there are none."""
+        if not self.num_ratings:
+            return (self.scale.low + self.scale.high) / 2
+        return float(self.by_user.values.mean(dtype=np.float64))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change when any id, rating or the scale does."""
+        digest = hashlib.sha256(repr((self.scale, self.num_users, self.num_items)).encode())
+        for array in (self.by_user.indptr, self.by_user.indices, self.by_user.values):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        for ids in (self.user_ids, self.items.ids):
+            digest.update("\n".join(map(str, ids.tolist())).encode())
+        return digest.hexdigest()[:16]
+
+    def select(self, chosen: BoolArray) -> Ratings:
+        """The same users and items, with only the chosen ratings observed.
+
+        Args:
+            chosen: (num_ratings,) bool, in the order of `by_user`.
+        """
+        rows = self.by_user.rows[chosen]
+        counts = np.bincount(rows, minlength=self.num_users)
+        return replace(
+            self,
+            by_user=Compressed(
+                indptr=_read_only(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)),
+                indices=_read_only(self.by_user.indices[chosen]),
+                values=_read_only(self.by_user.values[chosen]),
+                num_columns=self.num_items,
+            ),
+            timestamps=None if self.timestamps is None else _read_only(self.timestamps[chosen]),
+        )
+
+    def user_index(self, user_id: object) -> int:
+        """The row of a user id; an id given as text finds a numeric one.
+
+        Raises:
+            NotFoundError: no user has this id.
+        """
+        wanted = str(user_id)
+        place = np.flatnonzero(self.user_ids.astype(str) == wanted)
+        if not len(place):
+            raise NotFoundError(f"No user has the id {wanted!r} among these {self.num_users:,}.")
+        return int(place[0])
+
+    def __repr__(self) -> str:
+        return (
+            f"Ratings({self.name!r}: {self.num_ratings:,} ratings, {self.num_users:,} users x {self.num_items:,} "
+            f"items, {100 * self.density:.2f} % known, scale {self.scale})"
+        )
+
+
+def union(ratings: Ratings, others: Sequence[Ratings]) -> tuple[Ratings, ...]:
+    """The same ratings over the users and items of all of them, so that their indices agree.
+
+    Args:
+        ratings: gives name, catalogue and scale.
+        others: on the same scale; where both know an item, `ratings` names it.
+
+    Returns:
+        `ratings` and each of `others`, re-indexed.
+
+    Raises:
+        InvalidRatingsError: a user and item are rated in more than one of them.
+    """
+    every = (ratings, *others)
+    titles: dict[Any, tuple[str, int, tuple[str, ...]]] = {}
+    for part in reversed(every):
+        known = zip(part.items.titles.tolist(), part.items.years.tolist(), part.items.genres, strict=True)
+        titles.update(zip(part.items.ids.tolist(), known, strict=True))
+    whole = Ratings.from_triples(
+        np.concatenate([part.user_ids[part.by_user.rows] for part in every]),
+        np.concatenate([part.items.ids[part.by_user.indices] for part in every]),
+        np.concatenate([part.by_user.values for part in every]),
+        name=ratings.name,
+        catalogue=ratings.catalogue,
+        scale=ratings.scale,
+        timestamps=None
+        if any(part.timestamps is None for part in every)
+        else np.concatenate([part.timestamps for part in every if part.timestamps is not None]),
+        titles=titles,
+    )
+    keys = whole.by_user.rows.astype(np.int64) * whole.num_items + whole.by_user.indices
+    parts = []
+    for part in every:
+        users = np.searchsorted(whole.user_ids, part.user_ids)[part.by_user.rows]
+        items = np.searchsorted(whole.items.ids, part.items.ids)[part.by_user.indices]
+        parts.append(whole.select(np.isin(keys, users.astype(np.int64) * whole.num_items + items)))
+    return tuple(parts)

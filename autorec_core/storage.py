@@ -1,0 +1,65 @@
+"""Where the files live, and how one is replaced so that no reader ever sees half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from autorec_core.errors import StorageError
+
+
+def home() -> Path:
+    """The folder of everything that the project keeps: `AUTOREC_HOME`, or `.autorec` in the person's home folder."""
+    return Path(os.environ.get("AUTOREC_HOME") or Path.home() / ".autorec").expanduser()
+
+
+def runs_folder() -> Path:
+    """The folder of the runs."""
+    return home() / "runs"
+
+
+def datasets_folder() -> Path:
+    """The folder of downloaded data sets."""
+    return home() / "datasets"
+
+
+def database_url() -> str:
+    """The visitors' database: `AUTOREC_DATABASE_URL`, or an SQLite file in the home folder."""
+    return os.environ.get("AUTOREC_DATABASE_URL") or f"sqlite:///{home() / 'visitors.sqlite3'}"
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made with its parents where it is missing.
+
+    Raises:
+        StorageError: it can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"Can't make the folder {folder}: {error.strerror}. Choose another with AUTOREC_HOME."
+        ) from error
+    return folder
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all: to a neighbour first, then renamed over it.
+
+    Raises:
+        StorageError: the disk is full, read-only or not there; the old file, if any, is as it was.
+    """
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise StorageError(f"Can't write {path}: {error.strerror}.") from error

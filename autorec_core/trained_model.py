@@ -1,0 +1,184 @@
+"""A trained AutoRec as arrays: all that predicting needs, without torch.
+
+With rows the vectors that the autoencoder reads (movies for I-AutoRec, users for U-AutoRec) and columns their entries,
+the reconstruction of entry (r, c) is `link(codes[r] @ decoder_weights[c] + decoder_bias[c] + offsets[r])`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.ratings import FloatArray, IntArray, Items, RatingScale
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+ACTIVATION: dict[str, Callable[[FloatArray], Any]] = {
+    "identity": lambda x: x,
+    "sigmoid": lambda x: 0.5 * (1.0 + np.tanh(0.5 * x)),
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "selu": lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0.0))),
+}
+"""Each activation by name, element by element."""
+
+ACTIVATION_SLOPE: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "identity": np.ones_like,
+    "sigmoid": lambda x: 0.25 * (1.0 - np.tanh(0.5 * x) ** 2),
+    "tanh": lambda x: 1.0 - np.tanh(x) ** 2,
+    "relu": lambda x: (x > 0).astype(x.dtype),
+    "selu": lambda x: SELU_SCALE * np.where(x > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(x, 0.0))),
+}
+"""The derivative of each activation by name."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """The output activation, laid onto the rating scale: `rating = shift + factor * f(z)`.
+
+    Identity is left alone. A bounded function spans the scale; one that is bounded below begins at its low end.
+    """
+
+    activation: str
+    """Name of f."""
+    shift: float
+    """In rating units."""
+    factor: float
+    """In rating units."""
+
+    @staticmethod
+    def of(activation: str, scale: RatingScale) -> Link:
+        """The link of an output activation for a rating scale."""
+        middle, half = (scale.low + scale.high) / 2, scale.span / 2
+        shift, factor = {
+            "identity": (0.0, 1.0),
+            "sigmoid": (scale.low, scale.span),
+            "tanh": (middle, half),
+            "relu": (scale.low, 1.0),
+            "selu": (scale.low, 1.0),
+        }[activation]
+        return Link(activation, shift, factor)
+
+    def __call__(self, z: FloatArray) -> FloatArray:
+        """Ratings of pre-activations, same shape."""
+        return self.shift + self.factor * ACTIVATION[self.activation](z)
+
+    def slope(self, z: FloatArray) -> FloatArray:
+        """Derivative of the rating by the pre-activation, same shape."""
+        return self.factor * ACTIVATION_SLOPE[self.activation](z)
+
+    def inverse(self, ratings: FloatArray) -> FloatArray:
+        """The pre-activations that give these ratings, kept off the flat ends of a bounded function; same shape."""
+        y = (np.asarray(ratings, dtype=np.float64) - self.shift) / self.factor
+        if self.activation == "sigmoid":
+            y = np.clip(y, 0.05, 0.95)
+            return np.log(y / (1.0 - y))
+        if self.activation == "tanh":
+            return np.arctanh(np.clip(y, -0.9, 0.9))
+        if self.activation == "relu":
+            return np.maximum(y, 0.0)
+        if self.activation == "selu":
+            return np.maximum(y, 0.0) / SELU_SCALE
+        return y
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Weights, codes and what the training data said of each user and item. Arrays are float32 unless said."""
+
+    hyperparameters: Hyperparameters
+    """What it was trained with."""
+    items: Items
+    """The items it knows."""
+    user_ids: np.ndarray[Any, Any]
+    """(num_users,) the users it was trained on."""
+    scale: RatingScale
+    """The rating scale."""
+    encoder_weights: FloatArray
+    """(num_columns, hidden_units), the paper's V transposed."""
+    encoder_bias: FloatArray
+    """(hidden_units,), the paper's mu."""
+    decoder_weights: FloatArray
+    """(num_columns, hidden_units), the paper's W."""
+    decoder_bias: FloatArray
+    """(num_columns,), the paper's b."""
+    offsets: FloatArray
+    """(num_rows,) added to each row's pre-activations: where centred, the link's inverse of the row's damped mean."""
+    codes: FloatArray
+    """(num_rows, hidden_units), the code of each row's training ratings."""
+    global_mean: float
+    """Mean of the training ratings, in rating units."""
+    item_means: FloatArray
+    """(num_items,) damped means of the training ratings, in rating units."""
+    item_counts: IntArray
+    """(num_items,) int64, training ratings of each item."""
+    user_biases: FloatArray
+    """(num_users,) damped mean of each user's training ratings over `item_means`, in rating units."""
+    user_counts: IntArray
+    """(num_users,) int64, training ratings of each user."""
+    residual_variance: float
+    """Mean squared error on the validation ratings, in squared rating units."""
+
+    @property
+    def by_items(self) -> bool:
+        """Whether rows are items (I-AutoRec)."""
+        return self.hyperparameters.based_on == "items"
+
+    @property
+    def link(self) -> Link:
+        """The output activation on the rating scale."""
+        return Link.of(self.hyperparameters.decoder_activation, self.scale)
+
+    def reconstruct_rows(self, rows: IntArray) -> FloatArray:
+        """Raw reconstructions (len(rows), num_columns) of whole rows, not clipped."""
+        z = self.codes[rows] @ self.decoder_weights.T + self.decoder_bias + self.offsets[rows, None]
+        return self.link(z)
+
+    def reconstruct_pairs(self, users: IntArray, items: IntArray) -> FloatArray:
+        """Raw reconstructions (n,) of single entries, not clipped.
+
+        Args:
+            users: (n,) user indices.
+            items: (n,) item indices.
+        """
+        rows, columns = (items, users) if self.by_items else (users, items)
+        parts = []
+        for start in range(0, len(rows), 65_536):  # a bounded number of gathered rows at a time
+            r, c = rows[start : start + 65_536], columns[start : start + 65_536]
+            products = np.einsum("nk,nk->n", self.codes[r], self.decoder_weights[c])
+            parts.append(self.link(products + self.decoder_bias[c] + self.offsets[r]))
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+    def predict_pairs(self, users: IntArray, items: IntArray) -> FloatArray:
+        """Predicted ratings (n,), clipped to the scale; the fallback where user or item had no training rating.
+
+        The fallback is the item's damped mean plus the user's damped bias: with no rating of either, the global mean.
+        """
+        fallback = self.item_means[items] + self.user_biases[users]
+        predicted = np.where(self.needs_fallback(users, items), fallback, self.reconstruct_pairs(users, items))
+        return self.scale.clip(predicted)
+
+    def needs_fallback(self, users: IntArray, items: IntArray) -> np.ndarray[Any, Any]:
+        """(n,) bool, True where the user or the item had no training rating."""
+        return (self.user_counts[users] == 0) | (self.item_counts[items] == 0)
+
+    def predict_user(self, user: int) -> FloatArray:
+        """Predicted ratings (num_items,) of one user index, clipped, with the fallback where needed."""
+        items = np.arange(len(self.items))
+        return self.predict_pairs(np.full(len(items), user), items)
+
+    def predict_item(self, item: int) -> FloatArray:
+        """Predicted ratings (num_users,) of one item index, clipped, with the fallback where needed."""
+        users = np.arange(len(self.user_ids))
+        return self.predict_pairs(users, np.full(len(users), item))
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases together."""
+        arrays = (self.encoder_weights, self.encoder_bias, self.decoder_weights, self.decoder_bias)
+        return sum(math.prod(array.shape) for array in arrays)
