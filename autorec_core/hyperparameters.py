@@ -53,7 +53,8 @@ class Choice:
             if not isinstance(value, bool):
                 raise InvalidHyperparameterError(f"{name} must be true or false, got {value!r}.")
             return value
-        assert self.low is not None and self.high is not None  # every number declares its range
+        if self.low is None or self.high is None:
+            raise TypeError(f"{name} declares no range.")
         number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
         whole = kind is int
         if number is None or not self.low <= number <= self.high or (whole and number != int(number)):

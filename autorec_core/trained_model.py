@@ -66,11 +66,11 @@ class Link:
 
     def __call__(self, z: FloatArray) -> FloatArray:
         """Ratings of pre-activations, same shape."""
-        return self.shift + self.factor * ACTIVATION[self.activation](z)
+        return np.asarray(self.shift + self.factor * ACTIVATION[self.activation](z))
 
     def slope(self, z: FloatArray) -> FloatArray:
         """Derivative of the rating by the pre-activation, same shape."""
-        return self.factor * ACTIVATION_SLOPE[self.activation](z)
+        return np.asarray(self.factor * ACTIVATION_SLOPE[self.activation](z))
 
     def inverse(self, ratings: FloatArray) -> FloatArray:
         """The pre-activations that give these ratings, kept off the flat ends of a bounded function; same shape."""
@@ -161,11 +161,11 @@ class TrainedModel:
         """
         fallback = self.item_means[items] + self.user_biases[users]
         predicted = np.where(self.needs_fallback(users, items), fallback, self.reconstruct_pairs(users, items))
-        return self.scale.clip(predicted)
+        return np.asarray(self.scale.clip(predicted))
 
     def needs_fallback(self, users: IntArray, items: IntArray) -> np.ndarray[Any, Any]:
         """(n,) bool, True where the user or the item had no training rating."""
-        return (self.user_counts[users] == 0) | (self.item_counts[items] == 0)
+        return np.asarray((self.user_counts[users] == 0) | (self.item_counts[items] == 0))
 
     def predict_user(self, user: int) -> FloatArray:
         """Predicted ratings (num_items,) of one user index, clipped, with the fallback where needed."""

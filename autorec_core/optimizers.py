@@ -1,0 +1,143 @@
+"""How weights move: the optimisers, the learning rate over a run, and an optimiser's state as plain arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autorec_core.hyperparameters import Hyperparameters
+
+WARM_UP = 0.25
+"""Share of a one-cycle run in which the learning rate rises."""
+FLOOR = 0.01
+"""Share of the learning rate that a run begins with (one-cycle) and ends at (one-cycle, cosine, linear)."""
+
+
+def learning_rate_at(schedule: str, peak: float, progress: float) -> float:
+    """The learning rate at a moment of the run.
+
+    Args:
+        schedule: "constant", "one-cycle", "cosine" or "linear".
+        peak: the highest learning rate.
+        progress: share of the run's steps that are done, 0 to 1.
+
+    Source: Smith & Topin 2018 (one-cycle), with half a cosine for the fall.
+
+    >>> [learning_rate_at("one-cycle", 1.0, p) for p in (0.0, 0.25, 1.0)]
+    [0.01, 1.0, 0.01]
+    """
+    if schedule == "constant":
+        return peak
+    fall = progress
+    if schedule == "one-cycle":
+        if progress < WARM_UP:
+            return peak * (FLOOR + (1 - FLOOR) * progress / WARM_UP)
+        fall = (progress - WARM_UP) / (1 - WARM_UP)
+    if schedule == "linear":
+        return peak * (FLOOR + (1 - FLOOR) * (1 - fall))
+    return peak * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * fall)))
+
+
+class Penalised:
+    """An optimiser of the objective per rating: mean squared error + `penalties[p] / 2 * ||p||^2` for each parameter.
+
+    Args:
+        hyperparameters: which optimiser and learning rate.
+        penalties: pairs of a parameter and its penalty weight per rating, `lambda / num_ratings`.
+    """
+
+    def __init__(self, hyperparameters: Hyperparameters, penalties: Iterable[tuple[nn.Parameter, float]]) -> None:
+        self.kind = hyperparameters.optimizer
+        self.penalties = list(penalties)
+        parameters = [parameter for parameter, _ in self.penalties]
+        self.optimizer: torch.optim.Optimizer
+        if self.kind == "adam":
+            # Adam's weight_decay adds `penalty * p` to the gradient: the penalty's own. Fused is one pass over memory.
+            groups = [{"params": [parameter], "weight_decay": penalty} for parameter, penalty in self.penalties]
+            self.optimizer = torch.optim.Adam(groups, lr=hyperparameters.learning_rate, fused=True)
+        elif self.kind == "rprop":
+            self.optimizer = torch.optim.Rprop(parameters, lr=hyperparameters.learning_rate)
+        else:
+            self.optimizer = torch.optim.LBFGS(
+                parameters,
+                lr=min(1.0, hyperparameters.learning_rate),
+                max_iter=4,
+                history_size=10,
+                line_search_fn="strong_wolfe",
+            )
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        """Takes effect at the next step; RProp adapts its own steps after the first, so it is left alone."""
+        if self.kind == "adam":
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate
+
+    def set_penalties(self, penalties: Iterable[float]) -> None:
+        """Penalty weights per rating, in the order of the parameters."""
+        self.penalties = [(parameter, new) for (parameter, _), new in zip(self.penalties, penalties, strict=True)]
+        if self.kind == "adam":
+            for group, (_, penalty) in zip(self.optimizer.param_groups, self.penalties, strict=True):
+                group["weight_decay"] = penalty
+
+    def step(self, mean_squared_error: Callable[[], Tensor]) -> None:
+        """One step down the objective.
+
+        Args:
+            mean_squared_error: computes the mean squared error of the batch, differentiable; called once or, by
+                L-BFGS, several times, always with the same result for the same weights.
+        """
+
+        def gradients() -> float:
+            self.optimizer.zero_grad(set_to_none=True)
+            loss = mean_squared_error()
+            loss.backward()  # type: ignore[no-untyped-call]
+            value = loss.detach()
+            if self.kind != "adam":
+                for parameter, penalty in self.penalties:
+                    if penalty and parameter.grad is not None:
+                        parameter.grad.add_(parameter.detach(), alpha=penalty)
+                        value = value + 0.5 * penalty * parameter.detach().square().sum()
+            return float(value) if self.kind == "lbfgs" else 0.0
+
+        if self.kind == "lbfgs":
+            self.optimizer.step(gradients)
+        else:
+            gradients()
+            self.optimizer.step()
+
+    def state(self) -> tuple[dict[str, np.ndarray[Any, Any]], Any]:
+        """The optimiser's state as (arrays by name, JSON-able structure that refers to them)."""
+        arrays: dict[str, np.ndarray[Any, Any]] = {}
+        return arrays, _to_plain(self.optimizer.state_dict(), arrays)
+
+    def load_state(self, arrays: dict[str, np.ndarray[Any, Any]], structure: Any) -> None:
+        """The inverse of `state`."""
+        self.optimizer.load_state_dict(_from_plain(structure, arrays))
+
+
+def _to_plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    if isinstance(value, Tensor):
+        name = f"optimizer.{len(arrays)}"
+        arrays[name] = np.array(value.detach().cpu().numpy(), copy=True)
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {"pairs": [[key, _to_plain(inner, arrays)] for key, inner in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {"list": [_to_plain(inner, arrays) for inner in value]}
+    return {"value": value}
+
+
+def _from_plain(structure: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    ((kind, value),) = structure.items()
+    if kind == "tensor":
+        return torch.from_numpy(np.array(arrays[value], copy=True))
+    if kind == "pairs":
+        return {key: _from_plain(inner, arrays) for key, inner in value}
+    if kind == "list":
+        return [_from_plain(inner, arrays) for inner in value]
+    return value
