@@ -123,6 +123,14 @@ class TrainedModel:
     """(num_users,) int64, training ratings of each user."""
     residual_variance: float
     """Mean squared error on the validation ratings, in squared rating units."""
+    population_mean: FloatArray
+    """(hidden_units + 1,) float64 mean of the users' weights over `[code, 1]`; empty for a user-based model."""
+    population_covariance: FloatArray
+    """(hidden_units + 1, hidden_units + 1) float64 covariance of the same; empty for a user-based model."""
+    fold_in_counts: IntArray
+    """(m,) int64 ascending numbers of known ratings; empty for an item-based model."""
+    fold_in_variances: FloatArray
+    """(m,) float64 squared error on validation with so many ratings known; empty for an item-based model."""
 
     @property
     def by_items(self) -> bool:

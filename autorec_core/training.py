@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -20,10 +21,13 @@ from autorec_core import baselines
 from autorec_core.engine import Batch
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.metrics import mae, rmse
 from autorec_core.model import AutoRec
 from autorec_core.optimizers import Penalised, learning_rate_at
+from autorec_core.population import Population
+from autorec_core.population import fit as fit_population
 from autorec_core.ratings import Compressed, FloatArray, Ratings
 from autorec_core.splits import Split
 from autorec_core.trained_model import Link, TrainedModel
@@ -59,6 +63,7 @@ class Trainer:
         self._epoch_seconds: list[float] = []
         self._is_stopping = False
         self._has_diverged = False
+        self._trained: tuple[int, TrainedModel] | None = None
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._dtype = torch.float64 if hyperparameters.precision == "float64" else torch.float32
         self._baselines = baselines.fit_all(split.train)
@@ -262,28 +267,55 @@ class Trainer:
         """
         if not self._best_epoch:
             raise AutoRecError("This training has no model: no epoch ended with a finite validation RMSE.")
+        if self._trained is None or self._trained[0] != self._best_epoch:
+            self._trained = (self._best_epoch, self._make_trained_model())
+        return self._trained[1]
+
+    def _make_trained_model(self) -> TrainedModel:
         current = self._weights()
         self._load_weights(self._best)
-        codes = self.model.encoder(self._everything, self._everything.inputs)
+        encoded = self.model.encoder(self._everything, self._everything.inputs)
         self._load_weights(current)
         best = {name: value.cpu().numpy().astype(np.float32) for name, value in self._best.items()}
         bias_model = self._baselines["user_item_bias"]
         train = self.split.train
-        return TrainedModel(
+        offsets = self._everything.offsets.cpu().numpy().astype(np.float32)
+        codes = encoded.cpu().numpy().astype(np.float32)
+        nobody = np.zeros(0)
+        population = Population(nobody, nobody)
+        if self._by_items:
+            population = fit_population(
+                codes,
+                offsets,
+                self.model.link,
+                np.column_stack([best["decoder_weights"], best["decoder_bias"]]),
+                train.by_user,
+                self._best_valid**2,
+                seed=self.seed,
+            )
+        model = TrainedModel(
             hyperparameters=self.hyperparameters,
             items=train.items,
             user_ids=train.user_ids,
             scale=train.scale,
             **best,
-            offsets=self._everything.offsets.cpu().numpy().astype(np.float32),
-            codes=codes.cpu().numpy().astype(np.float32),
+            offsets=offsets,
+            codes=codes,
             global_mean=bias_model.global_mean,
             item_means=(bias_model.global_mean + bias_model.item_biases).astype(np.float32),
             item_counts=train.by_item.counts,
             user_biases=bias_model.user_biases.astype(np.float32),
             user_counts=train.by_user.counts,
             residual_variance=self._best_valid**2,
+            population_mean=population.mean,
+            population_covariance=population.covariance,
+            fold_in_counts=np.zeros(0, dtype=np.int64),
+            fold_in_variances=nobody,
         )
+        if self._by_items:
+            return model
+        counts, variances = user_based_errors(model, self.split)
+        return replace(model, fold_in_counts=counts, fold_in_variances=variances)
 
     # -- rows, batches and measures -----------------------------------------------------------------------------------
 

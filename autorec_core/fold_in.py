@@ -1,0 +1,212 @@
+"""How a trained model meets a visitor whom it never saw.
+
+- Item-based, the visitor is one more user. Their weights are taken as a draw from the population of users; a solve as
+  large as the number of their ratings gives the posterior of every prediction, with its variance.
+- User-based, the visitor's ratings are one more input row: one forward pass. The variance is what such passes missed by
+  on validation, with so many ratings known.
+
+Either way the effect of each rating is exact: the prediction with it, less the prediction without it.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from statistics import NormalDist
+
+import numpy as np
+
+from autorec_core.baselines import DAMPING
+from autorec_core.population import with_constant
+from autorec_core.ratings import BoolArray, FloatArray, IntArray
+from autorec_core.splits import Split
+from autorec_core.trained_model import ACTIVATION, TrainedModel
+
+KNOWN_COUNTS = (0, 1, 2, 5, 10, 20, 50)
+"""Numbers of known ratings at which a user-based model's errors are measured."""
+
+
+class FoldIn:
+    """What a model makes of a visitor's ratings.
+
+    Attributes:
+        item_indices: (n,) rated items, in the order given.
+        ratings: (n,) float64 the visitor's ratings of them.
+        raw: (num_items,) float64 predictions, not clipped.
+        predicted_ratings: (num_items,) float64 clipped to the scale.
+        variance: (num_items,) of a new rating around its prediction, noise included, in squared rating units.
+    """
+
+    item_indices: IntArray
+    ratings: FloatArray
+    raw: FloatArray
+    predicted_ratings: FloatArray
+    variance: FloatArray
+
+    def __init__(self, model: TrainedModel, item_indices: IntArray, ratings: FloatArray, raw: FloatArray) -> None:
+        self._model = model
+        self.raw = raw
+        self.item_indices = item_indices
+        self.ratings = ratings
+        self.predicted_ratings = model.scale.clip(raw)
+
+    @property
+    def given_back(self) -> FloatArray:
+        """(n,) predicted ratings of the rated items, which the model knows."""
+        return np.asarray(self.predicted_ratings[self.item_indices])
+
+    @property
+    def left_out(self) -> FloatArray:
+        """(n,) prediction of each rated item when that rating is not known, clipped to the scale."""
+        without = self.raw[self.item_indices] - np.diagonal(self._raw_effects(self.item_indices))
+        return np.asarray(self._model.scale.clip(without))
+
+    def interval(self, level: float = 0.8) -> tuple[FloatArray, FloatArray]:
+        """Where a new rating of each item falls with probability `level`, clipped to the scale: two (num_items,)."""
+        reach = NormalDist().inv_cdf(0.5 + level / 2) * np.sqrt(self.variance)
+        clip = self._model.scale.clip
+        return clip(self.raw - reach), clip(self.raw + reach)
+
+    def effects(self, targets: IntArray) -> FloatArray:
+        """What each rating does to some predictions: the predicted rating less the one without that rating.
+
+        Args:
+            targets: (m,) item indices.
+
+        Returns:
+            (m, n) in rating units, both predictions clipped to the scale.
+        """
+        raw = self.raw[targets, None]
+        clip = self._model.scale.clip
+        return np.asarray(clip(raw) - clip(raw - self._raw_effects(targets)))
+
+    def _raw_effects(self, targets: IntArray) -> FloatArray:
+        raise NotImplementedError
+
+
+class Prior:
+    """What an item-based model expects of a user of whom nothing is known.
+
+    Args:
+        model: item-based.
+    """
+
+    def __init__(self, model: TrainedModel) -> None:
+        features = with_constant(model.codes)
+        z = features @ model.population_mean + model.offsets
+        # An item's expected rating is half the average user's, half its own damped mean: neither is best alone.
+        self.expected = (model.link(z) + model.item_means) / 2  # (num_items,)
+        root = np.linalg.cholesky(model.population_covariance + 1e-9 * np.eye(features.shape[1]))
+        self.factors = (features * model.link.slope(z)[:, None]) @ root  # (num_items, k + 1); covariance is F F^T
+        self.variance = np.einsum("ik,ik->i", self.factors, self.factors)  # (num_items,)
+
+
+class ItemBasedFoldIn(FoldIn):
+    """The visitor's posterior under the population of users: `prior + F F_R^T K^-1 (ratings - prior_R)`.
+
+    Source: Gaussian-process regression (Rasmussen & Williams 2006, equations 2.25 and 2.26).
+    """
+
+    def __init__(self, model: TrainedModel, prior: Prior, item_indices: IntArray, ratings: FloatArray) -> None:
+        self._factors, self._prior_variance = prior.factors, prior.variance
+        rated = prior.factors[item_indices]  # (n, k + 1)
+        self._inverse = np.linalg.inv(rated @ rated.T + model.residual_variance * np.eye(len(rated)))  # (n, n)
+        self._weights = self._inverse @ (ratings - prior.expected[item_indices])  # (n,)
+        raw = prior.expected + prior.factors @ (rated.T @ self._weights)
+        super().__init__(model, item_indices, ratings, raw)
+
+    @cached_property
+    def variance(self) -> FloatArray:  # type: ignore[override]
+        """(num_items,) of a new rating around its prediction, noise included, in squared rating units."""
+        rated = self._factors[self.item_indices]
+        if len(rated) < self._factors.shape[1]:  # two ways to the same product, the cheaper one for each n
+            reach = self._factors @ rated.T  # (num_items, n)
+            removed = np.einsum("in,in->i", reach @ self._inverse, reach)
+        else:
+            removed = np.einsum("ik,ik->i", self._factors @ (rated.T @ self._inverse @ rated), self._factors)
+        return np.asarray(np.maximum(self._prior_variance - removed, 0.0) + self._model.residual_variance)
+
+    def _raw_effects(self, targets: IntArray) -> FloatArray:
+        # Taking observation j out of a linear smoother: G K^-1 e_j * (K^-1 r)_j / (K^-1)_jj, for all targets at once.
+        reach = (self._factors[targets] @ self._factors[self.item_indices].T) @ self._inverse  # (m, n)
+        return np.asarray(reach * (self._weights / np.diagonal(self._inverse)))
+
+
+class UserBasedFoldIn(FoldIn):
+    """One forward pass; without rating j, one more for each j."""
+
+    def __init__(self, model: TrainedModel, item_indices: IntArray, ratings: FloatArray) -> None:
+        super().__init__(model, item_indices, ratings, forward_rows(model, item_indices, ratings[None])[0])
+        measured = np.interp(math.log1p(len(ratings)), np.log1p(model.fold_in_counts), model.fold_in_variances)
+        self.variance = np.full(len(model.items), measured)
+
+    @cached_property
+    def _without(self) -> FloatArray:
+        """(n, num_items) predictions without each rating in turn."""
+        n = len(self.ratings)
+        rows = np.broadcast_to(self.ratings, (n, n))
+        return forward_rows(self._model, self.item_indices, rows, ~np.eye(n, dtype=bool))
+
+    def _raw_effects(self, targets: IntArray) -> FloatArray:
+        return np.asarray(self.raw[targets, None] - self._without[:, targets].T)
+
+
+def forward_rows(
+    model: TrainedModel, item_indices: IntArray, ratings: FloatArray, known: BoolArray | None = None
+) -> FloatArray:
+    """A user-based model's reconstruction of new users who rated (some of) the same items.
+
+    Args:
+        model: user-based.
+        item_indices: (n,) items.
+        ratings: (m, n) ratings of m users.
+        known: (m, n) bool, which of them each user gave; all where None.
+
+    Returns:
+        (m, num_items) float64 raw reconstructions, not clipped.
+    """
+    hyperparameters = model.hyperparameters
+    known = np.ones(ratings.shape, dtype=bool) if known is None else known
+    counts = known.sum(1)
+    given = np.where(known, ratings, 0.0)
+    means = model.global_mean + (given.sum(1) - counts * model.global_mean) / (counts + DAMPING)
+    inputs = np.where(known, ratings - means[:, None], 0.0) if hyperparameters.centering else given
+    if hyperparameters.input_scaling:
+        inputs = inputs / np.sqrt(np.maximum(counts, 1))[:, None]
+    codes = ACTIVATION[hyperparameters.encoder_activation](
+        inputs @ model.encoder_weights[item_indices] + model.encoder_bias
+    )
+    z = codes @ model.decoder_weights.T + model.decoder_bias
+    if hyperparameters.centering:
+        z = z + model.link.inverse(means)[:, None]
+    return np.asarray(model.link(z), dtype=np.float64)
+
+
+def user_based_errors(model: TrainedModel, split: Split, *, users_read: int = 300) -> tuple[IntArray, FloatArray]:
+    """How far off a user-based model's forward passes are when only some ratings of a user are known.
+
+    Args:
+        model: user-based.
+        split: what it was trained on; known ratings come from train, the errors from validation.
+        users_read: at most so many users.
+
+    Returns:
+        (m,) int64 numbers of known ratings and (m,) float64 mean squared errors, in squared rating units.
+    """
+    generator = np.random.default_rng([split.seed, 3])
+    train, valid = split.train.by_user, split.valid.by_user
+    users = np.flatnonzero((valid.counts > 0) & (train.counts > 0))
+    if len(users) > users_read:
+        users = generator.choice(users, users_read, replace=False)
+    orders = {int(user): generator.permutation(train.counts[user]) for user in users}
+    errors = []
+    for count in KNOWN_COUNTS:
+        total, number = 0.0, 0
+        for user, order in orders.items():
+            items, ratings = train.row(user)
+            targets, given = valid.row(user)
+            raw = forward_rows(model, items[order[:count]], ratings[order[:count]][None])[0]
+            difference = model.scale.clip(raw[targets]) - given
+            total, number = total + float(difference @ difference), number + len(given)
+        errors.append(total / number if number else model.residual_variance)
+    return np.array(KNOWN_COUNTS, dtype=np.int64), np.array(errors)

@@ -1,0 +1,189 @@
+"""A trained model in use: it meets a visitor whom it never saw, predicts, explains and recommends.
+
+`fold_in` is the visitor's only road, and hides whether the model is item- or user-based.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from autorec_core.errors import InvalidRatingsError
+from autorec_core.fold_in import FoldIn, ItemBasedFoldIn, Prior, UserBasedFoldIn
+from autorec_core.ratings import BoolArray, FloatArray, IntArray, Items
+from autorec_core.trained_model import TrainedModel
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One of the visitor's ratings, and what it did to a prediction."""
+
+    item_index: int
+    """Of the rated item."""
+    item_id: Any
+    """Of the rated item."""
+    title: str
+    """Of the rated item."""
+    rating: float
+    """What the visitor gave it."""
+    effect: float
+    """Predicted rating minus what it would be without this rating, in rating units."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An item that the visitor has not rated."""
+
+    item_index: int
+    """Row of the item."""
+    item_id: Any
+    """Its id in the outside world."""
+    title: str
+    """Without the year."""
+    year: int
+    """0 where unknown."""
+    genres: tuple[str, ...]
+    """Empty where unknown."""
+    predicted_rating: float
+    """Clipped to the scale."""
+    interval: tuple[float, float]
+    """Where the visitor's rating would fall with 80 % probability, clipped to the scale."""
+    mean_rating: float
+    """What the users of the data set gave it: their damped mean."""
+    num_ratings: int
+    """Training ratings behind it."""
+    because: tuple[Reason, ...]
+    """The visitor's ratings that moved it most, strongest first."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which items may be recommended."""
+
+    genres: frozenset[str] = frozenset()
+    """Any of these; empty means all."""
+    years: tuple[int, int] | None = None
+    """First and last year, both included; None means all, unknown years too."""
+    min_ratings: int = 0
+    """Fewest training ratings."""
+    max_ratings: int | None = None
+    """Most training ratings; None means no limit."""
+
+    def matches(self, model: TrainedModel) -> BoolArray:
+        """(num_items,) bool, True where an item passes."""
+        chosen = model.item_counts >= self.min_ratings
+        if self.max_ratings is not None:
+            chosen &= model.item_counts <= self.max_ratings
+        if self.years is not None:
+            chosen &= (model.items.years >= self.years[0]) & (model.items.years <= self.years[1])
+        if self.genres:
+            chosen &= np.fromiter((not self.genres.isdisjoint(g) for g in model.items.genres), bool, len(model.items))
+        return np.asarray(chosen)
+
+
+class Recommender:
+    """Predictions, reasons and recommendations from one trained model. Safe to share between threads.
+
+    Args:
+        model: the trained model.
+    """
+
+    def __init__(self, model: TrainedModel) -> None:
+        self.model = model
+        self._prior = Prior(model) if model.by_items else None
+
+    @property
+    def items(self) -> Items:
+        """The items it knows."""
+        return self.model.items
+
+    def fold_in(self, item_indices: Sequence[int] | IntArray, ratings: Sequence[float] | FloatArray) -> FoldIn:
+        """Meets a visitor.
+
+        Args:
+            item_indices: (n,) different items; n may be 0.
+            ratings: (n,) the visitor's ratings of them, on the model's scale.
+
+        Raises:
+            InvalidRatingsError: an item is rated twice, or a rating is off the scale.
+        """
+        indices, given = np.asarray(item_indices, dtype=np.int64), np.asarray(ratings, dtype=np.float64)
+        if indices.shape != given.shape or indices.ndim != 1:
+            raise ValueError(f"Needs as many items as ratings, got {indices.shape} and {given.shape}.")
+        if len(np.unique(indices)) != len(indices):
+            raise InvalidRatingsError("An item is rated twice. Keep one rating of each.")
+        scale = self.model.scale
+        if not ((given >= scale.low) & (given <= scale.high)).all():
+            raise InvalidRatingsError(f"A rating is outside {scale}: {given.tolist()}.")
+        if self._prior is not None:
+            return ItemBasedFoldIn(self.model, self._prior, indices, given)
+        return UserBasedFoldIn(self.model, indices, given)
+
+    def recommend(
+        self, fold_in: FoldIn, *, count: int = 10, filter: Filter | None = None, reasons: int = 3
+    ) -> list[Recommendation]:
+        """The unrated items with the highest predictions, best first.
+
+        Args:
+            fold_in: what `fold_in` gave.
+            count: at most so many.
+            filter: which items may be recommended; all where None.
+            reasons: at most so many of the visitor's ratings with each.
+        """
+        allowed = (filter or Filter()).matches(self.model)
+        allowed[fold_in.item_indices] = False
+        candidates = np.flatnonzero(allowed)
+        # Ties, as at the top of the scale, go to the better known raw prediction, then to the better known item.
+        order = np.lexsort((-self.model.item_counts[candidates], -fold_in.raw[candidates]))
+        chosen = candidates[order[:count]]
+        low, high = fold_in.interval()
+        effects = fold_in.effects(chosen)
+        return [
+            Recommendation(
+                item_index=int(item),
+                item_id=self.items.ids[item].item(),
+                title=str(self.items.titles[item]),
+                year=int(self.items.years[item]),
+                genres=self.items.genres[item],
+                predicted_rating=float(fold_in.predicted_ratings[item]),
+                interval=(float(low[item]), float(high[item])),
+                mean_rating=float(self.model.item_means[item]),
+                num_ratings=int(self.model.item_counts[item]),
+                because=self._reasons(fold_in, effects[place], reasons),
+            )
+            for place, item in enumerate(chosen)
+        ]
+
+    def _reasons(self, fold_in: FoldIn, effects: FloatArray, count: int) -> tuple[Reason, ...]:
+        strongest = np.argsort(-np.abs(effects), kind="stable")[:count]
+        rated = fold_in.item_indices
+        return tuple(
+            Reason(
+                item_index=int(rated[j]),
+                item_id=self.items.ids[rated[j]].item(),
+                title=str(self.items.titles[rated[j]]),
+                rating=float(fold_in.ratings[j]),
+                effect=float(effects[j]),
+            )
+            for j in strongest
+        )
+
+    @cached_property
+    def _directions(self) -> FloatArray:
+        """(num_items, hidden_units) unit vectors that say what an item is to the model."""
+        vectors = self.model.codes - self.model.codes.mean(0) if self.model.by_items else self.model.decoder_weights
+        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
+
+    def similar(self, item_index: int, count: int = 10) -> list[tuple[int, float]]:
+        """The nearest items by the cosine of their codes (item-based) or decoder weights (user-based).
+
+        Returns:
+            Pairs of item index and cosine, nearest first, without the item itself.
+        """
+        cosines = self._directions @ self._directions[item_index]
+        cosines[item_index] = -np.inf
+        return [(int(item), float(cosines[item])) for item in np.argsort(-cosines)[:count]]
