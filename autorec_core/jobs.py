@@ -1,0 +1,292 @@
+"""Trainings in line: first come, first served, one at a time, in a process of their own that is kept warm.
+
+The process that serves pages never imports torch and never waits for a training. A worker that dies takes only what
+came after its run's last checkpoint with it; another one takes over the line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autorec_core.errors import QueueError
+from autorec_core.runs import Run, RunConfig, RunStore
+
+SECONDS_TO_CLOSE = 4.0
+"""How long a worker may take to save and leave before it is ended."""
+MOST_DEATHS_IN_A_ROW = 3
+"""Workers that may die before they are ready until no more are started."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """Where a training is."""
+
+    state: str
+    """"queued", "starting", "running", "paused", "ended", "interrupted" or "failed"."""
+    position: int = 0
+    """Trainings before it in line; 0 when it is its turn."""
+    message: str = ""
+    """A sentence for people, where there is something to say."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it will change by itself or by its buttons."""
+        return self.state in ("queued", "starting", "running", "paused")
+
+
+class JobRunner:
+    """The line and its worker. All methods may be called from any thread.
+
+    Args:
+        store: where the runs are.
+        max_queued: most trainings that may wait.
+        pause_limit: seconds that a paused training may keep others waiting; then it is saved and steps aside.
+    """
+
+    def __init__(self, store: RunStore, *, max_queued: int = 20, pause_limit: float = 60.0) -> None:
+        self.store = store
+        self._max_queued = max_queued
+        self._pause_limit = pause_limit
+        self._lock = threading.RLock()
+        self._queue: deque[Run] = deque()
+        self._current: Run | None = None
+        self._state = "starting"
+        self._paused_at: float | None = None
+        self._messages: dict[str, str] = {}
+        self._failed: set[str] = set()
+        self._process: subprocess.Popen[str] | None = None
+        self._is_ready = False
+        self._deaths = 0
+        self._is_closed = False
+
+    # -- what pages ask for -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the worker, so that it is warm when the first training comes. Calling it again changes nothing."""
+        with self._lock:
+            if self._process is None and not self._is_closed:
+                self._start_worker()
+
+    def submit(self, config: RunConfig) -> Run:
+        """Puts a new training in line.
+
+        Raises:
+            QueueError: the line is full.
+            StorageError: the run's folder can't be made.
+        """
+        with self._lock:
+            self._check_room()
+            run = self.store.create(config)
+            self._put_in_line(run)
+            return run
+
+    def resume(self, run_id: str) -> None:
+        """Puts an interrupted training in line again; it goes on from its checkpoint.
+
+        Raises:
+            NotFoundError: there is no such run.
+            QueueError: the line is full, or the run ended or is being trained.
+        """
+        with self._lock:
+            run = self.store.get(run_id)
+            if self.status(run_id).is_active:
+                raise QueueError(f"Run {run_id} is in line already.")
+            if run.state not in ("interrupted", "waiting"):
+                raise QueueError(f"Run {run_id} is {run.state}; only an interrupted one can be resumed.")
+            self._check_room()
+            self._put_in_line(run)
+
+    def pause(self, run_id: str) -> None:
+        """Holds the training after the epoch that it is in. Raises QueueError where it is not this one's turn."""
+        self._tell_current(run_id, "pause")
+
+    def go_on(self, run_id: str) -> None:
+        """Ends a pause. Raises QueueError where it is not this one's turn."""
+        self._tell_current(run_id, "go_on")
+
+    def step(self, run_id: str) -> None:
+        """Trains one epoch and holds. Raises QueueError where it is not this one's turn."""
+        self._tell_current(run_id, "step")
+
+    def stop(self, run_id: str) -> None:
+        """Ends the training after the epoch that it is in, with its test score; one in line leaves it.
+
+        Raises:
+            QueueError: it is neither in line nor being trained.
+        """
+        with self._lock:
+            if not self.leave_queue(run_id):
+                self._tell_current(run_id, "stop")
+
+    def change(self, run_id: str, **hyperparameters: Any) -> None:
+        """Changes learning rate, penalty or dropout from the next epoch on. Raises QueueError as `pause` does."""
+        self._tell_current(run_id, "change", hyperparameters=hyperparameters)
+
+    def leave_queue(self, run_id: str) -> bool:
+        """Takes a training out of the line; whether it was there."""
+        with self._lock:
+            for run in self._queue:
+                if run.id == run_id:
+                    self._queue.remove(run)
+                    self._messages[run_id] = "It left the line before its turn."
+                    return True
+        return False
+
+    def status(self, run_id: str) -> JobStatus:
+        """Where a training is. One that this runner does not know is told from its folder.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        with self._lock:
+            if self._current is not None and self._current.id == run_id:
+                return JobStatus(self._state)
+            for place, run in enumerate(self._queue):
+                if run.id == run_id:
+                    ahead = place + (self._current is not None)
+                    return JobStatus("queued" if ahead else "starting", ahead)
+            message = self._messages.get(run_id, "")
+            if run_id in self._failed:
+                return JobStatus("failed", message=message)
+        state = self.store.get(run_id).state
+        return JobStatus("interrupted" if state == "waiting" else state, message=message)
+
+    def close(self) -> None:
+        """Lets the worker save its training and ends it, within a few seconds. Nothing starts after this."""
+        with self._lock:
+            self._is_closed = True
+            process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            if process.stdin is not None:
+                process.stdin.close()
+        try:
+            process.wait(SECONDS_TO_CLOSE)
+        except subprocess.TimeoutExpired:  # it is deep in a long epoch; its last checkpoint is on disk
+            process.kill()
+            process.wait()
+
+    # -- the line and its worker --------------------------------------------------------------------------------------
+
+    def _check_room(self) -> None:
+        if self._is_closed:
+            raise QueueError("The server is shutting down; no training can start.")
+        if len(self._queue) >= self._max_queued:
+            raise QueueError(f"{len(self._queue)} trainings wait already. Try again when some have ended.")
+
+    def _put_in_line(self, run: Run) -> None:
+        self._messages.pop(run.id, None)
+        self._failed.discard(run.id)
+        self._queue.append(run)
+        if self._process is None:
+            self._deaths = 0
+            self._start_worker()
+        self._next()
+        self._make_room()
+
+    def _next(self) -> None:
+        if self._is_ready and self._current is None and self._queue:
+            self._current, self._state, self._paused_at = self._queue.popleft(), "starting", None
+            self._send("train", folder=str(self._current.folder.resolve()))
+
+    def _make_room(self) -> None:
+        """Lets a training that has been paused for too long step aside when others wait."""
+        with self._lock:
+            if self._state != "paused" or self._paused_at is None or not self._queue or self._current is None:
+                return
+            left = self._paused_at + self._pause_limit - time.monotonic()
+            if left <= 0:
+                self._messages[self._current.id] = "It was paused while others waited, so it stepped aside."
+                self._send("interrupt")
+            else:
+                timer = threading.Timer(left + 0.01, self._make_room)
+                timer.daemon = True
+                timer.start()
+
+    def _tell_current(self, run_id: str, command: str, **values: Any) -> None:
+        with self._lock:
+            if self._current is None or self._current.id != run_id:
+                raise QueueError(f"Run {run_id} is not being trained now.")
+            self._send(command, **values)
+
+    def _send(self, command: str, **values: Any) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        with contextlib.suppress(OSError):  # a worker that just died is noticed by its reader
+            process.stdin.write(json.dumps({"command": command, **values}) + "\n")
+            process.stdin.flush()
+
+    def _start_worker(self) -> None:
+        root = str(Path(__file__).resolve().parent.parent)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+        self._is_ready = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "autorec_core.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+            start_new_session=True,  # a Ctrl-C in the terminal is for the server, which then closes its worker
+        )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            with contextlib.suppress(ValueError, KeyError):
+                self._take(json.loads(line))
+        process.wait()
+        self._mourn(process)
+
+    def _take(self, report: dict[str, Any]) -> None:
+        with self._lock:
+            kind, current = report["report"], self._current
+            if kind == "ready":
+                self._is_ready, self._deaths = True, 0
+            elif current is not None and report["run_id"] == current.id:
+                if kind in ("started", "running"):
+                    self._state, self._paused_at = "running", None
+                elif kind == "paused":
+                    self._state, self._paused_at = "paused", time.monotonic()
+                    self._make_room()
+                else:
+                    self._current = None
+                    if kind == "failed":
+                        self._failed.add(current.id)
+                        self._messages[current.id] = report["message"]
+            self._next()
+
+    def _mourn(self, process: subprocess.Popen[str]) -> None:
+        """The worker is gone: says so of its run, and starts another unless they keep dying."""
+        with self._lock:
+            if self._is_closed or self._process is not process:
+                return
+            if self._current is not None:
+                run, self._current = self._current, None
+                last, checkpoint = run.last_epoch, run.checkpoint_epoch
+                self._messages[run.id] = (
+                    f"The training worker stopped unexpectedly after epoch {last.epoch if last else 0}. "
+                    f"Resume goes on from {f'epoch {checkpoint}' if checkpoint else 'the beginning'}."
+                )
+            self._process, self._is_ready = None, False
+            self._deaths += 1
+            if self._deaths < MOST_DEATHS_IN_A_ROW:
+                self._start_worker()
+                return
+            for run in self._queue:
+                self._failed.add(run.id)
+                self._messages[run.id] = "The training worker does not start; the server's log has the details."
+            self._queue.clear()

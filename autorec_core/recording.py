@@ -1,0 +1,138 @@
+"""One training from its folder and into it: the loop that the worker process and the command line share."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from autorec_core.datasets import Progress
+from autorec_core.errors import StorageError
+from autorec_core.evaluation import fold_in_rmse
+from autorec_core.events import TrainingEnded, TrainingEvent
+from autorec_core.recommender import Recommender
+from autorec_core.runs import Run
+from autorec_core.splits import Split
+from autorec_core.training import Trainer
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+SECONDS_BETWEEN_CHECKPOINTS = 2.0
+"""What a crash can cost at most, besides the epoch it falls into."""
+
+
+class Control(Protocol):
+    """Whoever may hold a training up between two events."""
+
+    def __call__(self, trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
+        """Asked after each event but the last; it may change the trainer and take its time.
+
+        Args:
+            trainer: suspended after `event`.
+            event: what just happened.
+            save: writes a checkpoint.
+
+        Returns:
+            Whether to go on; if not, a checkpoint is written and the run can be resumed.
+        """
+
+
+def record(run: Run, control: Control, *, progress: Progress | None = None) -> dict[str, Any] | None:
+    """Trains a run, from its checkpoint where it has one, and keeps all that comes of it in its folder.
+
+    Args:
+        run: to train; this process holds it until it returns.
+        control: asked between events.
+        progress: told how far a download of the data is.
+
+    Returns:
+        The figures, as `result.json` has them; None where control did not let it go on.
+
+    Raises:
+        QueueError: another process trains it.
+        AutoRecError: the ratings can't be loaded, or the disk does not take a file; what was saved before is there.
+    """
+    with run.hold():
+        began = time.perf_counter()
+        split = run.config.split(progress)
+        seconds_to_load = time.perf_counter() - began
+        checkpoint = run.load_checkpoint()
+        run.cut_back(-1 if checkpoint is None else checkpoint[1]["epoch"])
+        trainer = Trainer(split, run.config.hyperparameters, seed=run.config.seed, checkpoint=checkpoint)
+        saved_at = time.monotonic()
+
+        def save() -> None:
+            run.save_checkpoint(*trainer.checkpoint())
+
+        for event in trainer:
+            if isinstance(event, TrainingEnded):
+                save()
+                result = _keep(run, trainer, event, split, seconds_to_load, began)
+                run.append(event)  # last: whoever sees the end finds the model and the figures
+                return result
+            run.append(event)
+            if time.monotonic() - saved_at >= SECONDS_BETWEEN_CHECKPOINTS:
+                save()
+                saved_at = time.monotonic()
+            if not control(trainer, event, save):
+                save()
+                return None
+    raise StorageError(f"The training of run {run.id} gave no end.")
+
+
+def _keep(
+    run: Run, trainer: Trainer, event: TrainingEnded, split: Split, seconds_to_load: float, began: float
+) -> dict[str, Any]:
+    """Writes the model and the figures of an ended training."""
+    whole = split.train
+    result: dict[str, Any] = {
+        "run_id": run.id,
+        "dataset": {
+            "name": whole.name,
+            "num_ratings": sum(part.num_ratings for part in (whole, split.valid, split.test, split.holdout) if part),
+            "num_users": whole.num_users,
+            "num_items": whole.num_items,
+            "scale": [whole.scale.low, whole.scale.high],
+        },
+        "split": {
+            "seed": split.seed,
+            "num_train": whole.num_ratings,
+            "num_valid": split.valid.num_ratings,
+            "num_test": split.test.num_ratings,
+        },
+        "hyperparameters": trainer.hyperparameters.to_json(),
+        "ended": event.reason,
+        "epochs_run": event.epochs_run,
+        "best_epoch": event.best_epoch,
+        "train_rmse": event.train_rmse,
+        "valid_rmse": event.valid_rmse,
+        "test_rmse": event.test_rmse,
+        "test_mae": event.test_mae,
+        "num_test_fallback": event.num_test_fallback,
+        "baselines": event.baselines if split.test.num_ratings else dict.fromkeys(event.baselines),
+    }
+    if event.best_epoch:
+        model = trainer.trained_model()
+        run.save_model(model)
+        if split.holdout is not None:
+            result["fold_in"] = fold_in_rmse(Recommender(model), split)
+    result |= {
+        "seconds": {"load": seconds_to_load, "train": event.seconds, "total": time.perf_counter() - began},
+        "epoch_seconds_median": event.epoch_seconds_median,
+        "ratings_per_second": event.ratings_per_second,
+        "peak_rss_mb": _peak_rss_mb(),
+    }
+    run.save_result(result)
+    return result
+
+
+def _peak_rss_mb() -> float | None:
+    """Most memory that this process has held so far, in megabytes; None where the system does not tell."""
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak / (1_000_000 if sys.platform == "darwin" else 1_000))

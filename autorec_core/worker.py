@@ -1,0 +1,146 @@
+"""The process that trains: `python -m autorec_core.worker`, started by `jobs` and kept warm.
+
+It reads commands from standard input and writes reports to standard output, one JSON object a line. When its input
+ends, whoever started it is gone: it saves a checkpoint and leaves. A terminal's signals are its parent's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from autorec_core.errors import AutoRecError
+from autorec_core.events import TrainingEvent
+from autorec_core.recording import record
+from autorec_core.runs import Run
+from autorec_core.training import Trainer
+
+NICENESS = 5
+"""How far the worker steps back behind the process that serves pages."""
+
+
+class Worker:
+    """Commands in, reports out, one training at a time.
+
+    Commands: `{"command": "train", "folder": ...}`, and for the training that runs `pause`, `go_on`, `step`, `stop`,
+    `interrupt` and `change` (with `hyperparameters`). Reports: `ready`, `started`, `paused`, `running`, `ended`,
+    `interrupted` and `failed`, with `run_id` and for a failure `message`.
+
+    Args:
+        reports: where reports go.
+    """
+
+    def __init__(self, reports: TextIO) -> None:
+        self._reports = reports
+        self._condition = threading.Condition()
+        self._to_train: list[Path] = []
+        self._is_closing = False
+        self._is_paused = False
+        self._steps = 0
+        self._is_stopping = False
+        self._is_interrupted = False
+        self._changes: dict[str, Any] = {}
+        self._run_id = ""
+
+    def listen(self, commands: TextIO) -> None:
+        """Takes commands until there are no more; then asks the training to save and leave."""
+        for line in commands:
+            with contextlib.suppress(ValueError, KeyError):
+                self._take(json.loads(line))
+        with self._condition:
+            self._is_closing = self._is_interrupted = True
+            self._condition.notify_all()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        command = message["command"]
+        with self._condition:
+            if command == "train":
+                self._to_train.append(Path(message["folder"]))
+            elif command == "pause":
+                self._is_paused = True
+            elif command == "go_on":
+                self._is_paused = False
+            elif command == "step":
+                self._is_paused = True
+                self._steps += 1
+            elif command == "stop":
+                self._is_stopping = True
+            elif command == "interrupt":
+                self._is_interrupted = True
+            elif command == "change":
+                self._changes |= message["hyperparameters"]
+            self._condition.notify_all()
+
+    def work(self) -> None:
+        """Trains what it is told to, until its commands end."""
+        self.report("ready")
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._to_train or self._is_closing)
+                if self._is_closing:
+                    return
+                folder = self._to_train.pop(0)
+                self._is_paused = self._is_stopping = self._is_interrupted = False
+                self._steps, self._changes, self._run_id = 0, {}, folder.name
+            try:
+                run = Run(folder)
+                self.report("started")
+                result = record(run, self._between_events)
+                self.report("interrupted" if result is None else "ended")
+            except AutoRecError as error:
+                self.report("failed", message=str(error))
+            except Exception:
+                traceback.print_exc()
+                self.report("failed", message="The training failed unexpectedly; the server's log has the details.")
+
+    def _between_events(self, trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
+        with self._condition:
+            if self._is_paused and not self._steps and not self._is_stopping and not self._is_interrupted:
+                save()
+                self.report("paused")
+                self._condition.wait_for(
+                    lambda: not self._is_paused or self._steps or self._is_stopping or self._is_interrupted
+                )
+                self.report("running")
+            self._steps = max(0, self._steps - 1)
+            if self._changes:
+                with contextlib.suppress(AutoRecError, ValueError):  # the page checked them; a stale one is dropped
+                    trainer.change(**self._changes)
+                self._changes = {}
+            if self._is_stopping:
+                trainer.stop()
+            return not self._is_interrupted
+
+    def report(self, report: str, **values: Any) -> None:
+        """Writes a report; when nobody reads any more, the training goes on to its next checkpoint all the same."""
+        with contextlib.suppress(OSError, ValueError):
+            self._reports.write(json.dumps({"report": report, "run_id": self._run_id, **values}) + "\n")
+            self._reports.flush()
+
+
+def main() -> None:
+    """Runs a worker on this process's standard streams."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Only reports may go to the real standard output; whatever a library prints goes to the log.
+    reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICENESS)
+    worker = Worker(reports)
+    signal.signal(signal.SIGTERM, lambda *_: worker.listen(open(os.devnull)))  # noqa: SIM115 (no commands: leave)
+    threading.Thread(target=worker.listen, args=(sys.stdin,), daemon=True).start()
+    worker.work()
+    reports.flush()
+    os._exit(0)  # the listening thread may sit in a read that nothing ends
+
+
+if __name__ == "__main__":
+    main()
