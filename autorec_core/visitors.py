@@ -1,6 +1,6 @@
 """The ratings of the people who click: one row a visitor and movie, committed before anybody says saved.
 
-SQLite by default, with nothing to start; PostgreSQL by its URL. A visitor is known by an unguessable id and nothing else.
+SQLite by default, with nothing to start; PostgreSQL by its URL. A visitor is known by an unguessable id, nothing else.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class VisitorStore:
             .order_by(_ratings.c.rated_at.desc(), _ratings.c.item_id)
         )
         with self._transaction("read the ratings") as connection:
-            return {item_id: rating for item_id, rating in connection.execute(query)}
+            return {row.item_id: row.rating for row in connection.execute(query)}
 
     def forget(self, visitor_id: str) -> int:
         """Removes all ratings of a visitor, for good; how many there were. Raises StorageError as `rate` does."""
