@@ -1,0 +1,1 @@
+"""What the pages share: frame, services, state, controls, charts and cards."""

@@ -1,0 +1,173 @@
+"""The core's objects for the pages: made once a process, shared by all sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from autorec_core import datasets, storage
+from autorec_core.catalogue import Catalogue
+from autorec_core.errors import AutoRecError
+from autorec_core.hyperparameters import DEFAULT_PRESET, preset
+from autorec_core.jobs import JobRunner
+from autorec_core.ratings import FloatArray, IntArray
+from autorec_core.recommender import Recommender
+from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.splits import Split
+from autorec_core.visitors import VisitorStore
+from pages.shared import state
+
+_runner_of_process: list[JobRunner] = []
+
+
+@st.cache_resource(show_spinner=False)
+def run_store() -> RunStore:
+    """The runs on disk."""
+    return RunStore(storage.runs_folder())
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> JobRunner:
+    """The line of trainings with its warm worker; at the first start it trains the starter model."""
+    runner = JobRunner(run_store())
+    _runner_of_process.append(runner)
+    runner.start()
+    runs = run_store().all()
+    if not any(run.has_model for run in runs):
+        started = next((run for run in runs if run.config.kind == "starter"), None)
+        if started is not None and started.state != "ended":
+            runner.resume(started.id)
+        else:
+            source = Source(dataset=datasets.BUNDLED)
+            runner.submit(
+                RunConfig(source=source, hyperparameters=preset(DEFAULT_PRESET), preset=DEFAULT_PRESET, kind="starter")
+            )
+    return runner
+
+
+def close_jobs() -> None:
+    """Saves the training and ends the worker; called when the server stops."""
+    while _runner_of_process:
+        _runner_of_process.pop().close()
+
+
+@st.cache_resource(show_spinner=False)
+def visitor_store() -> VisitorStore:
+    """The visitors' ratings."""
+    return VisitorStore(storage.database_url())
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def recommender(run_id: str) -> Recommender:
+    """A run's model in use."""
+    return Recommender(run_store().get(run_id).load_model())
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def catalogue_of(run_id: str) -> Catalogue:
+    """The movies that a run's model knows."""
+    model = recommender(run_id).model
+    return Catalogue(model.items, model.item_counts, model.item_means)
+
+
+@st.cache_resource(show_spinner=False)
+def bundled_catalogue() -> Catalogue:
+    """The movies of the bundled data set: what can be rated before there is a model."""
+    ratings = datasets.load(datasets.BUNDLED)
+    by_item = ratings.by_item
+    totals = np.bincount(by_item.rows, weights=by_item.values, minlength=ratings.num_items)
+    return Catalogue(ratings.items, by_item.counts, (totals + 5 * ratings.mean) / (by_item.counts + 5))
+
+
+@st.cache_resource(show_spinner="Loading the ratings …", max_entries=4)
+def split_of(run_id: str) -> Split:
+    """The ratings that a run learnt from, was chosen by and was scored on."""
+    return run_store().get(run_id).config.split()
+
+
+def can_see(run: Run) -> bool:
+    """Whether this visitor may see a run: their own, and those of nobody."""
+    return run.config.owner in (None, state.owner())
+
+
+def own_runs() -> list[Run]:
+    """The runs that this visitor may see, newest first."""
+    return [run for run in run_store().all() if can_see(run)]
+
+
+def current_run() -> Run | None:
+    """The run whose model is in use: what the visitor chose, else their newest, else anybody's newest."""
+    chosen = state.chosen_run_id()
+    if chosen is not None:
+        try:
+            run = run_store().get(chosen)
+        except AutoRecError:
+            run = None
+        if run is not None and run.has_model and can_see(run):
+            return run
+    found = [run for run in own_runs() if run.has_model]
+    return next((run for run in found if run.config.owner is not None), found[0] if found else None)
+
+
+def catalogue_name() -> str:
+    """Which item ids the current model has."""
+    run = current_run()
+    dataset = datasets.BUNDLED if run is None else run.config.source.dataset
+    if dataset is not None:
+        return datasets.find(dataset).catalogue
+    assert run is not None
+    return f"run:{run.id}"
+
+
+def current_catalogue() -> Catalogue:
+    """The movies of the current model, or the bundled ones."""
+    run = current_run()
+    return bundled_catalogue() if run is None else catalogue_of(run.id)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The visitor's ratings as the current model sees them."""
+
+    by_id: dict[str, float]
+    """Item id as text -> rating, newest first."""
+    item_indices: IntArray
+    """(n,) those that the model knows, newest first."""
+    ratings: FloatArray
+    """(n,) their ratings, clipped to the model's scale."""
+
+    @property
+    def num_unknown(self) -> int:
+        """Ratings of movies that the model does not know."""
+        return len(self.by_id) - len(self.item_indices)
+
+
+def given() -> Given:
+    """This visitor's ratings of the current catalogue.
+
+    Raises:
+        StorageError: the database does not answer.
+    """
+    by_id = visitor_store().ratings_of(state.visitor_id(), catalogue_name())
+    items = current_catalogue().items
+    known = [(index, rating) for item_id, rating in by_id.items() if (index := items.find(item_id)) is not None]
+    run = current_run()
+    ratings = np.array([rating for _, rating in known], dtype=np.float64)
+    if run is not None:
+        ratings = recommender(run.id).model.scale.clip(ratings)
+    return Given(by_id, np.array([index for index, _ in known], dtype=np.int64), ratings)
+
+
+
+def rate(catalogue: str, item_id: str, rating: float | None) -> None:
+    """Keeps or clears a rating of this visitor; it is committed when this returns.
+
+    Raises:
+        StorageError: the database did not take it.
+    """
+    if rating is None:
+        visitor_store().clear(state.visitor_id(), catalogue, item_id)
+    else:
+        visitor_store().rate(state.visitor_id(), catalogue, item_id, rating)
