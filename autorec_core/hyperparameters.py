@@ -104,7 +104,7 @@ class Hyperparameters:
         options=ACTIVATIONS,
     )
     regularization: float = _field(
-        20.0,
+        10.0,
         "Regularization λ",
         "Weight of the squared weights in the objective; higher forgets details sooner.",
         "training",
@@ -113,7 +113,7 @@ class Hyperparameters:
         log=True,
     )
     encoder_regularization_factor: float = _field(
-        1.0,
+        0.2,
         "Encoder λ factor",
         "The encoder's weights are penalised with λ times this; 1 is the paper's objective.",
         "training",
@@ -130,7 +130,7 @@ class Hyperparameters:
         options=("adam", "rprop", "lbfgs"),
     )
     learning_rate: float = _field(
-        0.005,
+        0.009,
         "Learning rate",
         "How far a step goes; too high diverges, too low crawls.",
         "training",
@@ -148,7 +148,7 @@ class Hyperparameters:
     batch_size: int = _field(
         128, "Batch size", "Rows that one step looks at.", "training", low=1, high=65_536, log=True
     )
-    epochs: int = _field(20, "Epochs", "Passes over the training rows.", "training", low=1, high=2_000, log=True)
+    epochs: int = _field(30, "Epochs", "Passes over the training rows.", "training", low=1, high=2_000, log=True)
     patience: int = _field(
         0,
         "Patience",
@@ -181,7 +181,7 @@ class Hyperparameters:
         "input",
     )
     input_dropout: float = _field(
-        0.3,
+        0.5,
         "Input dropout",
         "Share of the known inputs hidden at each step; the target keeps them.",
         "input",
@@ -190,10 +190,10 @@ class Hyperparameters:
         step=0.05,
     )
     code_dropout: float = _field(
-        0.0, "Code dropout", "Share of the code units silenced at each step.", "input", low=0.0, high=0.95, step=0.05
+        0.1, "Code dropout", "Share of the code units silenced at each step.", "input", low=0.0, high=0.95, step=0.05
     )
     initial_scale: float = _field(
-        0.01,
+        0.013,
         "Initial weight scale",
         "Standard deviation of the first weights.",
         "training",
@@ -296,6 +296,8 @@ PRESETS: dict[str, Preset] = {
             centering=False,
             input_scaling=False,
             input_dropout=0.0,
+            code_dropout=0.0,
+            encoder_regularization_factor=1.0,
             initial_scale=0.03,
         ),
     ),
@@ -320,6 +322,7 @@ PRESETS: dict[str, Preset] = {
             centering=False,
             input_scaling=False,
             input_dropout=0.0,
+            code_dropout=0.0,
             loss_over="all",
             precision="float64",
             initial_scale=0.03,

@@ -12,7 +12,7 @@ from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
 from autorec_core.jobs import JobRunner
-from autorec_core.ratings import FloatArray, IntArray
+from autorec_core.ratings import FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.splits import Split
@@ -111,6 +111,11 @@ def current_run() -> Run | None:
     return next((run for run in found if run.config.owner is not None), found[0] if found else None)
 
 
+def starter_run() -> Run | None:
+    """The model that the app trains by itself at its first start, or None."""
+    return next((run for run in run_store().all() if run.config.kind == "starter"), None)
+
+
 def catalogue_name() -> str:
     """Which item ids the current model has."""
     run = current_run()
@@ -125,6 +130,18 @@ def current_catalogue() -> Catalogue:
     """The movies of the current model, or the bundled ones."""
     run = current_run()
     return bundled_catalogue() if run is None else catalogue_of(run.id)
+
+
+def current_scale() -> RatingScale:
+    """The rating scale of the current model, or of the bundled ratings."""
+    run = current_run()
+    return datasets.find(datasets.BUNDLED).scale if run is None else recommender(run.id).model.scale
+
+
+def clear_widgets(*keys: str) -> None:
+    """Sets widgets back to how they began; for a button's callback."""
+    for key in keys:
+        state.forget(key)
 
 
 @dataclass(frozen=True)
@@ -158,7 +175,6 @@ def given() -> Given:
     if run is not None:
         ratings = recommender(run.id).model.scale.clip(ratings)
     return Given(by_id, np.array([index for index, _ in known], dtype=np.int64), ratings)
-
 
 
 def rate(catalogue: str, item_id: str, rating: float | None) -> None:

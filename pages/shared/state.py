@@ -72,3 +72,8 @@ def get(key: str, default: Any = None) -> Any:
 def put(key: str, value: Any) -> None:
     """Sets a widget by its key, before it is drawn."""
     st.session_state[key] = value
+
+
+def forget(key: str) -> None:
+    """Sets a widget back to how it began."""
+    st.session_state.pop(key, None)

@@ -1,0 +1,100 @@
+"""Rate: find movies and give them stars."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from autorec_core.catalogue import ORDERS
+from pages.shared import frame, services, stars, state
+
+CARDS_A_PAGE = 24
+ENOUGH = 5
+
+with frame.open_page("rate"):
+    catalogue = services.current_catalogue()
+    scale = services.current_scale()
+    given = services.given()
+    catalogue_name = services.catalogue_name()
+
+    st.title("Rate movies")
+    st.markdown(
+        "Click a star or half a star, or use the keyboard: arrows, digits, Backspace clears. "
+        "Each rating is saved at once and moves your recommendations at once."
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        count, missing = len(given.by_id), max(0, ENOUGH - len(given.by_id))
+        st.markdown(f"**You rated {count} {'movie' if count == 1 else 'movies'}.**", width="content")
+        st.page_link(
+            frame.page_path("recommendations"),
+            label=f"{missing} more and your recommendations get good" if missing else "See your recommendations",
+        )
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        show = st.segmented_control(
+            "Show",
+            ["All movies", "Not rated yet", "Rated by you"],
+            default="All movies",
+            required=True,
+            key="rate_show",
+        )
+        query = st.text_input(
+            "Search",
+            placeholder="the matrix",
+            key="rate_query",
+            help="Words of the title, in any order; a year counts too.",
+            width=280,
+        )
+        first, last = catalogue.year_span
+        years = (first, last)
+        with st.popover("Filter and sort"):
+            genres = st.multiselect(
+                "Genres",
+                catalogue.items.genre_names,
+                key="rate_genres",
+                help="Movies with any of these genres.",
+                placeholder="All",
+            )
+            if first < last:
+                years = st.slider("Years", first, last, (first, last), key="rate_years", help="Years of release.")
+            sort = st.selectbox("Sort by", ORDERS, key="rate_order", help="What comes first.")
+
+    found = catalogue.search(
+        query, genres=genres, years=years if years != (first, last) else None, order=sort or ORDERS[0]
+    )
+    rated = set(given.item_indices.tolist())
+    if show == "Rated by you":
+        wanted = set(found.tolist())
+        found = [index for index in given.item_indices.tolist() if index in wanted]
+    elif show == "Not rated yet":
+        # A movie rated just now stays where it is until the list is asked for anew, so that nothing jumps away.
+        asked = (query, tuple(genres), years, sort)
+        hidden = state.live("rate_hidden", {"asked": None, "items": set()})
+        if hidden["asked"] != asked:
+            hidden.update(asked=asked, items=set(rated))
+        found = [index for index in found.tolist() if index not in hidden["items"]]
+    if show != "Not rated yet":
+        state.forget_live("rate_hidden")
+
+    if len(found) == 0 and show == "Rated by you" and not given.by_id:
+        st.info("You have not rated a movie yet. Choose *All movies* above and give a few their stars.")
+    elif len(found) == 0:
+        st.info("No movie matches. Take a word or a filter away.")
+        st.button(
+            "Clear all filters", on_click=services.clear_widgets, args=("rate_query", "rate_genres", "rate_years")
+        )
+    else:
+        pages = math.ceil(len(found) / CARDS_A_PAGE)
+        page = min(state.get("rate_page", 1) or 1, pages)
+        st.caption(f"{len(found):,} {'movie' if len(found) == 1 else 'movies'}")
+        stars.cards(
+            "rate_cards",
+            catalogue,
+            found[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE],
+            given.by_id,
+            scale,
+            lambda item_id, rating: services.rate(catalogue_name, item_id, rating),
+        )
+        if pages > 1:
+            st.pagination(pages, key="rate_page")

@@ -1,0 +1,117 @@
+"""What is around every page: the router, the sidebar, and the one place where a visitor's error becomes a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from autorec_core.errors import AutoRecError
+from autorec_core.runs import Run
+from pages.shared import services, state
+
+_FOLDER = Path(__file__).resolve().parent.parent
+_ICON = str(Path(__file__).resolve().parent / "icon.png")
+
+PAGES = {
+    "home": "Home",
+    "train": "Train",
+    "rate": "Rate",
+    "recommendations": "Recommendations",
+    "reconstruction": "Reconstruction",
+}
+"""Name of the script -> title, in the order of the menu."""
+
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
+[data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
+.autorec-muted { opacity: .72; font-size: .9rem; }
+.autorec-brand { font-weight: 750; font-size: 1.15rem; letter-spacing: -.01em; line-height: 1.25; }
+.autorec-brand small { display: block; font-weight: 400; font-size: .82rem; opacity: .72; letter-spacing: 0; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+</style>"""
+
+
+def page_path(name: str) -> str:
+    """The script of a page, for links."""
+    return str(_FOLDER / f"{name}.py")
+
+
+def route() -> None:
+    """Runs the page that the browser asks for."""
+    state.mark_routed(True)
+    try:
+        pages = [
+            st.Page(page_path(name), title=title, default=name == "home", url_path=name)
+            for name, title in PAGES.items()
+        ]
+        st.navigation(pages).run()
+    finally:
+        state.mark_routed(False)
+
+
+@contextmanager
+def open_page(name: str) -> Iterator[None]:
+    """Everything of a page happens inside this: `with frame.open_page("rate"):`.
+
+    A server that was just started may run a page without the router; then the router is run here, once.
+    """
+    if not state.is_routed():
+        route()
+        st.stop()
+    st.set_page_config(page_title=f"{PAGES[name]} · AutoRec Playground", page_icon=_ICON, layout="wide")
+    st.html(STYLE)
+    try:
+        services.jobs()
+        _sidebar()
+        yield
+    except AutoRecError as error:
+        st.error(str(error).replace("\n", "  \n"))
+
+
+def model_name(run: Run) -> str:
+    """What people call a run's model."""
+    hyperparameters = run.config.hyperparameters
+    kind = "I-AutoRec" if hyperparameters.based_on == "items" else "U-AutoRec"
+    return f"{kind}, {hyperparameters.hidden_units} hidden units"
+
+
+def _sidebar() -> None:
+    with st.sidebar:
+        st.html(
+            '<div class="autorec-brand">AutoRec Playground'
+            "<small>An autoencoder fills in the rating matrix</small></div>"
+        )
+        run = services.current_run()
+        if run is None:
+            st.caption("Model in use")
+            _wait_for_starter()
+        else:
+            result = run.result or {}
+            st.caption("Model in use")
+            st.markdown(f"**{model_name(run)}**  \n{run.config.source.title}")
+            if result.get("test_rmse") is not None:
+                st.caption(f"Test RMSE {result['test_rmse']:.4f}, seed {run.config.seed}")
+        count = len(services.given().by_id)
+        st.caption("You")
+        st.markdown(f"**{count}** {'movie' if count == 1 else 'movies'} rated")
+
+
+@st.fragment(run_every=0.5)
+def _wait_for_starter() -> None:
+    """Says how far the starter model is, and draws the page anew when it is there."""
+    run = services.starter_run()
+    if run is None:
+        st.markdown("None yet: train one.")
+        return
+    if run.has_model and run.state == "ended":
+        st.rerun()
+    status, last = services.jobs().status(run.id), run.last_epoch
+    if status.state in ("failed", "interrupted"):
+        st.markdown(f"The starter model did not train: {status.message or 'see the log'}")
+        return
+    epochs = run.config.hyperparameters.epochs
+    done = last.epoch if last else 0
+    st.progress(done / epochs, text=f"The starter model trains: epoch {done} of {epochs}")

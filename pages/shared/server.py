@@ -1,0 +1,64 @@
+"""What the web server does besides Streamlit: it knows a browser again, and ends the trainings when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+
+from autorec_core.visitors import is_visitor_id, new_visitor_id
+from pages.shared import services
+from pages.shared.state import VISITOR_COOKIE
+
+SECONDS_REMEMBERED = 400 * 24 * 3600
+"""The longest that browsers keep a cookie."""
+
+
+class VisitorCookie:
+    """Gives each browser an unguessable id that scripts in the page can't read.
+
+    Args:
+        app: the ASGI application behind it.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Passes a request on, and adds the cookie to the answer where the browser sent none."""
+        is_page = scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith("/static/")
+        if not is_page or _visitor_of(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+            return
+        is_https = "https" in (scope.get("scheme"), Headers(scope=scope).get("x-forwarded-proto"))
+
+        async def send_with_cookie(message: Any) -> None:
+            headers = MutableHeaders(scope=message) if message["type"] == "http.response.start" else None
+            if headers is not None and headers.get("content-type", "").startswith("text/html"):
+                headers.append(
+                    "set-cookie",
+                    f"{VISITOR_COOKIE}={new_visitor_id()}; Path=/; Max-Age={SECONDS_REMEMBERED}; HttpOnly; "
+                    f"SameSite=Lax{'; Secure' if is_https else ''}",
+                )
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)
+
+
+def _visitor_of(headers: Headers) -> bool:
+    cookies: SimpleCookie = SimpleCookie()
+    try:
+        cookies.load(headers.get("cookie", ""))
+    except CookieError:
+        return False
+    return VISITOR_COOKIE in cookies and is_visitor_id(cookies[VISITOR_COOKIE].value)
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """Around the server's life: a training that runs when it stops is saved, and no process is left behind."""
+    yield
+    services.close_jobs()

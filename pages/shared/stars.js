@@ -1,0 +1,167 @@
+// A grid of movie cards. Each card's stars are a slider: click or touch a half, or use the keyboard
+// (arrows, Home, End, digits; Backspace or Delete clears).
+
+const STARS = 5;
+const RESEND_AFTER = 2000; // milliseconds without an answer
+
+function hueOf(text) {
+  let hash = 7;
+  for (const letter of text) hash = (hash * 31 + letter.codePointAt(0)) % 360;
+  return hash;
+}
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text; // never as markup
+  return made;
+}
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  const root = parentElement.querySelector(".grid");
+  if (!root.autorec) {
+    root.autorec = { client: crypto.randomUUID(), number: 0, pending: [], cards: new Map(), shown: "", timer: 0 };
+  }
+  const self = root.autorec;
+  self.data = data;
+  self.send = () => {
+    clearTimeout(self.timer);
+    if (!self.pending.length) return;
+    setTriggerValue("rated", { client: self.client, changes: self.pending.slice(), at: Date.now() });
+    self.timer = setTimeout(() => self.send(), RESEND_AFTER);
+  };
+
+  const done = data.acknowledged[self.client] || 0;
+  const justDone = self.pending.filter((change) => change.number <= done);
+  self.pending = self.pending.filter((change) => change.number > done);
+  if (!self.pending.length) clearTimeout(self.timer);
+
+  const ids = JSON.stringify(data.cards.map((card) => card.id));
+  if (ids !== self.shown) {
+    self.shown = ids;
+    self.cards.clear();
+    root.replaceChildren(...data.cards.map((card) => makeCard(self, card)));
+  }
+  for (const card of data.cards) {
+    const waiting = self.pending.some((change) => change.id === card.id);
+    if (waiting) continue; // what the person sees is newer than what the server sent
+    const parts = self.cards.get(card.id);
+    parts.value = data.ratings[card.id] ?? null;
+    const refused = data.refused[card.id];
+    if (refused) parts.say(refused, true);
+    else if (justDone.some((change) => change.id === card.id)) {
+      parts.say(parts.value === null ? "✓ cleared" : "✓ saved", false);
+    }
+    parts.draw(parts.value, false);
+  }
+}
+
+function makeCard(self, card) {
+  const scale = () => self.data.scale;
+  const box = element("div", "card");
+  box.setAttribute("role", "listitem");
+  box.dataset.item = card.id;
+  const title = element("div", "title", card.title);
+  if (card.year) title.append(element("span", "year", card.year));
+  const genres = element("div", "genres");
+  for (const genre of card.genres) {
+    const label = element("span", "", genre);
+    label.style.setProperty("--hue", hueOf(genre));
+    genres.append(label);
+  }
+  const count = card.count.toLocaleString("en");
+  const facts = element("div", "facts", `${count} ${card.count === 1 ? "rating" : "ratings"}, mean ${card.mean.toFixed(2)}`);
+
+  const stars = element("span", "stars");
+  stars.tabIndex = 0;
+  stars.setAttribute("role", "slider");
+  stars.setAttribute("aria-label", `Rate ${card.title}`);
+  const full = element("span", "full", "★".repeat(STARS));
+  full.setAttribute("aria-hidden", "true");
+  const empty = element("span", "empty", "★".repeat(STARS));
+  empty.setAttribute("aria-hidden", "true");
+  stars.append(empty, full);
+  const number = element("span", "value");
+  const clear = element("button", "clear", "✕");
+  clear.type = "button";
+  clear.title = "Clear this rating";
+  clear.setAttribute("aria-label", `Clear the rating of ${card.title}`);
+  const row = element("div", "row");
+  row.append(stars, number, clear);
+  const note = element("div", "state");
+  note.setAttribute("role", "status");
+  box.append(title, genres, facts, row, note);
+
+  const parts = {
+    value: null,
+    say(text, isRefused) {
+      note.textContent = text;
+      note.classList.toggle("refused", isRefused);
+    },
+    draw(value, isPreview) {
+      const { low, high, step } = scale();
+      // A scale's lowest rating still shows a little: five stars for the highest, in proportion to the value.
+      const share = value === null ? 0 : Math.max(0.04, low < 0 ? (value - low) / (high - low) : value / high);
+      full.style.width = `${100 * share}%`;
+      stars.classList.toggle("preview", isPreview);
+      number.textContent = value === null ? "" : value.toFixed(Number.isInteger(step) ? 0 : 1);
+      if (isPreview) return;
+      box.classList.toggle("rated", value !== null);
+      stars.setAttribute("aria-valuemin", low);
+      stars.setAttribute("aria-valuemax", high);
+      stars.setAttribute("aria-valuenow", value ?? low);
+      stars.setAttribute("aria-valuetext", value === null ? "not rated" : `${value} of ${high}`);
+    },
+  };
+  self.cards.set(card.id, parts);
+
+  const snap = (value) => {
+    const { low, high, step } = scale();
+    const snapped = low + Math.round((value - low) / step) * step;
+    return Math.min(high, Math.max(low, Number(snapped.toFixed(4))));
+  };
+  const at = (event) => {
+    const { low, high, step } = scale();
+    const place = stars.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (event.clientX - place.left) / place.width));
+    const value = low < 0 ? low + share * (high - low) : share * high;
+    return snap(low + Math.ceil((value - low) / step - 1e-6) * step);
+  };
+  const change = (value) => {
+    if (value === parts.value) return;
+    parts.value = value;
+    parts.draw(value, false);
+    parts.say("saving …", false);
+    self.number += 1;
+    self.pending.push({ number: self.number, id: card.id, value });
+    self.send();
+  };
+
+  stars.addEventListener("pointermove", (event) => event.pointerType === "mouse" && parts.draw(at(event), true));
+  stars.addEventListener("pointerleave", () => parts.draw(parts.value, false));
+  stars.addEventListener("click", (event) => change(at(event)));
+  clear.addEventListener("click", () => change(null));
+  stars.addEventListener("keydown", (event) => {
+    const { low, high, step } = scale();
+    const now = parts.value;
+    const keys = {
+      ArrowRight: () => (now === null ? low : snap(now + step)),
+      ArrowLeft: () => (now === null ? high : snap(now - step)),
+      Home: () => low,
+      End: () => high,
+      Backspace: () => null,
+      Delete: () => null,
+    };
+    keys.ArrowUp = keys.ArrowRight;
+    keys.ArrowDown = keys.ArrowLeft;
+    let wanted;
+    if (event.key in keys) wanted = keys[event.key]();
+    else if (/^[0-9]$/.test(event.key) && Number(event.key) >= low && Number(event.key) <= high) {
+      wanted = snap(Number(event.key));
+    } else return;
+    event.preventDefault();
+    change(wanted);
+  });
+  return box;
+}

@@ -1,0 +1,93 @@
+"""Cards of movies with stars to click: one component for a whole grid, by mouse, touch and keyboard.
+
+The browser keeps each change until the server has committed it, and sends all that are not yet acknowledged along with
+the next one, numbered, so that rapid clicks are neither lost nor done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from autorec_core.catalogue import Catalogue
+from autorec_core.errors import AutoRecError
+from autorec_core.ratings import IntArray, RatingScale
+from pages.shared import state
+
+_ASSETS = Path(__file__).parent
+_HTML = '<div class="grid" role="list"></div>\n'
+
+Rate = Callable[[str, float | None], None]
+"""Keeps (or, with None, clears) a rating; returns when it is committed, raises AutoRecError where it is not."""
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Any:
+    return st.components.v2.component(
+        "autorec_stars",
+        html=_HTML,
+        css=(_ASSETS / "stars.css").read_text(),
+        js=(_ASSETS / "stars.js").read_text(),
+    )
+
+
+def cards(
+    key: str,
+    catalogue: Catalogue,
+    item_indices: IntArray | Sequence[int],
+    ratings: dict[str, float],
+    scale: RatingScale,
+    rate: Rate,
+) -> None:
+    """Draws movies with their stars.
+
+    Args:
+        key: of the component.
+        catalogue: of the movies.
+        item_indices: (n,) which to draw, in order.
+        ratings: item id as text -> the visitor's rating.
+        scale: the rating scale.
+        rate: called once for each change, in order.
+    """
+    # What the browser knows to be done: last change of each of its lives, and what was refused.
+    done: dict[str, Any] = state.live(f"stars_{key}", {"acknowledged": {}, "refused": {}})
+
+    def take_changes() -> None:
+        sent = (state.get(key) or {}).get("rated") or {}
+        client, changes = str(sent.get("client", ""))[:64], sent.get("changes") or []
+        for change in changes:
+            number, item_id, value = int(change["number"]), str(change["id"]), change["value"]
+            if number <= done["acknowledged"].get(client, 0):
+                continue
+            try:
+                rate(item_id, None if value is None else float(value))
+                done["refused"].pop(item_id, None)
+            except AutoRecError as error:
+                done["refused"][item_id] = str(error)
+            done["acknowledged"][client] = number
+
+    titles, items = catalogue.display_titles, catalogue.items
+    _component()(
+        key=key,
+        data={
+            "cards": [
+                {
+                    "id": str(items.ids[index]),
+                    "title": titles[index],
+                    "year": int(items.years[index]),
+                    "genres": list(items.genres[index]),
+                    "count": int(catalogue.counts[index]),
+                    "mean": round(float(catalogue.means[index]), 2),
+                }
+                for index in item_indices
+            ],
+            "ratings": {str(items.ids[index]): ratings.get(str(items.ids[index])) for index in item_indices},
+            "scale": {"low": scale.low, "high": scale.high, "step": scale.step},
+            "acknowledged": done["acknowledged"],
+            "refused": done["refused"],
+        },
+        on_rated_change=take_changes,
+    )

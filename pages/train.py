@@ -1,0 +1,4 @@
+from pages.shared import frame
+
+with frame.open_page("train"):
+    pass
