@@ -1,7 +1,8 @@
 """Reading ratings: a person's own CSV, and every layout in which MovieLens is published.
 
 A clean file is read by Arrow at the speed of the disk. Where it is not clean, a second, slower reading looks at every
-row, collects all faults with their row numbers and raises them once; the header is row 1, as a spreadsheet counts.
+row, collects all faults and raises them once. Rows are counted as an editor counts lines: the header is row 1, so row
+17 is line 17 of the file. A file without a header (u.data, ratings.dat, Parquet) has its first rating in row 1.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import math
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -24,66 +26,129 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from autorec_core.errors import InvalidRatingsError, NotFoundError
-from autorec_core.ratings import FloatArray, Ratings, RatingScale
-
-Titles = dict[Any, tuple[str, int, tuple[str, ...]]]
-Member = Callable[[str], bytes | None]
-"""Gives a file of a folder or zip by its name, or None where it has none."""
+from autorec_core.ratings import FloatArray, IntArray, Ratings, RatingScale, distinct_ids
+from autorec_core.titles import (
+    Titles,
+    delimiter_of,
+    first_line,
+    parse_id,
+    plain_name,
+    titles_beside,
+    titles_of_csv,
+)
 
 COLUMN_NAMES = {
-    "user": ("userid", "user", "uid", "username", "reviewerid"),
-    "item": ("movieid", "itemid", "item", "movie", "iid", "mid", "productid"),
+    "user": ("userId", "user", "uid", "userName", "reviewerId"),
+    "item": ("movieId", "itemId", "item", "movie", "iid", "mid", "productId"),
     "rating": ("rating", "ratings", "score", "stars"),
-    "timestamp": ("timestamp", "time", "unixtime", "ts"),
+    "timestamp": ("timestamp", "time", "unixTime", "ts"),
 }
-"""Accepted column names without case, spaces and underscores."""
+"""Accepted column names, without case, spaces and underscores."""
+
+RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data", "ratings.parquet")
+"""The file with the ratings in a folder or zip, the first that is there."""
 
 COMMON_SCALES = (
     RatingScale(1, 5, 1),
     RatingScale(0.5, 5, 0.5),
     RatingScale(1, 10, 1),
+    RatingScale(1, 10, 0.5),
+    RatingScale(0, 1, 1),
+    RatingScale(0, 5, 1),
     RatingScale(0, 5, 0.5),
+    RatingScale(0, 10, 1),
     RatingScale(0, 10, 0.5),
     RatingScale(0, 100, 1),
 )
-"""The scales that a file's ratings are taken to be on, the first that holds them all."""
+"""The scales that a file's ratings are taken to be on, the first that fits."""
 
-GENRES_100K = (
-    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
-    *("Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"),
-)
-"""The genre flags of u.item, in order."""
+LONGEST_ID = 100
+"""Characters; an array of text ids is as wide as the longest."""
 
-_YEAR = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})(?:[-–]\d{0,4})?\)\s*$")
+_REQUIRED = ("user", "item", "rating")
+_ROLES = (*_REQUIRED, "timestamp")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_HEADERLESS = re.compile(r"u\.data|u[1-5ab]\.(?:base|test)")
+_LARGEST = float(np.finfo(np.float32).max)
+_MAY_BE_SLIPS = 0.05
+_MAY_BE_SLIPS_IN_MOVIELENS = 0.5
 
 
 @dataclass(frozen=True)
 class _Triples:
+    """Parallel lists, in the order of the file."""
+
     users: Any
     items: Any
     values: FloatArray
-    timestamps: Any
+    timestamps: IntArray | None
 
 
-def title_and_year(text: str) -> tuple[str, int]:
-    """Splits a title as MovieLens writes it.
+@dataclass(frozen=True)
+class _Table:
+    """One file of ratings, read in either of two ways."""
 
-    >>> title_and_year("Matrix, The (1999)")
-    ('Matrix, The', 1999)
-    >>> title_and_year("Untitled")
-    ('Untitled', 0)
+    triples: _Triples | None
+    """All of it at once; None where it needs a closer look."""
+    rows: Callable[[], Iterator[tuple[int, list[str], str]]]
+    """Row by row: row number, the text of user, item, rating and perhaps timestamp, or what is wrong with the row."""
+    is_movielens: bool
+    """Whether the layout or the column names are MovieLens's own."""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Files that lie beside each other in a folder or zip."""
+
+    label: str
+    """What to call the ratings where they have no name."""
+    ratings: str
+    """Name of the file with the ratings."""
+    sizes: dict[str, int]
+    """File name -> its bytes, unpacked."""
+    fetch: Callable[[str], bytes]
+    """Gives a file by its name."""
+    max_bytes: int | None
+    """The most that one may hold."""
+
+    def read(self, name: str) -> bytes | None:
+        """A file by its name, or None.
+
+        Raises:
+            InvalidRatingsError: it is larger than accepted.
+        """
+        if name not in self.sizes:
+            return None
+        _check_size(name, self.sizes[name], self.max_bytes)
+        return self.fetch(name)
+
+
+def guess_scale(values: FloatArray, *, may_be_slips: float = _MAY_BE_SLIPS) -> RatingScale:
+    """The first common scale that fits, else the span and finest gap that the values show themselves.
+
+    A few values above a scale that all others are on are more likely slips than a wider scale; whoever asks finds them
+    outside of what this returns.
+
+    Args:
+        values: (num_ratings,) finite ratings, at least one.
+        may_be_slips: the largest share of the ratings that may lie above the scale, 0 to 1.
+
+    >>> str(guess_scale(np.array([1.0, 2.0, 5.0]))), str(guess_scale(np.array([0.5, 4.0]))),
+    ('1 to 5', '0.5 to 5')
     """
-    found = _YEAR.match(text)
-    return (found["title"], int(found["year"])) if found else (text.strip(), 0)
-
-
-def guess_scale(values: FloatArray) -> RatingScale:
-    """The first common scale that holds all values, else the span and finest gap that they show themselves."""
-    distinct = np.unique(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    fitting = []
     for scale in COMMON_SCALES:
-        places = (distinct - scale.low) / scale.step
-        if distinct[0] >= scale.low and distinct[-1] <= scale.high and np.allclose(places, np.round(places)):
-            return scale
+        above = distinct > scale.high
+        if distinct[0] >= scale.low and counts[above].sum() <= may_be_slips * len(values) and not above.all():
+            places = (distinct[~above] - scale.low) / scale.step
+            if np.allclose(places, np.round(places)):
+                return scale
+            fitting.append((scale, distinct[~above]))
+    for scale, inside in fitting:
+        if len(inside) > 1:
+            return RatingScale(scale.low, scale.high, max(float(np.diff(inside).min()), scale.span / 1000))
     return RatingScale.guess(values)
 
 
@@ -100,115 +165,185 @@ def read_ratings(
 
     Args:
         path: a CSV with a header (`user,item,rating[,timestamp]` or MovieLens's names; comma, semicolon or tab), a
-            Parquet file with such columns, `u.data`, `ratings.dat`, or a folder or zip holding one of them. Titles are
-            taken from `movies.csv`, `movies.dat` or `u.item` beside them.
-        items: a CSV with a header `item,title[,genres]`, in place of those.
+            Parquet file with such columns, `u.data`, `ratings.dat`, or a folder or zip holding one of them. Beside a
+            file with one of MovieLens's names, titles are taken from `movies.csv`, `movies.dat` or `u.item`.
+        items: a CSV with a header `item,title[,genres][,year]`, in place of those.
         scale: the rating scale; guessed where None.
-        name: what to call the set; the file's name where None.
+        name: what to call the set; the name of the file, folder or zip where None.
         catalogue: which item ids these are; made from the file's content where None.
-        max_bytes: the most that the file may hold.
+        max_bytes: the most that a file may hold, unpacked.
 
     Raises:
         InvalidRatingsError: the file can't be used; all its faults by row.
-        NotFoundError: there is no such file.
+        NotFoundError: there is no such file, or none with ratings in the folder or zip.
     """
     path = Path(path)
-    if not path.exists():
-        raise NotFoundError(f"There is no file {path}.")
-    if path.is_file() and max_bytes is not None and path.stat().st_size > max_bytes:
-        raise InvalidRatingsError(
-            f"{path.name} has {path.stat().st_size / 1e6:,.1f} MB; {max_bytes / 1e6:,.1f} MB are accepted. "
-            "Send fewer ratings."
-        )
     try:
-        label, read, member = _find(path)
-        content = read(member)
-        triples = _parse(member, content or b"", scale)
-        titles = _titles(read, Path(items) if items is not None else None)
+        files = _find(path, max_bytes)
+        content = files.read(files.ratings) or b""
+        table = _table(files.ratings, content)
+        titles = titles_beside(files.read) if items is None else _own_titles(Path(items), max_bytes)
     except OSError as error:
+        if isinstance(error, NotFoundError):
+            raise
         raise InvalidRatingsError(f"Can't read {path.name}: {error.strerror or error}.") from error
-    digest = hashlib.sha256(content or b"").hexdigest()[:8]
-    return Ratings.from_triples(
-        triples.users,
-        triples.items,
-        triples.values,
-        name=name or label,
-        catalogue=catalogue or f"file:{label}-{digest}",
-        scale=scale or guess_scale(triples.values),
-        timestamps=triples.timestamps,
-        titles=titles,
-    )
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
+        raise InvalidRatingsError(f"{path.name} can't be unpacked: {error}. Pack it again as a plain zip.") from error
+    if catalogue is None:
+        catalogue = f"file:{files.label}-{hashlib.sha256(content).hexdigest()[:8]}"
+    may_be_slips = _MAY_BE_SLIPS_IN_MOVIELENS if table.is_movielens else _MAY_BE_SLIPS
 
+    def build(triples: _Triples) -> Ratings:
+        return Ratings.from_triples(
+            triples.users,
+            triples.items,
+            triples.values,
+            name=name or files.label,
+            catalogue=catalogue,
+            scale=scale or guess_scale(triples.values, may_be_slips=may_be_slips),
+            timestamps=triples.timestamps,
+            titles=titles,
+        )
 
-def _find(path: Path) -> tuple[str, Member, str]:
-    """A label, a way to the files beside each other, and the name of the one with the ratings."""
-    wanted = ("ratings.csv", "u.data", "ratings.dat", "ratings.parquet")
-    if path.is_file() and path.suffix != ".zip":
-        folder = path.parent
-        return path.stem, lambda name: _bytes_of(folder / name), path.name
-    if path.is_dir():
-        for name in wanted:
-            if (path / name).exists():
-                return path.name, lambda name: _bytes_of(path / name), name
-        raise NotFoundError(f"{path} holds none of {', '.join(wanted)}.")
-    if not zipfile.is_zipfile(path):
-        raise InvalidRatingsError(f"{path.name} is not a zip file.")
-    with zipfile.ZipFile(path) as archive:
-        inside = {Path(member).name: member for member in archive.namelist() if not member.endswith("/")}
-
-    def read(name: str) -> bytes | None:
-        if name not in inside:
-            return None
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(inside[name])
-
-    for name in wanted:
-        if name in inside:
-            return path.stem, read, name
-    raise NotFoundError(f"{path.name} holds none of {', '.join(wanted)}.")
-
-
-def _bytes_of(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
-
-
-def _parse(name: str, content: bytes, scale: RatingScale | None) -> _Triples:
-    if not content.strip():
-        raise InvalidRatingsError(f"{name} is empty. It needs a header and at least one rating.")
-    if name.endswith(".parquet"):
+    if table.triples is not None:
         try:
-            table = pq.read_table(io.BytesIO(content))
-        except pa.ArrowException as error:
-            raise InvalidRatingsError(f"{name} is not a Parquet file.") from error
-        columns = _columns(name, table.column_names)
-        return _from_arrow(table.rename_columns(_as_roles(table.column_names, columns)))
-    if b"\0" in content[:65_536]:
+            return build(table.triples)
+        except InvalidRatingsError:
+            pass  # something is wrong: the closer look finds in which rows
+    return build(_examine(files.ratings, table.rows(), scale, may_be_slips))
+
+
+def _find(path: Path, max_bytes: int | None) -> _Files:
+    if path.is_dir():
+        sizes = {file.name: file.stat().st_size for file in path.iterdir() if file.is_file()}
+        return _Files(path.name, _ratings_among(path, sizes), sizes, lambda name: (path / name).read_bytes(), max_bytes)
+    if not path.is_file():
+        raise NotFoundError(f"There is no file {path}.")
+    if path.suffix.lower() != ".zip":
+        folder = path.parent
+        own_names = path.name in RATINGS_FILES or _HEADERLESS.fullmatch(path.name)
+        beside = [path.name, *(("movies.csv", "movies.dat", "u.item") if own_names else ())]
+        sizes = {name: (folder / name).stat().st_size for name in beside if (folder / name).is_file()}
+        return _Files(path.stem, path.name, sizes, lambda name: (folder / name).read_bytes(), max_bytes)
+    _check_size(path.name, path.stat().st_size, max_bytes)
+    with zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+    members.sort(key=lambda member: -member.filename.count("/"))  # of two of the same name, the outer one is taken
+    inside = {PurePosixPath(member.filename).name: member for member in members}
+
+    def fetch(name: str) -> bytes:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(inside[name])  # never more than the size that the archive declares
+
+    sizes = {name: member.file_size for name, member in inside.items()}
+    return _Files(path.stem, _ratings_among(path, sizes), sizes, fetch, max_bytes)
+
+
+def _ratings_among(path: Path, names: dict[str, int]) -> str:
+    for name in RATINGS_FILES:
+        if name in names:
+            return name
+    raise NotFoundError(f"{path.name} holds none of {', '.join(RATINGS_FILES)}.")
+
+
+def _check_size(name: str, size: int, max_bytes: int | None) -> None:
+    if max_bytes is not None and size > max_bytes:
+        raise InvalidRatingsError(
+            f"{name} has {size / 1e6:,.1f} MB; at most {max_bytes / 1e6:,.1f} MB are accepted. Send fewer rows."
+        )
+
+
+def _own_titles(path: Path, max_bytes: int | None) -> Titles:
+    if not path.is_file():
+        raise NotFoundError(f"There is no file {path}.")
+    _check_size(path.name, path.stat().st_size, max_bytes)
+    return titles_of_csv(path.name, path.read_bytes())
+
+
+def _table(name: str, content: bytes) -> _Table:
+    if not content.removeprefix(_BYTE_ORDER_MARK).strip():
+        raise InvalidRatingsError(f"{name} is empty. It needs a header and at least one rating.")
+    if name.lower().endswith(".parquet"):
+        return _parquet(name, content)
+    if b"\0" in content:
         raise InvalidRatingsError(f"{name} is not a text file. Save the ratings as CSV in UTF-8.")
-    if name == "u.data":
-        header, delimiter = ["user", "item", "rating", "timestamp"], "\t"
-    elif name.endswith(".dat"):
-        header, delimiter, content = ["user", "item", "rating", "timestamp"], "\t", content.replace(b"::", b"\t")
-    else:
-        header, delimiter = None, _delimiter(content)
     try:
-        text_header = header or next(csv.reader([_first_line(content)], delimiter=delimiter))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidRatingsError(f"{name} is not UTF-8 text. Save it as CSV in UTF-8.") from error
-    columns = _columns(name, text_header)
-    fast = _fast(content, header, text_header, columns, delimiter)
-    if fast is not None and not _has_faults(fast, scale):
-        return fast
-    return _slow(name, content, header, columns, delimiter, scale)
+        line = first_line(content)
+    except UnicodeDecodeError as error:
+        raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+    if name.endswith(".dat") or line.count("::") >= 2:
+        return _without_header(name, content, line.split("::"), "::")
+    cells = line.split("\t")
+    if _HEADERLESS.fullmatch(name) or (len(cells) in (3, 4) and all(map(_NUMBER.fullmatch, cells))):
+        return _without_header(name, content, cells, "\t")
+    return _with_header(name, content, line)
 
 
-def _first_line(content: bytes) -> str:
-    return content.split(b"\n", 1)[0].rstrip(b"\r").decode("utf-8-sig")
+def _without_header(name: str, content: bytes, cells: list[str], delimiter: str) -> _Table:
+    """u.data, u1.base and ratings.dat: user, item, rating and perhaps the time, in this order."""
+    roles = [*_ROLES[: max(3, len(cells))], *(f"other {place}" for place in range(4, len(cells)))]
+    columns = {role: place for place, role in enumerate(roles) if role in _ROLES}
+
+    def rows() -> Iterator[tuple[int, list[str], str]]:
+        for number, line in enumerate(_checked_text(name, content).split("\n"), start=1):
+            if line.strip():
+                yield number, *_cells(line.rstrip("\r").split(delimiter), columns, len(roles))
+
+    tabbed = content if delimiter == "\t" else content.replace(delimiter.encode(), b"\t")
+    return _Table(_by_arrow(tabbed, roles, "\t", skip_rows=0), rows, is_movielens=True)
 
 
-def _delimiter(content: bytes) -> str:
-    line = content.split(b"\n", 1)[0]
-    counts = {mark: line.count(mark.encode()) for mark in (",", ";", "\t")}
-    return max(counts, key=lambda mark: counts[mark])
+def _with_header(name: str, content: bytes, line: str) -> _Table:
+    delimiter = delimiter_of(line)
+    try:
+        header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise InvalidRatingsError(f"Row 1 of {name} can't be read as CSV: {error}.") from error
+    if header and all(map(_NUMBER.fullmatch, header)):
+        raise InvalidRatingsError(
+            f"{name} has no header: its first row is {', '.join(header)}. Put user,item,rating or "
+            "user,item,rating,timestamp above it."
+        )
+    columns = _columns(name, header)
+    roles = _as_roles(header, columns)
+
+    def rows() -> Iterator[tuple[int, list[str], str]]:
+        lines = csv.reader(io.StringIO(_checked_text(name, content), newline=""), delimiter=delimiter)
+        next(lines)
+        begins = lines.line_num + 1
+        try:
+            for row in lines:
+                if any(cell.strip() for cell in row):
+                    yield begins, *_cells(row, columns, len(header))
+                begins = lines.line_num + 1  # a quoted cell may go on over several lines
+        except csv.Error as error:
+            yield begins, [], f"can't be read as CSV: {error}."
+
+    triples = _by_arrow(content, roles, delimiter, skip_rows=1)
+    return _Table(triples, rows, is_movielens={"userId", "movieId"} <= set(header))
+
+
+def _parquet(name: str, content: bytes) -> _Table:
+    try:
+        names = pq.read_schema(io.BytesIO(content)).names
+        columns = _columns(name, names)
+        table = pq.read_table(io.BytesIO(content), columns=[names[place] for place in columns.values()])
+        table = table.rename_columns(list(columns))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, InvalidRatingsError):
+            raise
+        raise InvalidRatingsError(f"{name} is not a Parquet file with a column for each of user, item, rating.") from (
+            error
+        )
+
+    def rows() -> Iterator[tuple[int, list[str], str]]:
+        lists = [table[role].to_pylist() for role in columns]
+        places = {role: place for place, role in enumerate(columns)}
+        for number, row in enumerate(zip(*lists, strict=True), start=1):
+            texts = ["" if cell is None else str(cell) for cell in row]
+            yield number, *_cells(texts, places, len(texts))
+
+    return _Table(_from_arrow(table), rows, is_movielens=False)
 
 
 def _columns(name: str, header: Sequence[str]) -> dict[str, int]:
@@ -217,16 +352,18 @@ def _columns(name: str, header: Sequence[str]) -> dict[str, int]:
     Raises:
         InvalidRatingsError: one is missing.
     """
-    plain = [re.sub(r"[^a-z]", "", column.lower()) for column in header]
-    found = {}
+    plain = [plain_name(column) for column in header]
+    found: dict[str, int] = {}
     for role, accepted in COLUMN_NAMES.items():
-        places = [place for place, column in enumerate(plain) if column in accepted]
+        known = {plain_name(column) for column in accepted}
+        places = [place for place, column in enumerate(plain) if column in known]
         if places:
             found[role] = places[0]
+    shown = ", ".join(column[:40] for column in header[:12]) + (", …" if len(header) > 12 else "")
     faults = [
-        f"{name} has no {role} column. Its columns are {', '.join(header)}; "
+        f"{name} has no column for the {role}. Its columns are {shown or 'none'}; "
         f"accepted are {', '.join(COLUMN_NAMES[role])}."
-        for role in ("user", "item", "rating")
+        for role in _REQUIRED
         if role not in found
     ]
     if faults:
@@ -239,192 +376,170 @@ def _as_roles(header: Sequence[str], columns: dict[str, int]) -> list[str]:
     return [roles.get(place, f"other {place}") for place in range(len(header))]
 
 
-def _fast(
-    content: bytes, header: list[str] | None, text_header: Sequence[str], columns: dict[str, int], delimiter: str
-) -> _Triples | None:
-    """The whole file by Arrow, or None where it does not take it."""
-    roles = _as_roles(text_header, columns)
+def _by_arrow(content: bytes, roles: list[str], delimiter: str, *, skip_rows: int) -> _Triples | None:
+    """The whole text by Arrow, or None where it does not take it."""
     try:
         table = pa_csv.read_csv(
             io.BytesIO(content),
-            read_options=pa_csv.ReadOptions(column_names=roles, skip_rows=0 if header else 1),
+            read_options=pa_csv.ReadOptions(column_names=roles, skip_rows=skip_rows),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter),
             convert_options=pa_csv.ConvertOptions(
-                column_types={"rating": pa.float64()}, include_columns=list(columns), strings_can_be_null=True
+                column_types={"rating": pa.float64()},
+                include_columns=[role for role in _ROLES if role in roles],
+                strings_can_be_null=True,
             ),
         )
-        return _from_arrow(table)
     except (pa.ArrowException, ValueError):
         return None
+    return _from_arrow(table)
 
 
-def _from_arrow(table: pa.Table) -> _Triples:
-    """Arrays from a table with columns user, item, rating and perhaps timestamp.
-
-    Raises:
-        ValueError: a value is missing or of a kind that needs a closer look.
-    """
-    if any(table[role].null_count for role in ("user", "item", "rating")):
-        raise ValueError("missing values")
-
-    def ids(role: str) -> Any:
-        column = table[role]
-        if pa.types.is_integer(column.type):
-            return column.to_numpy()
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            return np.char.strip(column.to_numpy().astype(str))
-        raise ValueError(f"{role} is neither whole numbers nor text")
-
-    timestamps = None
-    if "timestamp" in table.column_names:
-        column = table["timestamp"]
-        if pa.types.is_integer(column.type) and not column.null_count:
-            timestamps = column.to_numpy()
-    values = pc.cast(table["rating"], pa.float64()).to_numpy()
-    return _Triples(ids("user"), ids("item"), values, timestamps)
-
-
-def _has_faults(triples: _Triples, scale: RatingScale | None) -> bool:
-    values = triples.values
-    if not len(values) or not np.isfinite(values).all():
-        return True
-    if scale is not None and ((values < scale.low) | (values > scale.high)).any():
-        return True
-    _, users = np.unique(triples.users, return_inverse=True)
-    distinct, items = np.unique(triples.items, return_inverse=True)
-    pairs = np.sort(users.astype(np.int64) * len(distinct) + items)
-    return bool((np.diff(pairs) == 0).any())
-
-
-def _slow(
-    name: str,
-    content: bytes,
-    header: list[str] | None,
-    columns: dict[str, int],
-    delimiter: str,
-    scale: RatingScale | None,
-) -> _Triples:
-    """Row by row, with every fault."""
+def _from_arrow(table: pa.Table) -> _Triples | None:
+    """Arrays from a table with columns user, item, rating and perhaps timestamp; None where it needs a closer look."""
+    if not table.num_rows or any(table[role].null_count for role in _REQUIRED):
+        return None
     try:
-        text = content.decode("utf-8-sig")
+        users, items = _ids_of_column(table["user"]), _ids_of_column(table["item"])
+        values = _numbers(pc.cast(table["rating"], pa.float64()))
+        timestamps = None
+        if "timestamp" in table.column_names and not table["timestamp"].null_count:
+            column = table["timestamp"]
+            if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+                timestamps = _numbers(pc.cast(column, pa.int64(), safe=pa.types.is_integer(column.type)))
+    except (pa.ArrowException, ValueError):
+        return None
+    if users is None or items is None or not (np.abs(values) <= _LARGEST).all():
+        return None
+    return _Triples(users, items, values, timestamps)
+
+
+def _numbers(column: pa.ChunkedArray) -> Any:
+    # Through dlpack, since Arrow's own `to_numpy` imports pandas, which takes longer than reading the file.
+    return np.from_dlpack(column.combine_chunks())
+
+
+def _ids_of_column(column: pa.ChunkedArray) -> Any:
+    """Ids as int64 or text; None where a closer look must tell."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_integer(column.type):
+        return _numbers(column.cast(pa.int64()))
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return None
+    trimmed = pc.utf8_trim_whitespace(column)
+    lengths = pc.min_max(pc.utf8_length(trimmed)).as_py()
+    if lengths["min"] < 1 or lengths["max"] > LONGEST_ID:
+        return None
+    return np.array(trimmed.to_pylist(), dtype=str)
+
+
+def _checked_text(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InvalidRatingsError(f"Row {line} of {name} is not UTF-8 text. Save the file as UTF-8.") from error
-    faults: list[str] = []
+        raise InvalidRatingsError(f"Row {line} of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+
+
+def _cells(row: Sequence[str], columns: dict[str, int], width: int) -> tuple[list[str], str]:
+    """The cells of a row by role, or what is wrong with their number."""
+    if len(row) <= max(columns[role] for role in _REQUIRED):
+        return [], f"it has {len(row)} of {width} columns. Complete or delete the row."
+    if any(cell.strip() for cell in row[width:]):
+        return [], f"it has {len(row)} columns, not {width}. Put quotes around a cell that holds a separator."
+    return [row[columns[role]].strip() for role in _ROLES if role in columns and columns[role] < len(row)], ""
+
+
+def _examine(
+    name: str, rows: Iterator[tuple[int, list[str], str]], scale: RatingScale | None, may_be_slips: float
+) -> _Triples:
+    """Row by row.
+
+    Raises:
+        InvalidRatingsError: every fault, in the order of the rows.
+    """
+    faults: list[tuple[int, str]] = []
+    shared: dict[str, str] = {}  # one copy of each id, so that a large file fits in memory
     users: list[str] = []
     items: list[str] = []
-    values: list[float] = []
-    first_row: dict[tuple[str, str], int] = {}
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    if not header:
-        next(rows, None)
-    number = 0 if header else 1
-    try:
-        for row in rows:
-            number += 1
-            if not any(cell.strip() for cell in row):
-                continue
-            fault, value = _look_at(row, columns, scale)
-            if fault:
-                faults.append(f"Row {number} of {name}: {fault}")
-                continue
-            pair = (row[columns["user"]].strip(), row[columns["item"]].strip())
-            if pair in first_row:
-                faults.append(
-                    f"Row {number} of {name}: user {pair[0]} rated item {pair[1]} already in row {first_row[pair]}. "
-                    "Keep one of the two."
-                )
-                continue
-            first_row[pair] = number
-            users.append(pair[0])
-            items.append(pair[1])
-            values.append(value)
-    except csv.Error as error:
-        faults.append(f"Row {number + 1} of {name} can't be read as CSV: {error}.")
-    if faults:
-        raise InvalidRatingsError(faults)
-    if not values:
+    numbers, values, timestamps = array("q"), array("d"), array("q")
+    for number, cells, fault in rows:
+        fault = fault or _fault_of(cells)
+        if fault:
+            faults.append((number, fault))
+            continue
+        users.append(shared.setdefault(cells[0], cells[0]))
+        items.append(shared.setdefault(cells[1], cells[1]))
+        values.append(float(cells[2]))
+        numbers.append(number)
+        if len(cells) > 3 and re.fullmatch(r"[0-9]{1,18}", cells[3]):
+            timestamps.append(int(cells[3]))
+    if not values and not faults:
         raise InvalidRatingsError(f"{name} has a header but no ratings. At least one is needed.")
-    return _Triples(_ids(users), _ids(items), np.array(values), None)
+    triples = _Triples(
+        _ids(users),
+        _ids(items),
+        np.array(values, dtype=np.float64),
+        np.array(timestamps, dtype=np.int64) if len(timestamps) == len(values) else None,
+    )
+    if values:
+        row_numbers = np.array(numbers, dtype=np.int64)
+        faults += _off_scale(triples.values, row_numbers, scale, may_be_slips)
+        faults += _repeated(triples, row_numbers)
+    if faults:
+        faults.sort(key=lambda fault: fault[0])
+        raise InvalidRatingsError([f"Row {number} of {name}: {fault}" for number, fault in faults])
+    return triples
 
 
-def _look_at(row: list[str], columns: dict[str, int], scale: RatingScale | None) -> tuple[str, float]:
-    """What is wrong with a row, or nothing and its rating."""
-    if len(row) <= max(columns[role] for role in ("user", "item", "rating")):
-        return f"only {len(row)} columns.", math.nan
-    for role in ("user", "item"):
-        if not row[columns[role]].strip():
-            return f"no {role}.", math.nan
-    given = row[columns["rating"]].strip()
-    try:
-        value = float(given)
-    except ValueError:
-        return f"rating {given!r} is not a number.", math.nan
-    if not math.isfinite(value):
-        return f"rating {given} is not a finite number.", math.nan
-    if scale is not None and not scale.low <= value <= scale.high:
-        high = f"{scale.low:g} to {max(value, scale.high):g}" if value >= scale.low else f"{value:g} to {scale.high:g}"
-        return f"rating {value:g} is outside {scale}. Choose the scale {high} or correct the row.", math.nan
-    return "", value
+def _fault_of(cells: list[str]) -> str:
+    """What is wrong with the cells of a row, or nothing."""
+    for role, cell in zip(_REQUIRED, cells, strict=False):
+        if not cell:
+            return f"the {role} is missing. Fill it in or delete the row."
+    for role, cell in (("user", cells[0]), ("item", cells[1])):
+        if len(cell) > LONGEST_ID:
+            return f"the {role} has {len(cell):,} characters; at most {LONGEST_ID} are accepted."
+    rating = cells[2]
+    if _NUMBER.fullmatch(rating):
+        return "" if abs(float(rating)) <= _LARGEST else f"rating {rating[:40]} is not a finite number."
+    if re.fullmatch(r"[+-]?(?:nan|inf|infinity)", rating, re.IGNORECASE):
+        return f"rating {rating} is not a finite number. Delete the row if there is no rating."
+    point = " Write it with a point." if re.fullmatch(r"[0-9]+,[0-9]+", rating) else ""
+    return f"rating {rating[:40]!r} is not a number.{point}"
 
 
 def _ids(texts: list[str]) -> Any:
-    if all(re.fullmatch(r"-?\d{1,18}", text) for text in texts):
-        return np.array([int(text) for text in texts], dtype=np.int64)
+    """Ids as int64 where all are whole numbers, else as text."""
+    parsed = {text: parse_id(text) for text in set(texts)}
+    if all(isinstance(item_id, int) for item_id in parsed.values()):
+        return np.array([parsed[text] for text in texts], dtype=np.int64)
     return np.array(texts, dtype=str)
 
 
-def _titles(read: Member, items: Path | None) -> Titles:
-    """Item id -> title, year, genres, from what lies beside the ratings or from an own file."""
-    if items is not None:
-        if not items.is_file():
-            raise NotFoundError(f"There is no file {items}.")
-        return _titles_of_csv(items.name, items.read_bytes())
-    if (content := read("movies.csv")) is not None:
-        return _titles_of_csv("movies.csv", content)
-    titles: Titles = {}
-    if (content := read("movies.dat")) is not None:
-        for line in content.decode("latin-1").splitlines():
-            item_id, title, genres = (*line.split("::"), "", "")[:3]
-            titles[_id(item_id)] = (*title_and_year(title), _genres(genres))
-    elif (content := read("u.item")) is not None:
-        for line in content.decode("latin-1").splitlines():
-            cells = line.split("|")
-            flags = zip(GENRES_100K, cells[5:], strict=False)
-            genres_of = tuple(genre for genre, flag in flags if flag == "1" and genre != "unknown")
-            titles[_id(cells[0])] = (*title_and_year(cells[1]), genres_of)
-    return titles
+def _off_scale(
+    values: FloatArray, numbers: IntArray, scale: RatingScale | None, may_be_slips: float
+) -> list[tuple[int, str]]:
+    scale = scale or guess_scale(values, may_be_slips=may_be_slips)
+    wider = guess_scale(values, may_be_slips=0.0)
+    off = (values < scale.low) | (values > scale.high)
+    return [
+        (number, f"rating {value:g} is outside {scale}. Choose the scale {wider} or correct the row.")
+        for number, value in zip(numbers[off].tolist(), values[off].tolist(), strict=True)
+    ]
 
 
-def _titles_of_csv(name: str, content: bytes) -> Titles:
-    try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=_delimiter(content)))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidRatingsError(f"{name} can't be read as CSV in UTF-8.") from error
-    plain = [re.sub(r"[^a-z]", "", column.lower()) for column in rows[0]] if rows else []
-    item_column = next((place for place, column in enumerate(plain) if column in COLUMN_NAMES["item"]), None)
-    if item_column is None or "title" not in plain:
-        raise InvalidRatingsError(f"{name} needs the columns movieId and title; it has {', '.join(plain) or 'none'}.")
-    title_column = plain.index("title")
-    genre_column = plain.index("genres") if "genres" in plain else None
-    year_column = plain.index("year") if "year" in plain else None
-    titles: Titles = {}
-    for row in rows[1:]:
-        if len(row) <= max(item_column, title_column):
-            continue
-        title, year = title_and_year(row[title_column])
-        if year_column is not None and len(row) > year_column and row[year_column].isdigit():
-            year = int(row[year_column])
-        genres = row[genre_column] if genre_column is not None and len(row) > genre_column else ""
-        titles[_id(row[item_column])] = (title, year, _genres(genres))
-    # An id is text in one file and a number in the other when only one of them has ids that are not numbers.
-    return titles | {str(item_id): known for item_id, known in titles.items()}
-
-
-def _id(text: str) -> int | str:
-    text = text.strip()
-    return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text
-
-
-def _genres(text: str) -> tuple[str, ...]:
-    return tuple(genre.strip() for genre in text.split("|") if genre.strip() and genre != "(no genres listed)")
+def _repeated(triples: _Triples, numbers: IntArray) -> list[tuple[int, str]]:
+    _, user_index = distinct_ids(triples.users)
+    item_ids, item_index = distinct_ids(triples.items)
+    keys = user_index.astype(np.int64) * len(item_ids) + item_index
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    first_of = first[place]
+    return [
+        (
+            int(numbers[again]),
+            f"user {triples.users[again]} rated item {triples.items[again]} already in row {numbers[first_of[again]]}. "
+            "Keep one of the two.",
+        )
+        for again in np.flatnonzero(first_of != np.arange(len(keys))).tolist()
+    ]

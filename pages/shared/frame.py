@@ -71,6 +71,12 @@ def open_page(name: str) -> Iterator[None]:
         st.error(str(error).replace("\n", "  \n"))
 
 
+def go_button(label: str, name: str) -> None:
+    """The next thing to do: a button that opens a page."""
+    if st.button(label, type="primary", key=f"go_{name}"):
+        st.switch_page(page_path(name))
+
+
 def model_name(run: Run) -> str:
     """What people call a run's model."""
     hyperparameters = run.config.hyperparameters
