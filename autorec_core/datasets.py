@@ -1,7 +1,8 @@
 """The data sets that have a name: one bundled, the others fetched from GroupLens when asked for, and kept.
 
-A download goes to a `.part` file, is checked, unpacked beside its place and renamed into it, so that a data set is
-there whole or not at all. Files that a person put there by hand are taken as they are.
+A download goes to a `.part` file, is checked against the published checksum and unpacked; each file is then renamed
+into its place, the ratings last, so that a data set is there whole or not at all. Files that a person put there by hand
+are taken as they are.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import http.client
 import os
 import shutil
-import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+import filelock
 
 from autorec_core import storage
-from autorec_core.errors import DownloadError, NotFoundError
-from autorec_core.rating_files import read_ratings
+from autorec_core.errors import AutoRecError, DownloadError, NotFoundError, StorageError
+from autorec_core.rating_files import RATINGS_FILES, read_ratings
 from autorec_core.ratings import Ratings, RatingScale
 
 BUNDLED = "ml-latest-small-2016"
@@ -29,16 +33,21 @@ BUNDLED = "ml-latest-small-2016"
 Progress = Callable[[int, int], None]
 """Told the bytes that have come and the bytes to come in all (0 where unknown)."""
 
-MEMBERS = ("ratings.csv", "movies.csv", "ratings.dat", "movies.dat", "u.data", "u.item")
-"""The files of a release that are unpacked; the others are not read."""
+MEMBERS = ("movies.csv", "movies.dat", "u.item", "ratings.csv", "ratings.dat", "u.data")
+"""The files of a release that are unpacked, the ratings last; the others are not read."""
 
 _HOST = "https://files.grouplens.org/datasets/movielens"
 _SECONDS_TO_ANSWER = 20
-_FREE_TO_PASS_ON = "May be passed on under the same terms; acknowledge Harper & Konstan 2015; no commercial use."
-_NOT_TO_PASS_ON = "May be used for research, not passed on; acknowledge Harper & Konstan 2015; no commercial use."
+_FREE_TO_PASS_ON = (
+    "For research; may be passed on under the same terms; acknowledge Harper & Konstan 2015; no commercial use without "
+    "permission."
+)
+_NOT_TO_PASS_ON = (
+    "For research; not to be passed on; acknowledge Harper & Konstan 2015; no commercial use without permission."
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """What is known of a data set before it is loaded."""
 
@@ -47,7 +56,7 @@ class Dataset:
     title: str
     """What people call it."""
     catalogue: str
-    """Which item ids it has."""
+    """Which item ids it has: a visitor's ratings hold for every data set of the same catalogue."""
     num_ratings: int
     """Number of ratings."""
     num_users: int
@@ -58,52 +67,93 @@ class Dataset:
     """The rating scale."""
     licence: str
     """The terms in a sentence."""
-    archive: str | None = None
-    """Name of the zip file on GroupLens's server; None for what is bundled."""
-    checksum: str | None = None
-    """MD5 of the zip as GroupLens publishes it; None where a release changes."""
-    size_mb: float = 0.0
+    source: str
+    """Address of the page that describes it."""
+    download: str | None
+    """Address of the zip file; None for what is bundled."""
+    checksum: str | None
+    """MD5 of the zip as GroupLens publishes it; None where a release may change."""
+    size_mb: float
     """Size of the zip, in megabytes."""
 
     @property
-    def is_bundled(self) -> bool:
+    def bundled(self) -> bool:
         """Whether it comes with the package."""
-        return self.archive is None
+        return self.download is None
 
 
-_WHOLE, _HALF = RatingScale(1, 5, 1), RatingScale(0.5, 5, 0.5)
+_WHOLE, _HALVES = RatingScale(1, 5, 1), RatingScale(0.5, 5, 0.5)
+
+
+def _movielens(
+    size: str,
+    counts: tuple[int, int, int],
+    scale: RatingScale,
+    licence: str,
+    checksum: str | None,
+    size_mb: float,
+    *,
+    name: str | None = None,
+    page: str | None = None,
+    catalogue: str = "movielens",
+    bundled: bool = False,
+) -> Dataset:
+    name = name or f"ml-{size.lower()}"
+    return Dataset(
+        name=name,
+        title=f"MovieLens {size}",
+        catalogue=catalogue,
+        num_ratings=counts[0],
+        num_users=counts[1],
+        num_items=counts[2],
+        scale=scale,
+        licence=licence,
+        source=f"https://grouplens.org/datasets/movielens/{page or size.lower()}/",
+        download=None if bundled else f"{_HOST}/{name}.zip",
+        checksum=checksum,
+        size_mb=size_mb,
+    )
+
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
-        Dataset(BUNDLED, "MovieLens latest-small (2016)", "movielens", 100_004, 671, 9_066, _HALF, _FREE_TO_PASS_ON),
-        Dataset(
-            *("ml-latest-small", "MovieLens latest-small (2018)", "movielens", 100_836, 610, 9_724, _HALF),
-            *(_FREE_TO_PASS_ON, "ml-latest-small.zip", None, 1.0),
+        _movielens(
+            *("latest-small (2016)", (100_004, 671, 9_066), _HALVES, _FREE_TO_PASS_ON, None, 0.8),
+            name=BUNDLED,
+            page="latest",
+            bundled=True,
         ),
-        Dataset(
-            *("ml-100k", "MovieLens 100K", "ml-100k", 100_000, 943, 1_682, _WHOLE),
-            *(_NOT_TO_PASS_ON, "ml-100k.zip", "0e33842e24a9c977be4e0107933c0723", 4.9),
+        _movielens(
+            *("latest-small (2018)", (100_836, 610, 9_724), _HALVES, _FREE_TO_PASS_ON, None, 1.0),
+            name="ml-latest-small",
+            page="latest",
         ),
-        Dataset(
-            *("ml-1m", "MovieLens 1M", "movielens", 1_000_209, 6_040, 3_706, _WHOLE),
-            *(_NOT_TO_PASS_ON, "ml-1m.zip", "c4d9eecfca2ab87c1945afe126590906", 5.9),
+        _movielens(
+            *("100K", (100_000, 943, 1_682), _WHOLE, _NOT_TO_PASS_ON, "0e33842e24a9c977be4e0107933c0723", 4.9),
+            catalogue="ml-100k",
         ),
-        Dataset(
-            *("ml-10m", "MovieLens 10M", "movielens", 10_000_054, 69_878, 10_677, _HALF),
-            *(_NOT_TO_PASS_ON, "ml-10m.zip", "ce571fd55effeba0271552578f2648bd", 65.6),
+        _movielens(
+            *("1M", (1_000_209, 6_040, 3_706), _WHOLE, _NOT_TO_PASS_ON, "c4d9eecfca2ab87c1945afe126590906", 5.9),
         ),
-        Dataset(
-            *("ml-20m", "MovieLens 20M", "movielens", 20_000_263, 138_493, 26_744, _HALF),
-            *(_NOT_TO_PASS_ON, "ml-20m.zip", "cd245b17a1ae2cc31bb14903e1204af3", 198.7),
+        _movielens(
+            *("10M", (10_000_054, 69_878, 10_677), _HALVES, _NOT_TO_PASS_ON, "ce571fd55effeba0271552578f2648bd", 65.6),
         ),
-        Dataset(
-            *("ml-25m", "MovieLens 25M", "movielens", 25_000_095, 162_541, 59_047, _HALF),
-            *(_NOT_TO_PASS_ON, "ml-25m.zip", "6b51fb2759a8657d3bfcbfc42b592ada", 261.9),
+        _movielens(
+            *("20M", (20_000_263, 138_493, 26_744), _HALVES, _NOT_TO_PASS_ON),
+            *("cd245b17a1ae2cc31bb14903e1204af3", 198.7),
+        ),
+        _movielens(
+            *("25M", (25_000_095, 162_541, 59_047), _HALVES, _NOT_TO_PASS_ON),
+            *("6b51fb2759a8657d3bfcbfc42b592ada", 262.0),
+        ),
+        _movielens(
+            *("32M", (32_000_204, 200_948, 84_432), _HALVES, _FREE_TO_PASS_ON),
+            *("d472be332d4daa821edc399621853b57", 239.0),
         ),
     )
 }
-"""The named data sets, smallest first."""
+"""The named data sets, by number of ratings."""
 
 
 def find(name: str) -> Dataset:
@@ -113,7 +163,7 @@ def find(name: str) -> Dataset:
         NotFoundError: there is none; the nearest name is offered.
     """
     if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, 1)
+        near = difflib.get_close_matches(name.lower(), DATASETS, 1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise NotFoundError(f"No data set is called {name!r}.{hint} There are {', '.join(DATASETS)}.")
     return DATASETS[name]
@@ -125,7 +175,7 @@ def is_ready(name: str) -> bool:
     Raises:
         NotFoundError: no data set has this name.
     """
-    return find(name).is_bundled or _folder_of(name) is not None
+    return _place_of(find(name)) is not None
 
 
 def load(name: str, progress: Progress | None = None) -> Ratings:
@@ -138,80 +188,133 @@ def load(name: str, progress: Progress | None = None) -> Ratings:
     Raises:
         NotFoundError: no data set has this name.
         DownloadError: it could not be fetched.
+        StorageError: what was fetched could not be kept.
         InvalidRatingsError: files put there by hand are not what they should be.
     """
     dataset = find(name)
-    if dataset.is_bundled:
-        place: Path | None = Path(__file__).parent / "bundled" / f"{BUNDLED}.zip"
-    else:
-        place = _folder_of(name) or _download(dataset, progress)
-    assert place is not None
+    place = _place_of(dataset) or _fetch_once(dataset, progress)
     return read_ratings(place, scale=dataset.scale, name=name, catalogue=dataset.catalogue)
 
 
-def _folder_of(name: str) -> Path | None:
-    folder = storage.datasets_folder() / name
-    has_ratings = any((folder / member).is_file() for member in MEMBERS if not member.startswith("movies"))
-    return folder if has_ratings else None
+def _place_of(dataset: Dataset) -> Path | None:
+    """The folder or zip with its files; None where it is still to be fetched."""
+    if dataset.bundled:
+        return Path(__file__).parent / "bundled" / f"{dataset.name}.zip"
+    cache = storage.datasets_folder()
+    folder = cache / dataset.name
+    # Whoever unpacks a zip by hand gets one more folder inside, by GroupLens's own name.
+    for place in (folder, folder / dataset.name, folder / "ml-10M100K"):
+        if any((place / member).is_file() for member in RATINGS_FILES):
+            return place
+    by_hand = cache / f"{dataset.name}.zip"
+    return by_hand if by_hand.is_file() else None
 
 
-def _download(dataset: Dataset, progress: Progress | None) -> Path:
+def _fetch_once(dataset: Dataset, progress: Progress | None) -> Path:
+    """Fetches a data set; of several processes that want it, one does, and the others wait and find it there."""
     cache = storage.make_folder(storage.datasets_folder())
     part = cache / f"{dataset.name}.zip.part"
-    url = f"{_HOST}/{dataset.archive}"
     try:
-        digest = _fetch(url, part, progress)
-        if dataset.checksum is not None and digest != dataset.checksum:
-            raise DownloadError(f"What came from {url} is not what GroupLens published (checksum). Try again later.")
-        return _unpack(part, cache / dataset.name, dataset.num_ratings)
+        with filelock.FileLock(cache / f".{dataset.name}.lock"):
+            try:
+                return _place_of(dataset) or _fetch(dataset, part, progress)
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink()
     except OSError as error:
-        if isinstance(error, DownloadError):
+        if isinstance(error, AutoRecError):
             raise
-        reason = getattr(error, "reason", None) or error.strerror or error
-        raise DownloadError(
-            f"Can't fetch {dataset.title} from {url}: {reason}. Train on {BUNDLED}, which needs no network, or put its "
-            f"files into {cache / dataset.name}."
+        raise StorageError(
+            f"Can't keep {dataset.title} in {cache}: {error.strerror or error}. Make room or choose another folder "
+            "with AUTOREC_HOME."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
-def _fetch(url: str, part: Path, progress: Progress | None) -> str:
-    """Writes what a URL gives to a file; returns its MD5."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with urllib.request.urlopen(url, timeout=_SECONDS_TO_ANSWER) as answer, part.open("wb") as file:
-        total, come = int(answer.headers.get("Content-Length") or 0), 0
-        while chunk := answer.read(1 << 16):
-            file.write(chunk)
-            digest.update(chunk)
-            come += len(chunk)
-            if progress is not None:
-                progress(come, total)
-    if total and come != total:
-        raise DownloadError(f"The connection to {url} broke after {come:,} of {total:,} bytes. Try again.")
-    return digest.hexdigest()
-
-
-def _unpack(archive_path: Path, folder: Path, num_ratings: int) -> Path:
-    """Unpacks the known members by their bare names, so that no path in the archive matters."""
-    most_bytes = 100 * num_ratings + 50_000_000
-    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+def _fetch(dataset: Dataset, part: Path, progress: Progress | None) -> Path:
+    folder = part.parent / dataset.name
+    digest = _copy(dataset, part, progress)
+    if dataset.checksum is not None and digest != dataset.checksum:
+        raise DownloadError(
+            f"What came from {dataset.download} is not {dataset.title} as published: its MD5 is {digest}, not "
+            f"{dataset.checksum}. Try again later, or put the right files into {folder}."
+        )
+    beside = part.parent / f".{dataset.name}.unpacking"
     try:
-        with zipfile.ZipFile(archive_path) as archive:
-            for member in archive.infolist():
-                name = Path(member.filename).name
-                if name in MEMBERS and not member.is_dir():
-                    if member.file_size > most_bytes:
-                        raise DownloadError(f"{name} in the archive is too large to be what it says.")
-                    with archive.open(member) as source, (beside / name).open("wb") as target:
-                        shutil.copyfileobj(source, target)
-        if not any(beside.iterdir()):
-            raise DownloadError("The archive holds no ratings.")
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-        os.replace(beside, folder)
-    except zipfile.BadZipFile as error:
-        raise DownloadError("What came is not a zip file. Try again later.") from error
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        unpacked = _unpack(dataset, part, beside)
+        folder.mkdir(exist_ok=True)
+        for name in unpacked:
+            os.replace(beside / name, folder / name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _copy(dataset: Dataset, part: Path, progress: Progress | None) -> str:
+    """Copies the zip into a file; returns its MD5."""
+    most_bytes = int(2e6 * dataset.size_mb) + 10_000_000
+    digest = hashlib.md5(usedforsecurity=False)
+    come = total = 0
+    with contextlib.closing(_chunks(dataset, part.parent)) as chunks, part.open("wb") as file:
+        for chunk, total in chunks:
+            come += len(chunk)
+            if come > most_bytes:
+                raise DownloadError(
+                    f"{dataset.download} sends more than {most_bytes / 1e6:,.0f} MB, but {dataset.title} has "
+                    f"{dataset.size_mb:g} MB. It was not kept."
+                )
+            file.write(chunk)
+            digest.update(chunk)
+            if progress is not None:
+                progress(come, total)
+    if come < total:
+        raise DownloadError(
+            f"The connection to {dataset.download} broke after {come:,} of {total:,} bytes. Try again, or use "
+            f"{BUNDLED}, which needs no network."
+        )
+    return digest.hexdigest()
+
+
+def _chunks(dataset: Dataset, cache: Path) -> Generator[tuple[bytes, int]]:
+    """The zip piece by piece, each with the bytes to come in all. Whatever the network does is a DownloadError."""
+    try:
+        with urllib.request.urlopen(dataset.download or "", timeout=_SECONDS_TO_ANSWER) as answer:
+            length = answer.headers.get("Content-Length") or ""
+            total = int(length) if length.isdecimal() else 0
+            while chunk := answer.read(1 << 16):
+                yield chunk, total
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        reason = getattr(reason, "strerror", None) or reason
+        raise DownloadError(
+            f"Can't fetch {dataset.title} from {dataset.download}: {reason}. Use {BUNDLED}, which needs no network, or "
+            f"put its files into {cache / dataset.name}."
+        ) from error
+
+
+def _unpack(dataset: Dataset, part: Path, beside: Path) -> list[str]:
+    """Unpacks the known members by their bare names; returns these, the ratings last."""
+    bad = f"What came from {dataset.download} is not a sound zip file"
+    most_bytes = 60 * dataset.num_ratings + 100_000_000
+    try:
+        with zipfile.ZipFile(part) as archive:
+            members = {}
+            for member in archive.infolist():
+                path = PurePosixPath(member.filename.replace("\\", "/"))
+                if path.is_absolute() or ".." in path.parts or ":" in member.filename:
+                    raise DownloadError(
+                        f"{bad}: it reaches outside its folder with {member.filename!r}. It was not kept."
+                    )
+                if path.name in MEMBERS and not member.is_dir():
+                    members[path.name] = member
+            if sum(member.file_size for member in members.values()) > most_bytes:
+                raise DownloadError(f"{bad}: it unpacks to more than {most_bytes / 1e6:,.0f} MB. It was not kept.")
+            if not members.keys() & set(RATINGS_FILES):
+                raise DownloadError(f"{bad}: it holds no ratings. Try again later.")
+            for name, member in members.items():
+                with archive.open(member) as source, (beside / name).open("wb") as target:
+                    shutil.copyfileobj(source, target)  # never more than the size that the archive declares
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
+        raise DownloadError(f"{bad}: {error}. Try again later.") from error
+    return [name for name in MEMBERS if name in members]

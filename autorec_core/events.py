@@ -66,8 +66,21 @@ class EpochEnded(TrainingEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefitEpochEnded(TrainingEvent):
+    """One epoch of the refit to train and validation together is done. Nothing is left to measure it on but the test."""
+
+    kind: ClassVar[str] = "refit"
+    epoch: int
+    """Which one, from 1."""
+    epochs: int
+    """How many there will be: the best epoch of the first part."""
+    seconds: float
+    """Training seconds of this epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingEnded(TrainingEvent):
-    """No step follows. Test figures are of the best validation epoch, scored here and only here."""
+    """No step follows. Test figures are of the chosen model, scored here and only here."""
 
     kind: ClassVar[str] = "ended"
     reason: str
@@ -78,50 +91,62 @@ class TrainingEnded(TrainingEvent):
     """Epochs done in all."""
     best_epoch: int
     """Epoch with the lowest validation RMSE; 0 when none was finite."""
+    is_refitted: bool
+    """Whether the model was fitted again to train and validation, for the best number of epochs."""
     train_rmse: float | None
     """RMSE on the training ratings at the best epoch, dropout off."""
     valid_rmse: float | None
     """Validation RMSE at the best epoch."""
     test_rmse: float | None
-    """Test RMSE at the best epoch."""
+    """Test RMSE of the model."""
     test_mae: float | None
-    """Test MAE at the best epoch."""
+    """Test MAE of the model."""
     num_test_fallback: int
     """Test ratings of a user or item without a training rating, predicted by the fallback."""
     baselines: dict[str, float]
     """Test RMSE of each baseline by name."""
     seconds: float
-    """Training seconds of all epochs together."""
+    """Training seconds of all epochs together, without a refit."""
     epoch_seconds_median: float
     """Median training seconds of an epoch."""
     ratings_per_second: float
     """Training ratings over the median epoch's seconds."""
 
 
-KINDS: dict[str, type[TrainingEvent]] = {kind.kind: kind for kind in (TrainingStarted, EpochEnded, TrainingEnded)}
+KINDS: dict[str, type[TrainingEvent]] = {
+    kind.kind: kind for kind in (TrainingStarted, EpochEnded, RefitEpochEnded, TrainingEnded)
+}
 
 
 def to_json(event: TrainingEvent) -> dict[str, Any]:
     """A dict of plain values with the event's kind; a number that is not finite becomes None, as JSON has none."""
-    values = {"kind": event.kind, **dataclasses.asdict(event)}
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
-    }
+    values: dict[str, Any] = _finite({"kind": event.kind, **dataclasses.asdict(event)})
+    return values
 
 
-def from_json(values: dict[str, Any]) -> TrainingEvent:
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def from_json(values: Any) -> TrainingEvent:
     """The inverse of `to_json`; a missing number comes back as NaN.
 
     Raises:
         StorageError: these are not the fields of an event.
     """
-    fields = dict(values)
+    fields = dict(values) if isinstance(values, dict) else {}
     kind = KINDS.get(str(fields.pop("kind", None)))
     if kind is None:
         raise StorageError(f"Not a training event: {str(values)[:80]}")
     for field in dataclasses.fields(kind):
         if field.type == "float" and fields.get(field.name) is None:
             fields[field.name] = math.nan
+        if field.type == "dict[str, float]" and isinstance(fields.get(field.name), dict):
+            fields[field.name] = {
+                name: math.nan if number is None else number for name, number in fields[field.name].items()
+            }
     try:
         return kind(**fields)
     except TypeError as error:

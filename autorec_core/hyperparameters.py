@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,7 @@ class Choice:
             return value
         if self.low is None or self.high is None:
             raise TypeError(f"{name} declares no range.")
-        number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, bool) else None  # NumPy's too
         whole = kind is int
         if number is None or not self.low <= number <= self.high or (whole and number != int(number)):
             noun = "a whole number between" if whole and isinstance(value, float) else "between"
@@ -210,6 +211,13 @@ class Hyperparameters:
         options=("observed", "all"),
         advanced=True,
     )
+    refit: bool = _field(
+        True,
+        "Refit with validation",
+        "Once validation has chosen the epoch, fit again to train and validation together for as many epochs.",
+        "training",
+        advanced=True,
+    )
     precision: str = _field(
         "float32",
         "Precision",
@@ -324,6 +332,7 @@ PRESETS: dict[str, Preset] = {
             input_dropout=0.0,
             code_dropout=0.0,
             loss_over="all",
+            refit=False,
             precision="float64",
             initial_scale=0.03,
         ),

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -184,8 +183,6 @@ def read_ratings(
         table = _table(files.ratings, content)
         titles = titles_beside(files.read) if items is None else _own_titles(Path(items), max_bytes)
     except OSError as error:
-        if isinstance(error, NotFoundError):
-            raise
         raise InvalidRatingsError(f"Can't read {path.name}: {error.strerror or error}.") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
         raise InvalidRatingsError(f"{path.name} can't be unpacked: {error}. Pack it again as a plain zip.") from error
@@ -249,8 +246,12 @@ def _ratings_among(path: Path, names: dict[str, int]) -> str:
 def _check_size(name: str, size: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size > max_bytes:
         raise InvalidRatingsError(
-            f"{name} has {size / 1e6:,.1f} MB; at most {max_bytes / 1e6:,.1f} MB are accepted. Send fewer rows."
+            f"{name} has {_size(size)}; at most {_size(max_bytes)} are accepted. Give a file with fewer rows."
         )
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e5 else f"{num_bytes:,} bytes"
 
 
 def _own_titles(path: Path, max_bytes: int | None) -> Titles:
@@ -285,9 +286,9 @@ def _without_header(name: str, content: bytes, cells: list[str], delimiter: str)
     columns = {role: place for place, role in enumerate(roles) if role in _ROLES}
 
     def rows() -> Iterator[tuple[int, list[str], str]]:
-        for number, line in enumerate(_checked_text(name, content).split("\n"), start=1):
+        for number, line in enumerate(io.StringIO(_checked_text(name, content), newline=None), start=1):
             if line.strip():
-                yield number, *_cells(line.rstrip("\r").split(delimiter), columns, len(roles))
+                yield number, *_cells(line.rstrip("\n").split(delimiter), columns, len(roles))
 
     tabbed = content if delimiter == "\t" else content.replace(delimiter.encode(), b"\t")
     return _Table(_by_arrow(tabbed, roles, "\t", skip_rows=0), rows, is_movielens=True)
@@ -304,6 +305,8 @@ def _with_header(name: str, content: bytes, line: str) -> _Table:
             f"{name} has no header: its first row is {', '.join(header)}. Put user,item,rating or "
             "user,item,rating,timestamp above it."
         )
+    if not any(header):
+        raise InvalidRatingsError(f"Row 1 of {name} is empty. It must name the columns: user,item,rating[,timestamp].")
     columns = _columns(name, header)
     roles = _as_roles(header, columns)
 
@@ -400,12 +403,12 @@ def _from_arrow(table: pa.Table) -> _Triples | None:
         return None
     try:
         users, items = _ids_of_column(table["user"]), _ids_of_column(table["item"])
-        values = _numbers(pc.cast(table["rating"], pa.float64()))
+        values = _numbers(table["rating"], pa.float64())
         timestamps = None
         if "timestamp" in table.column_names and not table["timestamp"].null_count:
             column = table["timestamp"]
             if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-                timestamps = _numbers(pc.cast(column, pa.int64(), safe=pa.types.is_integer(column.type)))
+                timestamps = _numbers(column, pa.int64())
     except (pa.ArrowException, ValueError):
         return None
     if users is None or items is None or not (np.abs(values) <= _LARGEST).all():
@@ -413,9 +416,9 @@ def _from_arrow(table: pa.Table) -> _Triples | None:
     return _Triples(users, items, values, timestamps)
 
 
-def _numbers(column: pa.ChunkedArray) -> Any:
+def _numbers(column: pa.ChunkedArray, kind: pa.DataType) -> Any:
     # Through dlpack, since Arrow's own `to_numpy` imports pandas, which takes longer than reading the file.
-    return np.from_dlpack(column.combine_chunks())
+    return np.from_dlpack((column if column.type == kind else column.cast(kind)).combine_chunks())
 
 
 def _ids_of_column(column: pa.ChunkedArray) -> Any:
@@ -423,14 +426,13 @@ def _ids_of_column(column: pa.ChunkedArray) -> Any:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_integer(column.type):
-        return _numbers(column.cast(pa.int64()))
+        return _numbers(column, pa.int64())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return None
-    trimmed = pc.utf8_trim_whitespace(column)
-    lengths = pc.min_max(pc.utf8_length(trimmed)).as_py()
-    if lengths["min"] < 1 or lengths["max"] > LONGEST_ID:
+    texts = [text.strip() for text in column.to_pylist()]
+    if not all(0 < len(text) <= LONGEST_ID for text in set(texts)):
         return None
-    return np.array(trimmed.to_pylist(), dtype=str)
+    return np.array(texts, dtype=str)
 
 
 def _checked_text(name: str, content: bytes) -> str:

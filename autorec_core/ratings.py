@@ -365,27 +365,51 @@ class Ratings:
         )
 
 
-def union(ratings: Ratings, others: Sequence[Ratings]) -> tuple[Ratings, ...]:
-    """The same ratings over the users and items of all of them, so that their indices agree.
+def union(ratings: Ratings, others: Sequence[Ratings]) -> tuple[Ratings, tuple[BoolArray, ...]]:
+    """All ratings of several sets as one, over the users and items of all of them.
 
     Args:
         ratings: gives name, catalogue and scale.
         others: on the same scale; where both know an item, `ratings` names it.
 
     Returns:
-        `ratings` and each of `others`, re-indexed.
+        The whole, and for `ratings` and each of `others` which of the whole's ratings it holds: (num_ratings,) bool in
+        the order of `by_user`.
 
     Raises:
-        InvalidRatingsError: a user and item are rated in more than one of them.
+        InvalidRatingsError: a user and item are rated in more than one of them, or a rating is off the scale.
     """
     every = (ratings, *others)
+    for part in others:
+        values = part.by_user.values
+        off = (values < ratings.scale.low) | (values > ratings.scale.high)
+        if off.any():
+            raise InvalidRatingsError(
+                f"{part.name}: {int(off.sum()):,} ratings are outside {ratings.scale}, the scale of {ratings.name}. "
+                "Choose a scale that holds both."
+            )
+    # Ids that are numbers in one set and text in another are compared as text.
+    users, items = _common([part.user_ids for part in every]), _common([part.items.ids for part in every])
     titles: dict[Any, tuple[str, int, tuple[str, ...]]] = {}
-    for part in reversed(every):
+    for part, item_ids in reversed(list(zip(every, items, strict=True))):
         known = zip(part.items.titles.tolist(), part.items.years.tolist(), part.items.genres, strict=True)
-        titles.update(zip(part.items.ids.tolist(), known, strict=True))
+        titles.update(zip(item_ids.tolist(), known, strict=True))
+    user_ids = np.concatenate([ids[part.by_user.rows] for part, ids in zip(every, users, strict=True)])
+    item_ids = np.concatenate([ids[part.by_user.indices] for part, ids in zip(every, items, strict=True)])
+    user_names, user_index = distinct_ids(user_ids)
+    item_names, item_index = distinct_ids(item_ids)
+    keys = user_index.astype(np.int64) * len(item_names) + item_index
+    order = np.argsort(keys, kind="stable")
+    repeated = np.flatnonzero(np.diff(keys[order]) == 0)
+    if len(repeated):
+        first = order[repeated[0]]
+        raise InvalidRatingsError(
+            f"{len(repeated):,} ratings are in more than one of {', '.join(part.name for part in every)}, the first of "
+            f"user {user_names[user_index[first]]} for item {item_names[item_index[first]]}. Keep each in one of them."
+        )
     whole = Ratings.from_triples(
-        np.concatenate([part.user_ids[part.by_user.rows] for part in every]),
-        np.concatenate([part.items.ids[part.by_user.indices] for part in every]),
+        user_ids,
+        item_ids,
         np.concatenate([part.by_user.values for part in every]),
         name=ratings.name,
         catalogue=ratings.catalogue,
@@ -395,10 +419,11 @@ def union(ratings: Ratings, others: Sequence[Ratings]) -> tuple[Ratings, ...]:
         else np.concatenate([part.timestamps for part in every if part.timestamps is not None]),
         titles=titles,
     )
-    keys = whole.by_user.rows.astype(np.int64) * whole.num_items + whole.by_user.indices
-    parts = []
-    for part in every:
-        users = np.searchsorted(whole.user_ids, part.user_ids)[part.by_user.rows]
-        items = np.searchsorted(whole.items.ids, part.items.ids)[part.by_user.indices]
-        parts.append(whole.select(np.isin(keys, users.astype(np.int64) * whole.num_items + items)))
-    return tuple(parts)
+    came_from = np.repeat(np.arange(len(every)), [part.num_ratings for part in every])[order]
+    return whole, tuple(came_from == place for place in range(len(every)))
+
+
+def _common(several: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    if any(ids.dtype.kind == "U" for ids in several):
+        return [ids.astype(str) for ids in several]
+    return list(several)

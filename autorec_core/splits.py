@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autorec_core.errors import InvalidHyperparameterError, InvalidRatingsError
-from autorec_core.ratings import Ratings, union
+from autorec_core.ratings import IntArray, Ratings, union
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,9 @@ def random_split(
         seed: of the draw; the same seed draws the same parts.
         test_fraction: share of the ratings to test on, 0 to 0.9; not used where `test` is given.
         valid_fraction: share of what is not for testing to validate on, 0.001 to 0.9.
-        holdout_users: share of the users, with at least two ratings each, to hold out whole, 0 to 0.9.
-        test: a test set of one's own, on the same scale.
+        holdout_users: share of the users, with at least two ratings each, to hold out whole, 0 to 0.9; at least one
+            user where it is more than 0.
+        test: a test set of one's own, on the same scale. What it has of the users held out goes with them.
 
     Raises:
         InvalidHyperparameterError: a fraction is outside its range, or the seed negative.
@@ -60,22 +61,23 @@ def random_split(
             raise InvalidHyperparameterError(f"{name} must be between {low:g} and 0.9, got {value:g}.")
     if seed < 0:
         raise InvalidHyperparameterError(f"seed must be 0 or more, got {seed}.")
+    is_test = np.zeros(ratings.num_ratings, dtype=bool)
     if test is not None:
-        ratings, test = union(ratings, [test])
+        ratings, (_, is_test) = union(ratings, [test])
     generator = np.random.default_rng([seed, 0])
     by_user = ratings.by_user
     is_held_out = np.zeros(ratings.num_users, dtype=bool)
     if holdout_users > 0:
         eligible = np.flatnonzero(by_user.counts >= 2)
-        wanted = round(holdout_users * ratings.num_users)
-        if not 0 < wanted <= len(eligible):
+        wanted = max(1, round(holdout_users * ratings.num_users))
+        if wanted > len(eligible):
             raise InvalidRatingsError(
-                f"holdout_users of {holdout_users:g} needs {max(1, wanted):,} users with two ratings or more; "
+                f"holdout_users of {holdout_users:g} needs {wanted:,} users with two ratings or more; "
                 f"{ratings.name} has {len(eligible):,}."
             )
         is_held_out[generator.choice(eligible, wanted, replace=False)] = True
     held_out = is_held_out[by_user.rows]
-    remaining = generator.permutation(np.flatnonzero(~held_out))
+    remaining = generator.permutation(np.flatnonzero(~held_out & ~is_test))
     num_test = 0 if test is not None else round(test_fraction * len(remaining))
     num_valid = max(1, round(valid_fraction * (len(remaining) - num_test)))
     if len(remaining) - num_test - num_valid < 1:
@@ -83,7 +85,7 @@ def random_split(
             f"{ratings.name} has {len(remaining):,} ratings to split; too few to train, validate and test on."
         )
 
-    def part(positions: np.ndarray) -> Ratings:
+    def part(positions: IntArray) -> Ratings:
         chosen = np.zeros(ratings.num_ratings, dtype=bool)
         chosen[positions] = True
         return ratings.select(chosen)
@@ -91,7 +93,7 @@ def random_split(
     return Split(
         train=part(remaining[num_test + num_valid :]),
         valid=part(remaining[num_test : num_test + num_valid]),
-        test=test if test is not None else part(remaining[:num_test]),
+        test=part(remaining[:num_test]) if test is None else ratings.select(is_test & ~held_out),
         holdout=ratings.select(held_out) if held_out.any() else None,
         seed=seed,
     )
