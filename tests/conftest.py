@@ -1,0 +1,92 @@
+"""What all tests share: a home folder of their own, and ratings whose answers are known by reasoning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autorec_core.ratings import Ratings, RatingScale
+
+TOY = (
+    # movie 10, 20, 30, 40, 50; 0 = not rated
+    (5, 4, 0, 0, 1),
+    (4, 0, 0, 1, 0),
+    (0, 5, 4, 0, 0),
+    (1, 0, 0, 5, 4),
+    (0, 0, 2, 4, 5),
+    (0, 3, 0, 0, 3),
+)
+"""16 ratings of users 1 to 6."""
+
+TOY_TITLES = {
+    10: ("Matrix, The", 1999, ("Action", "Sci-Fi")),
+    20: ("Toy Story", 1995, ("Animation", "Comedy")),
+    30: ("Alien", 1979, ("Horror", "Sci-Fi")),
+    40: ("Amélie", 2001, ("Comedy", "Romance")),
+    # movie 50 has no title: it shows its id
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no fixture of a whole module, ever touches the home folder of the person who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOREC_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.delenv("AUTOREC_DATABASE_URL", raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def autorec_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder for each test, not there until something makes it."""
+    home = tmp_path / "autorec-home"
+    monkeypatch.setenv("AUTOREC_HOME", str(home))
+    monkeypatch.delenv("AUTOREC_DATABASE_URL", raising=False)
+    return home
+
+
+def ratings_of(matrix: np.ndarray, *, name: str, scale: RatingScale, observed: np.ndarray | None = None) -> Ratings:
+    """Ratings of users 1, 2, … for items 1, 2, … from a matrix; all entries where `observed` is None."""
+    users, items = np.nonzero(np.ones_like(matrix, dtype=bool) if observed is None else observed)
+    return Ratings.from_triples(users + 1, items + 1, matrix[users, items], name=name, scale=scale)
+
+
+@pytest.fixture
+def toy() -> Ratings:
+    """6 users x 5 movies, 16 ratings on 1 to 5: `TOY`."""
+    matrix = np.array(TOY)
+    users, items = np.nonzero(matrix)
+    return Ratings.from_triples(
+        users + 1,
+        10 * (items + 1),
+        matrix[users, items],
+        name="toy",
+        scale=RatingScale(1, 5, 1),
+        timestamps=1000 + 10 * users + items,
+        titles=TOY_TITLES,
+    )
+
+
+@pytest.fixture
+def checkerboard() -> Ratings:
+    """20 users x 30 movies of two tastes: even users give even movies 5 and odd ones 1, odd users the other way round.
+
+    Every second diagonal of entries is unknown; what stands there follows from the pattern.
+    """
+    users, items = np.indices((20, 30))
+    matrix = np.where((users + items) % 2 == 0, 5.0, 1.0)
+    return ratings_of(matrix, name="checkerboard", scale=RatingScale(1, 5, 1), observed=(users + 2 * items) % 5 != 0)
+
+
+@pytest.fixture
+def low_rank() -> tuple[Ratings, np.ndarray]:
+    """60 users x 80 movies, a third known: 3 + a product of rank 2, no noise; and the whole matrix (60, 80)."""
+    generator = np.random.default_rng(7)
+    matrix = 3.0 + generator.uniform(-1, 1, (60, 2)) @ generator.uniform(-0.95, 0.95, (2, 80))
+    observed = generator.random((60, 80)) < 1 / 3
+    observed[np.arange(60), np.arange(60)] = True  # every user and movie has one
+    observed[0, :] = True
+    return ratings_of(matrix, name="low rank", scale=RatingScale(1, 5, 0.5), observed=observed), matrix

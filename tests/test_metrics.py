@@ -1,0 +1,55 @@
+"""Metrics: sums and counts that can be joined."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autorec_core.metrics import absolute_error, mae, rmse, squared_error
+
+
+def test_errors_are_sums_with_their_counts() -> None:
+    predicted, given_ = np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 2.0])
+    assert squared_error(predicted, given_) == (5.0, 3)
+    assert absolute_error(predicted, given_) == (3.0, 3)
+
+
+def test_rmse_and_mae_of_known_errors() -> None:
+    predicted, given_ = np.array([1.0, 1.0, 1.0, 1.0]), np.array([1.0, 1.0, 1.0, 5.0])
+    assert rmse(predicted, given_) == 2.0
+    assert mae(predicted, given_) == 1.0
+
+
+def test_nothing_observed_has_no_error_and_no_mean() -> None:
+    nothing = np.zeros(0)
+    assert squared_error(nothing, nothing) == (0.0, 0)
+    assert math.isnan(rmse(nothing, nothing))
+    assert math.isnan(mae(nothing, nothing))
+
+
+def test_single_precision_is_summed_in_double() -> None:
+    predicted = np.full(1_000_000, 3.1, dtype=np.float32)
+    given_ = np.full(1_000_000, 3.0, dtype=np.float32)
+    expected = (float(np.float32(3.1)) - 3.0) ** 2 * 1_000_000
+    assert squared_error(predicted, given_)[0] == pytest.approx(expected, rel=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 5), st.floats(0.5, 5)), min_size=2, max_size=30), st.data())
+def test_parts_join_to_the_whole_wherever_they_are_cut(pairs: list[tuple[float, float]], draw: st.DataObject) -> None:
+    predicted, given_ = (np.array(side) for side in zip(*pairs, strict=True))
+    cut = draw.draw(st.integers(0, len(pairs)))
+    for error in (squared_error, absolute_error):
+        first, second = error(predicted[:cut], given_[:cut]), error(predicted[cut:], given_[cut:])
+        whole = error(predicted, given_)
+        assert first[1] + second[1] == whole[1]
+        assert first[0] + second[0] == pytest.approx(whole[0], abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 5), st.floats(0.5, 5)), min_size=1, max_size=30))
+def test_mae_is_never_above_rmse(pairs: list[tuple[float, float]]) -> None:
+    predicted, given_ = (np.array(side) for side in zip(*pairs, strict=True))
+    assert mae(predicted, given_) <= rmse(predicted, given_) + 1e-12
