@@ -19,7 +19,7 @@ TOY = (
     (0, 0, 2, 4, 5),
     (0, 3, 0, 0, 3),
 )
-"""16 ratings of users 1 to 6."""
+"""15 ratings of users 1 to 6."""
 
 TOY_TITLES = {
     10: ("Matrix, The", 1999, ("Action", "Sci-Fi")),
@@ -56,7 +56,7 @@ def ratings_of(matrix: np.ndarray, *, name: str, scale: RatingScale, observed: n
 
 @pytest.fixture
 def toy() -> Ratings:
-    """6 users x 5 movies, 16 ratings on 1 to 5: `TOY`."""
+    """6 users x 5 movies, 15 ratings on 1 to 5: `TOY`."""
     matrix = np.array(TOY)
     users, items = np.nonzero(matrix)
     return Ratings.from_triples(

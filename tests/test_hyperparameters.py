@@ -21,7 +21,11 @@ WORDS = [name for name in names() if choice_of(name).options]
 
 def test_the_default_is_item_based_with_sigmoid_code_and_identity_output() -> None:
     default = Hyperparameters()
-    assert (default.based_on, default.encoder_activation, default.decoder_activation) == ("items", "sigmoid", "identity")
+    assert (default.based_on, default.encoder_activation, default.decoder_activation) == (
+        "items",
+        "sigmoid",
+        "identity",
+    )
     assert default.loss_over == "observed"
     assert preset(DEFAULT_PRESET) == default
 
@@ -70,7 +74,7 @@ def test_no_hidden_units_is_answered_with_name_range_and_what_was_given() -> Non
 
 
 def test_a_count_must_be_whole_but_may_be_written_as_a_float() -> None:
-    with pytest.raises(InvalidHyperparameterError, match="a whole number between 1 and 1000, got 1.5"):
+    with pytest.raises(InvalidHyperparameterError, match=r"a whole number between 1 and 1000, got 1\.5"):
         Hyperparameters(hidden_units=1.5)  # type: ignore[arg-type]
     units = Hyperparameters(hidden_units=64.0).hidden_units  # type: ignore[arg-type]
     assert (units, type(units)) == (64, int)
@@ -111,7 +115,7 @@ def test_hyperparameters_are_frozen_and_only_take_names() -> None:
 
 def test_what_is_missing_in_json_takes_its_default() -> None:
     assert Hyperparameters.from_json({"epochs": 3}) == Hyperparameters(epochs=3)
-    with pytest.raises(InvalidHyperparameterError, match="No hyperparameter is called epoch. Did you mean epochs?"):
+    with pytest.raises(InvalidHyperparameterError, match="Did you mean epochs"):
         Hyperparameters.from_json({"epoch": 3})
 
 
@@ -145,29 +149,33 @@ def test_presets_differ_from_each_other() -> None:
 
 def test_the_notebook_preset_repeats_the_tutorial_with_its_mistakes() -> None:
     notebook = preset("notebook").to_json()
-    assert notebook | {
-        "based_on": "items",
-        "hidden_units": 10,
-        "encoder_activation": "identity",
-        "decoder_activation": "identity",
-        "loss_over": "all",
-        "optimizer": "adam",
-        "learning_rate": 1e-5,
-        "schedule": "constant",
-        "batch_size": 8,
-        "precision": "float64",
-        "regularization": 0.0,
-        "centering": False,
-        "input_scaling": False,
-        "input_dropout": 0.0,
-        "code_dropout": 0.0,
-    } == notebook
+    assert (
+        notebook
+        | {
+            "based_on": "items",
+            "hidden_units": 10,
+            "encoder_activation": "identity",
+            "decoder_activation": "identity",
+            "loss_over": "all",
+            "optimizer": "adam",
+            "learning_rate": 1e-5,
+            "schedule": "constant",
+            "batch_size": 8,
+            "precision": "float64",
+            "regularization": 0.0,
+            "centering": False,
+            "input_scaling": False,
+            "input_dropout": 0.0,
+            "code_dropout": 0.0,
+        }
+        == notebook
+    )
     assert notebook["epochs"] * notebook["steps_per_epoch"] == 100
     assert "cautionary" in PRESETS["notebook"].label.lower()
 
 
 def test_an_unknown_preset_is_answered_with_those_there_are() -> None:
-    with pytest.raises(InvalidHyperparameterError, match="preset must be one of balanced.*got 'best'"):
+    with pytest.raises(InvalidHyperparameterError, match=r"preset must be one of balanced.*got 'best'"):
         preset("best")
 
 
