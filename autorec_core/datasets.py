@@ -125,13 +125,13 @@ DATASETS: dict[str, Dataset] = {
             bundled=True,
         ),
         _movielens(
+            *("100K", (100_000, 943, 1_682), _WHOLE, _NOT_TO_PASS_ON, "0e33842e24a9c977be4e0107933c0723", 4.9),
+            catalogue="ml-100k",
+        ),
+        _movielens(
             *("latest-small (2018)", (100_836, 610, 9_724), _HALVES, _FREE_TO_PASS_ON, None, 1.0),
             name="ml-latest-small",
             page="latest",
-        ),
-        _movielens(
-            *("100K", (100_000, 943, 1_682), _WHOLE, _NOT_TO_PASS_ON, "0e33842e24a9c977be4e0107933c0723", 4.9),
-            catalogue="ml-100k",
         ),
         _movielens(
             *("1M", (1_000_209, 6_040, 3_706), _WHOLE, _NOT_TO_PASS_ON, "c4d9eecfca2ab87c1945afe126590906", 5.9),
@@ -153,7 +153,7 @@ DATASETS: dict[str, Dataset] = {
         ),
     )
 }
-"""The named data sets, by number of ratings."""
+"""The named data sets: the bundled one, then by number of ratings."""
 
 
 def find(name: str) -> Dataset:
