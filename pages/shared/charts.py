@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -14,18 +17,29 @@ from autorec_core.ratings import RatingScale
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, YOU
 
 LIVE_HEIGHT = 380
+"""Of the curve and of scatter plots, in pixels."""
+ROW_HEIGHT = 28
+"""Of one movie in a list of dumbbells, in pixels."""
 MOST_POINTS = 400
 """Points drawn of a curve; a longer one is thinned, its best and last epochs kept."""
 
-BASELINE_LABELS = {"global_mean": "global mean", "item_mean": "item mean", "user_item_bias": "user + item bias"}
-DRAWN_BASELINES = ("global_mean", "user_item_bias")
-SERIES = {"train_rmse": "train", "valid_rmse": "validation"}
+BASELINE_LABELS = {"global_mean": "global mean", "item_mean": "movie mean", "user_item_bias": "user + movie bias"}
+"""What people call the baselines, weakest first."""
+PARTS = {"train": TRAIN, "validation": VALID, "test": TEST}
+"""Parts of a split and their colours."""
+SHAPES = {"train": "circle", "validation": "diamond", "test": "triangle-up"}
+"""The same by shape, for whoever can't tell the colours apart."""
+GAVE, KNOWN, LEFT_OUT = "you gave", "it says, knowing it", "it says, not knowing it"
+"""What is compared for each rating of a visitor."""
+
+_GRID = 0.05
+"""What the ends of a curve's vertical axis are rounded to, in rating units, so that they seldom move."""
 
 
 def rmse_span(
     epochs: Sequence[EpochEnded], baselines: dict[str, float], before: tuple[float, float] | None = None
 ) -> tuple[float, float]:
-    """The vertical span of a loss curve: holds all that is finite, and never shrinks.
+    """The vertical span of a loss curve: holds all that is finite, leaves room below the baselines, never shrinks.
 
     Args:
         epochs: so far.
@@ -33,84 +47,149 @@ def rmse_span(
         before: the span drawn last.
 
     Returns:
-        (low, high) in rating units, a little padded.
+        (low, high) in rating units.
+
+    >>> rmse_span([], {"global_mean": 1.05, "user_item_bias": 0.88})
+    (0.6, 1.1)
     """
-    values = [baselines[name] for name in DRAWN_BASELINES if name in baselines]
-    values += [value for event in epochs for value in (event.train_rmse, event.valid_rmse)]
-    finite = [value for value in values if np.isfinite(value)]
-    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    padding = max(0.02, 0.06 * (high - low))
-    low, high = low - padding, high + padding
-    return (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
+    known = [value for value in baselines.values() if math.isfinite(value)]
+    values = [value for event in epochs for value in (event.train_rmse, event.valid_rmse) if math.isfinite(value)]
+    values += [*known, *(0.7 * value for value in known), *(1.03 * value for value in known)]
+    low, high = (min(values), max(values)) if values else (0.6, 1.1)
+    if before is not None:  # where it must move, it moves by a good piece
+        piece = 0.2 * (before[1] - before[0])
+        low = before[0] if low >= before[0] else min(low, before[0] - piece)
+        high = before[1] if high <= before[1] else max(high, before[1] + piece)
+    low, high = _GRID * math.floor(low / _GRID + 0.01), _GRID * math.ceil(high / _GRID - 0.01)
+    return round(max(0.0, low), 2), round(max(high, low + 2 * _GRID), 2)
 
 
 def loss_curve(
-    epochs: Sequence[EpochEnded], baselines: dict[str, float], num_epochs: int, span: tuple[float, float]
-) -> alt.LayerChart:
+    epochs: Sequence[EpochEnded],
+    baselines: dict[str, float],
+    num_epochs: int,
+    span: tuple[float, float],
+    ink: str = BASELINE,
+) -> dict[str, Any]:
     """Train and validation RMSE by epoch, with the baselines to get under and the best epoch marked.
+
+    A Vega-Lite specification whose text does not change while a training runs: only its named data sets do. The browser
+    then moves the marks of the picture that is there, in place of drawing another one twice a second.
 
     Args:
         epochs: so far.
         baselines: validation RMSE by name.
         num_epochs: that the run will have; the horizontal axis does not move.
         span: of the vertical axis, in rating units.
+        ink: colour of words.
     """
+    end = max(1, num_epochs)
     shown = _thinned(epochs)
-    wide = pd.DataFrame(
+    curve = pd.DataFrame(
         {
             "epoch": [event.epoch for event in shown],
             "train": [event.train_rmse for event in shown],
             "validation": [event.valid_rmse for event in shown],
             "objective": [event.objective for event in shown],
             "learning rate": [event.learning_rate for event in shown],
+            "seconds": [event.seconds for event in shown],
         },
         dtype=float,
     )
-    long = wide.melt("epoch", ["train", "validation"], var_name="series", value_name="rmse")
-    x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[0, max(1, num_epochs)]), axis=alt.Axis(tickMinStep=1))
-    y = alt.Y("rmse:Q", title="RMSE (rating units)", scale=alt.Scale(domain=list(span), zero=False, clamp=True))
-    colour = alt.Color(
-        "series:N",
-        scale=alt.Scale(domain=["train", "validation"], range=[TRAIN, VALID]),
-        legend=alt.Legend(title=None, orient="top"),
-    )
-    lines = alt.Chart(long).mark_line(strokeWidth=2.2, point=len(shown) <= 40).encode(x=x, y=y, color=colour)
-    rules = pd.DataFrame(
-        [
-            {"rmse": baselines[name], "label": f"{BASELINE_LABELS[name]} {baselines[name]:.4f}", "epoch": num_epochs}
-            for name in DRAWN_BASELINES
-            if name in baselines
-        ],
-        columns=["rmse", "label", "epoch"],
-    )
-    base = alt.Chart(rules).encode(y=y)
-    lines_of_baselines = base.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4)
-    labels = base.mark_text(align="right", dy=-7, color=BASELINE, fontSize=12).encode(x=x, text="label:N")
     best = next((event for event in reversed(epochs) if event.is_best), None)
     marked = pd.DataFrame(
         []
         if best is None
-        else [{"epoch": best.epoch, "rmse": best.valid_rmse, "label": f"best {best.valid_rmse:.4f}"}],
-        columns=["epoch", "rmse", "label"],
+        else [
+            {
+                "epoch": best.epoch,
+                "rmse": best.valid_rmse,
+                "label": f"best {best.valid_rmse:.4f}",
+                "place": min(max(best.epoch, 0.09 * end), 0.91 * end),  # the name stays inside the frame
+            }
+        ],
+        columns=["epoch", "rmse", "label", "place"],
     )
-    ring = alt.Chart(marked).mark_point(size=130, filled=False, strokeWidth=2, color=VALID).encode(x=x, y=y)
-    ring_label = (
-        alt.Chart(marked).mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(x, y, text="label:N")
+    datasets = {"curve": curve, "baselines": _baseline_rows(baselines, span, end), "best": marked}
+    return {**copy.deepcopy(_frame_of_loss_curve(end, span, ink)), "datasets": datasets}
+
+
+@lru_cache(maxsize=64)
+def _frame_of_loss_curve(end: int, span: tuple[float, float], ink: str) -> dict[str, Any]:
+    """All of the picture but its data."""
+    curve, baselines, best = (alt.Chart(alt.NamedData(name)) for name in ("curve", "baselines", "best"))
+    x = alt.X(
+        "epoch:Q",
+        title="epoch",
+        scale=alt.Scale(domain=[0, end], nice=False),
+        axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+    )
+    y = alt.Y("rmse:Q", title="RMSE in rating units", scale=alt.Scale(domain=list(span), zero=False, clamp=True))
+    colour = alt.Color(
+        "series:N",
+        scale=alt.Scale(domain=["train", "validation"], range=[TRAIN, VALID]),
+        legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, offset=4),
+    )
+    lines = (
+        curve.transform_fold(["train", "validation"], as_=["series", "rmse"])
+        .mark_line(strokeWidth=2.2, point={"size": 26} if end <= 60 else False)
+        .encode(x=x, y=y, color=colour)
+    )
+    dashes = baselines.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4).encode(y=y)
+    names = baselines.mark_text(align="right", baseline="bottom", dy=-3, color=ink, fontSize=12).encode(
+        x=x, y=alt.Y("place:Q", title="RMSE in rating units"), text="label:N"
+    )
+    ring = best.mark_point(size=130, filled=False, strokeWidth=2.2, color=VALID).encode(x=x, y=y)
+    ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(
+        x=alt.X("place:Q", title="epoch"), y=y, text="label:N"
+    )
+    near = alt.selection_point(
+        name="near", fields=["epoch"], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     reader = (
-        alt.Chart(wide)
-        .mark_rule(strokeWidth=14, opacity=0)
+        curve.mark_rule(color=BASELINE, strokeWidth=1)
         .encode(
             x=x,
+            opacity=alt.condition(near, alt.value(0.8), alt.value(0)),
             tooltip=[
-                alt.Tooltip("epoch:Q"),
-                *(alt.Tooltip(f"{name}:Q", format=".4f") for name in ("train", "validation", "objective")),
+                alt.Tooltip("epoch:Q", format="d"),
+                alt.Tooltip("train:Q", title="train RMSE", format=".4f"),
+                alt.Tooltip("validation:Q", title="validation RMSE", format=".4f"),
+                alt.Tooltip("objective:Q", format=".4f"),
                 alt.Tooltip("learning rate:Q", format=".2e"),
+                alt.Tooltip("seconds:Q", format=".3f"),
             ],
         )
+        .add_params(near)
     )
-    layers = alt.layer(lines_of_baselines, labels, lines, ring, ring_label, reader)
-    return layers.properties(height=LIVE_HEIGHT).configure_view(strokeWidth=0)
+    layers = alt.layer(dashes, names, lines, ring, ring_name, reader).properties(height=LIVE_HEIGHT)
+    specification: dict[str, Any] = layers.to_dict()
+    specification.pop("config", None)
+    return specification
+
+
+def _baseline_rows(baselines: dict[str, float], span: tuple[float, float], end: float) -> pd.DataFrame:
+    """The baselines that there are, each with the height of its name: over its line, or over all lines of a bundle."""
+    known = sorted(
+        (baselines[name], label)
+        for name, label in BASELINE_LABELS.items()
+        if math.isfinite(baselines.get(name, math.nan))
+    )
+    gap = 15 / (LIVE_HEIGHT - 110) * (span[1] - span[0])  # the height of a line of text
+    bundles: list[list[float]] = []
+    for value, _ in known:
+        if bundles and value < bundles[-1][-1] + gap * len(bundles[-1]):
+            bundles[-1].append(value)
+        else:
+            bundles.append([value])
+    places = [bundle[-1] + gap * place for bundle in bundles for place in range(len(bundle))]
+    return pd.DataFrame(
+        [
+            {"rmse": value, "label": f"{label} {value:.4f}", "place": place, "epoch": end}
+            for (value, label), place in zip(known, places, strict=True)
+        ],
+        columns=["rmse", "label", "place", "epoch"],
+    )
 
 
 def _thinned(epochs: Sequence[EpochEnded]) -> list[EpochEnded]:
@@ -121,68 +200,129 @@ def _thinned(epochs: Sequence[EpochEnded]) -> list[EpochEnded]:
     return [epochs[place] for place in sorted({*places, best})]
 
 
-def scores(test_rmse: float, baselines: dict[str, float]) -> alt.Chart:
-    """Test RMSE of a model beside the baselines on the same split: shorter is better."""
+def scores(test_rmse: float, baselines: dict[str, float], ink: str = BASELINE) -> alt.LayerChart:
+    """Test RMSE of a model beside the baselines on the same split, best first. Dots, as the axis does not begin at 0.
+
+    Args:
+        test_rmse: of the model.
+        baselines: test RMSE by name.
+        ink: colour of words.
+    """
     rows = pd.DataFrame(
         [{"name": "this model", "rmse": test_rmse, "kind": "model"}]
-        + [{"name": BASELINE_LABELS[name], "rmse": value, "kind": "baseline"} for name, value in baselines.items()]
+        + [
+            {"name": label, "rmse": baselines[name], "kind": "baseline"}
+            for name, label in BASELINE_LABELS.items()
+            if math.isfinite(baselines.get(name, math.nan))
+        ]
     ).sort_values("rmse")
-    low = rows["rmse"].min() * 0.9
-    order = rows["name"].tolist()
-    base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=160)))
+    low, high = float(rows["rmse"].min()), float(rows["rmse"].max())
+    room = max(0.02, high - low)
     x = alt.X(
-        "rmse:Q", title="test RMSE (axis does not begin at 0)", scale=alt.Scale(domain=[low, rows["rmse"].max() * 1.06])
+        "rmse:Q",
+        title="test RMSE, lower is better",
+        scale=alt.Scale(domain=[low - 0.12 * room, high + 0.42 * room], nice=False, zero=False),
+        axis=alt.Axis(grid=False, tickCount=4),
     )
-    bars = base.mark_bar(height=16, cornerRadiusEnd=3).encode(
-        x=x,
-        x2=alt.datum(low),
-        color=alt.Color("kind:N", scale=alt.Scale(domain=["model", "baseline"], range=[TEST, BASELINE]), legend=None),
-        tooltip=["name:N", alt.Tooltip("rmse:Q", format=".4f")],
+    y = alt.Y("name:N", sort=rows["name"].tolist(), title=None, axis=alt.Axis(labelLimit=170, grid=True, ticks=False))
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=["model", "baseline"], range=[TEST, BASELINE]), legend=None)
+    base = alt.Chart(rows).encode(x=x, y=y)
+    dots = base.mark_circle(size=150, opacity=1).encode(
+        color=colour, tooltip=["name:N", alt.Tooltip("rmse:Q", format=".4f")]
     )
-    text = base.mark_text(align="left", dx=5, fontSize=12, color=BASELINE).encode(
-        x=x, text=alt.Text("rmse:Q", format=".4f")
-    )
-    return (bars + text).properties(height=150).configure_view(strokeWidth=0)
-
-
-PART_COLOURS = {"train": TRAIN, "validation": VALID, "test": TEST, "you": YOU, "left out": VALID}
+    numbers = base.mark_text(align="left", dx=10, fontSize=13, color=ink).encode(text=alt.Text("rmse:Q", format=".4f"))
+    return alt.layer(dots, numbers).properties(height=170)
 
 
 def given_against_predicted(rows: pd.DataFrame, scale: RatingScale, parts: Sequence[str]) -> alt.LayerChart:
     """Each rating against what the model makes of it; a perfect model lies on the diagonal.
 
+    Ratings have few values, so points are moved a little to the left or right, always the same way.
+
     Args:
         rows: columns `name`, `given`, `predicted` (rating units) and `part`, one of `parts`.
         scale: the rating scale.
-        parts: which occur, in the order of the legend.
+        parts: which of `PARTS` occur, in the order of the legend.
     """
-    pad = 0.04 * scale.span
+    pad = 0.06 * scale.span
     domain = [scale.low - pad, scale.high + pad]
     diagonal = (
-        alt.Chart(pd.DataFrame({"given": domain, "predicted": domain}))
+        alt.Chart(pd.DataFrame({"place": domain, "predicted": domain}))
         .mark_line(color=BASELINE, strokeDash=[6, 4], strokeWidth=1.3)
-        .encode(x="given:Q", y="predicted:Q")
+        .encode(x="place:Q", y="predicted:Q")
     )
+    order = rows["part"].map({part: place for place, part in enumerate(parts)})
+    shown = rows.iloc[np.argsort(order.to_numpy(), kind="stable")]  # held-out points come last, on top
+    turn = (np.arange(len(shown)) * 0.618034) % 1.0 - 0.5
+    shown = shown.assign(place=shown["given"] + turn * 0.5 * min(scale.step, scale.span / 5))
+    ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
+    axis = alt.Axis(values=ticks) if ticks else alt.Axis()
     points = (
-        alt.Chart(rows)
-        .mark_circle(size=58, opacity=0.62)
+        alt.Chart(shown)
+        .mark_point(filled=True)
         .encode(
-            x=alt.X("given:Q", title="given", scale=alt.Scale(domain=domain)),
-            y=alt.Y("predicted:Q", title="predicted", scale=alt.Scale(domain=domain)),
+            x=alt.X("place:Q", title="rating given", scale=alt.Scale(domain=domain, nice=False), axis=axis),
+            y=alt.Y("predicted:Q", title="rating predicted", scale=alt.Scale(domain=domain, nice=False), axis=axis),
             color=alt.Color(
                 "part:N",
-                scale=alt.Scale(domain=list(parts), range=[PART_COLOURS[part] for part in parts]),
-                legend=alt.Legend(title=None, orient="top"),
+                scale=alt.Scale(domain=list(parts), range=[PARTS[part] for part in parts]),
+                legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolSize=90),
             ),
+            shape=alt.Shape("part:N", scale=alt.Scale(domain=list(parts), range=[SHAPES[part] for part in parts])),
+            size=alt.condition(alt.datum.part == "train", alt.value(40), alt.value(75)),
+            opacity=alt.condition(alt.datum.part == "train", alt.value(0.5), alt.value(0.95)),
             tooltip=[
-                alt.Tooltip("name:N", title="what"),
+                alt.Tooltip("name:N", title="whose"),
                 alt.Tooltip("given:Q", format=".1f"),
                 alt.Tooltip("predicted:Q", format=".2f"),
-                "part:N",
+                alt.Tooltip("part:N", title="part of the split"),
             ],
         )
     )
-    return alt.layer(diagonal, points).properties(height=LIVE_HEIGHT).configure_view(strokeWidth=0)
+    return alt.layer(diagonal, points).properties(height=LIVE_HEIGHT)
+
+
+def dumbbells(rows: pd.DataFrame, scale: RatingScale) -> alt.LayerChart:
+    """A visitor's ratings, one movie a line: what was given, and what the model says with and without knowing it.
+
+    Args:
+        rows: columns `movie` (all different), `given`, `given_back` and `left_out` (rating units), in order.
+        scale: the rating scale.
+    """
+    order = rows["movie"].tolist()
+    pad = 0.03 * scale.span
+    y = alt.Y("movie:N", sort=order, title=None, axis=alt.Axis(labelLimit=210, ticks=False, grid=True, domain=False))
+    ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
+    x = alt.X(
+        "rating:Q",
+        title="rating",
+        scale=alt.Scale(domain=[scale.low - pad, scale.high + pad], nice=False, zero=False),
+        axis=alt.Axis(values=ticks, grid=False) if ticks else alt.Axis(grid=False),
+    )
+    surprise = (
+        alt.Chart(rows)
+        .mark_rule(strokeWidth=2.5, color=BASELINE, opacity=0.6)
+        .encode(y=y, x=alt.X("given:Q"), x2="left_out:Q")
+    )
+    kinds = {"given_back": KNOWN, "left_out": LEFT_OUT, "given": GAVE}
+    long = rows.rename(columns=kinds).melt("movie", list(kinds.values()), var_name="what", value_name="rating")
+    legend = [GAVE, LEFT_OUT, KNOWN]
+    points = (
+        alt.Chart(long)
+        .mark_point(filled=True, size=95, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color(
+                "what:N",
+                scale=alt.Scale(domain=legend, range=[YOU, VALID, TRAIN]),
+                legend=alt.Legend(title=None, orient="top", columns=1, symbolSize=90),
+            ),
+            shape=alt.Shape("what:N", scale=alt.Scale(domain=legend, range=["circle", "diamond", "triangle-up"])),
+            tooltip=["movie:N", "what:N", alt.Tooltip("rating:Q", format=".2f")],
+        )
+    )
+    return alt.layer(surprise, points).properties(height=ROW_HEIGHT * len(rows) + 130)
 
 
 def events_as_rows(epochs: Sequence[EpochEnded]) -> list[dict[str, Any]]:

@@ -1,18 +1,44 @@
-"""Sliders and switches for hyperparameters, made from the one table that declares them."""
+"""The form of the Train page, made from the one table that declares the hyperparameters.
+
+Each control's key is the hyperparameter's name, and its value stays with the session, so that leaving the page and
+coming back changes nothing.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import streamlit as st
 
+from autorec_core import datasets
+from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import DEFAULT_PRESET, PRESETS, Hyperparameters, choice_of, names, preset
 from pages.shared import state
 
 CUSTOM = "custom"
 GROUPS = {"model": "Model", "input": "Input", "training": "Training"}
+"""Groups of the table, in the order of the form."""
+ON_TOP = "based_on"
+"""Drawn beside data set and preset, and not among its group."""
+
+WORDS = {
+    ("based_on", "items"): "Movies",
+    ("based_on", "users"): "Users",
+    ("encoder_activation", "relu"): "ReLU",
+    ("encoder_activation", "selu"): "SELU",
+    ("decoder_activation", "relu"): "ReLU",
+    ("decoder_activation", "selu"): "SELU",
+    ("optimizer", "adam"): "Adam",
+    ("optimizer", "rprop"): "RProp",
+    ("optimizer", "lbfgs"): "L-BFGS",
+    ("loss_over", "all"): "all, unknown as 0",
+}
+"""How an option is written where its own word is not how people write it."""
+
+
+# -- which values a control offers ------------------------------------------------------------------------------------
 
 
 def nice_values(name: str) -> list[float] | list[int]:
@@ -30,88 +56,186 @@ def nice_values(name: str) -> list[float] | list[int]:
     stops |= {float(getattr(known.hyperparameters, name)) for known in PRESETS.values()} | (
         {0.0} if low == 0 else set()
     )
-    if isinstance(Hyperparameters.__dataclass_fields__[name].default, int):
+    if _kind(name) is int:
         return sorted({int(stop) for stop in stops if stop == int(stop)})
     return sorted(stops)
+
+
+def _kind(name: str) -> type:
+    return type(Hyperparameters.__dataclass_fields__[name].default)
+
+
+def _with_current(stops: Iterable[float], current: float | None) -> list[float]:
+    """The stops, with the value that is set, so that a value from elsewhere is never moved."""
+    return sorted({*stops, *([] if current is None else [current])})
+
+
+def preset_of(hyperparameters: Hyperparameters) -> str | None:
+    """The name of the preset that these are, or None.
+
+    >>> preset_of(Hyperparameters()), preset_of(Hyperparameters(hidden_units=77))
+    ('balanced', None)
+    """
+    return next((name for name, known in PRESETS.items() if known.hyperparameters == hyperparameters), None)
+
+
+def word_of(name: str, option: str) -> str:
+    """How an option is written on its control."""
+    return WORDS.get((name, option), option)
+
+
+def dataset_label(name: str) -> str:
+    """A data set's title, with the size of the download where it needs one."""
+    known = datasets.find(name)
+    return known.title if datasets.is_ready(name) else f"{known.title} – download, {known.size_mb:,.0f} MB"
+
+
+# -- what the controls hold -------------------------------------------------------------------------------------------
 
 
 def _key(name: str) -> str:
     return f"hyperparameter_{name}"
 
 
-def take_preset() -> None:
-    """Moves every slider to the chosen preset; the callback of the preset's control."""
-    chosen = state.get("preset")
-    if chosen in PRESETS:
-        put(PRESETS[chosen].hyperparameters)
-
-
 def put(hyperparameters: Hyperparameters) -> None:
-    """Moves every slider; before they are drawn, or in a callback."""
+    """Moves every control, and the preset's with them; before they are drawn, or in a callback."""
     for name, value in hyperparameters.to_json().items():
         state.put(_key(name), value)
+    state.put("preset", preset_of(hyperparameters) or CUSTOM)
 
 
-def _note_change() -> None:
-    state.put("preset", _preset_of(_values()))
-
-
-def _values() -> Hyperparameters:
+def chosen() -> Hyperparameters:
+    """What the controls say."""
     default = preset(DEFAULT_PRESET)
     return Hyperparameters(**{name: state.get(_key(name), getattr(default, name)) for name in names()})
 
 
-def _preset_of(hyperparameters: Hyperparameters) -> str:
-    return next((name for name, known in PRESETS.items() if known.hyperparameters == hyperparameters), CUSTOM)
+def take_preset() -> None:
+    """Moves every control to the chosen preset; the callback of the preset's control."""
+    name = state.get("preset")
+    if name in PRESETS:
+        put(PRESETS[name].hyperparameters)
+
+
+def _note_change() -> None:
+    state.put("preset", preset_of(chosen()) or CUSTOM)
+
+
+def begin() -> None:
+    """Sets all controls to the default preset at a session's first visit; before they are drawn."""
+    if state.get(_key("epochs")) is None:
+        put(preset(DEFAULT_PRESET))
+
+
+# -- the controls -----------------------------------------------------------------------------------------------------
+
+
+def dataset_control() -> str:
+    """Draws the choice of a data set; returns its name. Those that need a download come last, and say so."""
+    ready = [name for name in datasets.DATASETS if datasets.is_ready(name)]
+    others = [name for name in datasets.DATASETS if name not in ready]
+    name = st.selectbox(
+        "Data set",
+        [*ready, *others],
+        format_func=dataset_label,
+        key="dataset",
+        help="The ratings to learn from; what is not on this machine yet can be downloaded here.",
+        persist_state="session",
+    )
+    return name or datasets.BUNDLED
+
+
+def download_control(name: str) -> None:
+    """Offers to download a data set that is not here, and shows how far that is."""
+    known = datasets.find(name)
+    st.markdown(f"**{known.title}** is not on this machine yet. {known.licence}")
+    if st.button(f"Download {known.size_mb:,.0f} MB", key="download", help=f"From {known.source}."):
+        bar = st.progress(0.0, f"Downloading {known.title} …")
+
+        def show(come: int, total: int) -> None:
+            share = min(1.0, come / total) if total else 0.0
+            bar.progress(share, f"{come / 1e6:,.1f} of {(total or 1e6 * known.size_mb) / 1e6:,.1f} MB")
+
+        try:
+            datasets.load(name, show)
+        except AutoRecError as error:
+            bar.empty()
+            st.warning(str(error))
+        else:
+            st.rerun()
 
 
 def preset_control() -> None:
     """Draws the choice of a preset, which moves all controls."""
-    if state.get(_key("epochs")) is None:
-        put(preset(DEFAULT_PRESET))
-        state.put("preset", DEFAULT_PRESET)
     st.selectbox(
         "Preset",
         [*PRESETS, CUSTOM],
-        format_func=lambda name: PRESETS[name].label if name in PRESETS else "Your own choice",
+        format_func=lambda name: PRESETS[name].label if name in PRESETS else "Custom",
         key="preset",
         on_change=take_preset,
-        help="A named set of hyperparameters; choosing one moves all controls below.",
-        width=250,
+        help="A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom.",
+        persist_state="session",
     )
 
 
-def hyperparameters_form() -> tuple[Hyperparameters, str | None]:
-    """Draws a control for every hyperparameter.
+def preset_note() -> str:
+    """What the chosen preset is for, in a sentence."""
+    name = state.get("preset")
+    return PRESETS[name].help if name in PRESETS else "Your own choice of hyperparameters."
 
-    Returns:
-        The hyperparameters, and the name of the preset that they are or None.
-    """
-    chosen = state.get("preset")
-    if chosen in PRESETS:
-        st.caption(PRESETS[chosen].help)
+
+def based_on_control() -> None:
+    """Draws the choice between item- and user-based."""
+    _control(ON_TOP)
+
+
+def hyperparameters_form() -> None:
+    """Draws a control for every other hyperparameter, a beginner's first and the rest folded away."""
     advanced = [name for name in names() if choice_of(name).advanced]
     for group, label in GROUPS.items():
         st.markdown(f"**{label}**")
         for name in names():
-            if choice_of(name).group == group and name not in advanced:
+            if choice_of(name).group == group and name not in advanced and name != ON_TOP:
                 _control(name)
-    with st.expander("More"):
+    with st.expander("Advanced"):
         for name in advanced:
             _control(name)
-    values = _values()
-    return values, _preset_of(values) if _preset_of(values) != CUSTOM else None
+        _seed_control()
+
+
+def _seed_control() -> None:
+    st.number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        0,
+        key="seed",
+        help="What chance is drawn from: the split, the first weights, the batches and dropout.",
+        persist_state="session",
+    )
+
+
+def seed() -> int:
+    """The chosen seed."""
+    return int(state.get("seed") or 0)
 
 
 def _control(name: str) -> None:
     """One control, by what the hyperparameter accepts."""
-    choice, kind = choice_of(name), type(Hyperparameters.__dataclass_fields__[name].default)
-    common = {"label": choice.label, "help": choice.help, "key": _key(name), "on_change": _note_change}
+    choice, kind = choice_of(name), _kind(name)
+    common: dict[str, Any] = {
+        "label": choice.label,
+        "help": choice.help,
+        "key": _key(name),
+        "on_change": _note_change,
+        "persist_state": "session",
+    }
     if choice.options:
-        if len(choice.options) <= 3:
-            st.segmented_control(options=choice.options, required=True, **common)
+        words = {option: word_of(name, option) for option in choice.options}
+        if sum(map(len, words.values())) <= 15:
+            st.segmented_control(options=choice.options, format_func=words.__getitem__, required=True, **common)
         else:
-            st.selectbox(options=choice.options, **common)
+            st.selectbox(options=choice.options, format_func=words.__getitem__, **common)
     elif kind is bool:
         st.toggle(**common)
     elif choice.log:
@@ -123,17 +247,10 @@ def _control(name: str) -> None:
         st.slider(min_value=float(choice.low or 0), max_value=float(choice.high or 1), step=choice.step, **common)
 
 
-def _with_current(stops: Iterable[float], current: float | None) -> list[float]:
-    """The stops, with the value that is set, so that a shared or earlier choice is never moved."""
-    return sorted({*stops, *([] if current is None else [current])})
-
-
-def changed_from_default(hyperparameters: Hyperparameters) -> dict[str, object]:
-    """What differs from the default preset: name -> value."""
-    default = preset(DEFAULT_PRESET)
-    fields = [field.name for field in dataclasses.fields(default)]
-    return {
-        name: getattr(hyperparameters, name)
-        for name in fields
-        if getattr(hyperparameters, name) != getattr(default, name)
-    }
+def dataset_note(name: str) -> str:
+    """How large a data set is, in a line."""
+    known = datasets.find(name)
+    return (
+        f"{known.num_ratings:,} ratings of {known.num_items:,} movies by {known.num_users:,} people, "
+        f"on a scale of {known.scale}"
+    )

@@ -1,167 +1,390 @@
-"""The live view of a training: its curve, its numbers and its buttons, redrawn twice a second while it changes."""
+"""The live view of a training: its state, its numbers, its curve and its buttons, redrawn twice a second.
+
+Every element is always there, keyed and of fixed height; only what it says changes. A tick reads the events that came
+since the last one and nothing else from the disk.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import streamlit as st
 
 from autorec_core.errors import AutoRecError
-from autorec_core.events import EpochEnded, TrainingStarted
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.hyperparameters import PRESETS
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from pages.shared import charts, services, state
+from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, ink
 
 SECONDS_A_TICK = 0.5
+MOST_RUNS = 50
+"""Runs that can be chosen to be shown, newest first."""
+EPOCHS_AHEAD = 10
+"""How many of the last epochs say how long the next ones will take."""
+
+
+# -- what is known of a training so far -------------------------------------------------------------------------------
+
+
+@dataclass
+class Progress:
+    """What a session has read of a run's events."""
+
+    run_id: str
+    """Whose events."""
+    cursor: int = 0
+    """Where the next event will begin."""
+    started: TrainingStarted | None = None
+    """How it began."""
+    epochs: list[EpochEnded] = field(default_factory=list)
+    """All epochs so far, in order."""
+    refit: RefitEpochEnded | None = None
+    """The newest epoch of the refit."""
+    ended: TrainingEnded | None = None
+    """How it ended."""
+    span: tuple[float, float] | None = None
+    """Vertical span of the curve as drawn last."""
+    heard_at: float = 0.0
+    """When the newest event was read, on the monotonic clock."""
+    was_active: bool = False
+    """Whether it was changing when the page was drawn."""
+
+    def take(self, events: Sequence[TrainingEvent], cursor: int, now: float) -> None:
+        """Adds what was just read. A cursor before the known one means that a resume cut the events back."""
+        if cursor < self.cursor:
+            self.started, self.epochs, self.refit, self.ended = None, [], None, None
+        self.cursor = cursor
+        if events:
+            self.heard_at = now
+        for event in events:
+            if isinstance(event, EpochEnded):
+                self._forget_after(event.epoch - 1)
+                self.epochs.append(event)
+            elif isinstance(event, TrainingStarted):
+                self.started = event
+                self._forget_after(event.epoch)
+            elif isinstance(event, RefitEpochEnded):
+                self.refit = event
+            elif isinstance(event, TrainingEnded):
+                self.ended = event
+
+    def _forget_after(self, epoch: int) -> None:
+        self.refit = self.ended = None
+        while self.epochs and self.epochs[-1].epoch > epoch:
+            self.epochs.pop()
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether an epoch is missing between two known ones, or before the first."""
+        return bool(self.epochs) and self.epochs[-1].epoch != len(self.epochs)
+
+    @property
+    def best(self) -> EpochEnded | None:
+        """The epoch with the lowest validation RMSE so far."""
+        return next((event for event in reversed(self.epochs) if event.is_best), None)
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """Validation RMSE of each baseline by name; empty until the training began."""
+        return self.started.baselines if self.started is not None else {}
+
+    def elapsed(self, now: float, is_running: bool) -> float:
+        """Seconds of training so far, the epoch that is under way included."""
+        done = sum(event.seconds for event in self.epochs)
+        return done + max(0.0, now - self.heard_at) if is_running and self.heard_at else done
+
+    def remaining(self, num_epochs: int, now: float, is_running: bool, refits: bool) -> float | None:
+        """Seconds until all epochs are done, the refit included, as the last epochs went; None before there is one."""
+        recent = self.epochs[-EPOCHS_AHEAD:]
+        if not recent:
+            return None
+        an_epoch = sum(event.seconds for event in recent) / len(recent)
+        best = self.best.epoch if self.best is not None and refits else 0
+        to_come = num_epochs - len(self.epochs) + best if self.refit is None else self.refit.epochs - self.refit.epoch
+        under_way = now - self.heard_at if is_running else 0.0
+        return max(0.0, an_epoch * to_come - under_way)
+
+
+def read(run: Run) -> Progress:
+    """A run's progress, with what came since this session read it last."""
+    known: Progress = state.live(f"progress_{run.id}", Progress(run.id))
+    known.take(*run.events_after(known.cursor), time.monotonic())
+    if known.has_gap:  # a resume cut the events back and they have grown past the known place again
+        known.take([], -1, 0.0)
+        known.take(*run.events_after(0), time.monotonic())
+    return known
+
+
+# -- which run is shown -----------------------------------------------------------------------------------------------
 
 
 def start(config: RunConfig) -> None:
     """Puts a training in line and watches it; a button's callback."""
-    try:
-        state.watch_run(services.jobs().submit(config).id)
-        state.put("_live_problem", None)
-    except AutoRecError as error:
-        state.put("_live_problem", str(error))
+    _do(lambda: state.watch_run(services.jobs().submit(config).id))
 
 
-def message() -> None:
-    """Shows what the last button could not do."""
-    problem = state.get("_live_problem")
-    if problem:
-        st.warning(problem)
-
-
-def watched_run() -> Run | None:
-    """The run to show: the one that was started or chosen here, else the visitor's newest, else the starter's."""
-    watched = state.watched_run_id()
-    if watched is not None:
-        try:
-            run = services.run_store().get(watched)
-        except AutoRecError:
-            run = None
-        if run is not None and services.can_see(run):
-            return run
+def shown_runs() -> list[Run]:
+    """The visitor's runs and the starter's, newest first."""
     runs = services.own_runs()
+    return [run for run in runs if run.config.owner is not None or run.config.kind == "starter"][:MOST_RUNS]
+
+
+def watched_run(runs: Sequence[Run]) -> Run | None:
+    """The run to show: the one started or chosen here, else one that is being trained, else the newest of one's own.
+
+    Args:
+        runs: to choose from, newest first.
+    """
+    watched = next((run for run in runs if run.id == state.watched_run_id()), None)
+    if watched is not None:
+        return watched
     own = [run for run in runs if run.config.owner is not None]
-    return own[0] if own else services.starter_run()
+    active = (run for run in own if services.jobs().status(run.id).is_active)
+    return next(active, next(iter([*own, *runs]), None))
 
 
-def _progress(run: Run) -> dict[str, Any]:
-    """What this session has read of a run's events so far; each tick reads only what is new."""
-    known: dict[str, Any] = state.live("progress", {"run_id": None})
-    if known["run_id"] != run.id:
-        known.update(run_id=run.id, cursor=0, epochs=[], started=None, span=None, was_active=False)
-    events, cursor = run.events_after(known["cursor"])
-    if cursor < known["cursor"]:  # a resume cut the events back
-        known.update(epochs=[], started=None)
-    known["cursor"] = cursor
-    for event in events:
-        if isinstance(event, EpochEnded):
-            known["epochs"] = [*(old for old in known["epochs"] if old.epoch < event.epoch), event]
-        elif isinstance(event, TrainingStarted):
-            known["started"] = event
-            known["epochs"] = [old for old in known["epochs"] if old.epoch <= event.epoch]
-    return known
+def run_control(runs: Sequence[Run], shown: Run) -> None:
+    """Draws the choice of the run that is shown."""
+    state.put("shown_run", shown.id)
+    by_id = {run.id: run for run in runs}
+    st.selectbox(
+        "Run",
+        list(by_id),
+        format_func=lambda run_id: run_name(by_id[run_id]),
+        key="shown_run",
+        on_change=lambda: state.watch_run(state.get("shown_run")),
+        help="Your trainings, newest first, and the starter model that the app trained by itself.",
+    )
 
 
-def epochs_of(run: Run) -> list[EpochEnded]:
-    """All epochs of a run so far."""
-    return [event for event in run.events() if isinstance(event, EpochEnded)]
+def run_name(run: Run) -> str:
+    """A run in a line: what it was, when, and how good it is where that is known."""
+    config = run.config
+    kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
+    named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
+    what = "Starter model" if config.kind == "starter" else named
+    when = time.strftime("%d %b %H:%M", time.localtime(config.created))
+    score = (run.result or {}).get("test_rmse")
+    scored = [f"test RMSE {score:.4f}"] if score is not None else []
+    return " · ".join([what, f"{kind} {config.hyperparameters.hidden_units}", when, *scored, config.source.title])
 
 
-def panel(run: Run) -> None:
-    """Draws the view; while the training changes, it redraws itself."""
+# -- the view ---------------------------------------------------------------------------------------------------------
+
+
+def panel(run: Run | None, num_epochs: int) -> None:
+    """Draws the view; while the training changes, it redraws itself.
+
+    Args:
+        run: to show, or None where there is none yet: then everything is there and empty.
+        num_epochs: of a training that would be started now.
+    """
+    if run is None:
+        _draw(None, None, Progress(""), num_epochs)
+        return
     is_active = services.jobs().status(run.id).is_active
-    _progress(run)["was_active"] = is_active
+    read(run).was_active = is_active
     st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run)
 
 
 def _tick(run: Run) -> None:
-    runner = services.jobs()
-    status = runner.status(run.id)
-    known = _progress(run)
-    epochs: list[EpochEnded] = known["epochs"]
-    started: TrainingStarted | None = known["started"]
-    num_epochs = run.config.hyperparameters.epochs
-    baselines = started.baselines if started is not None else {}
-    known["span"] = charts.rmse_span(epochs, baselines, known["span"] if epochs else None)
-
-    _buttons(run, status)
-    _sentence(run, status, epochs, num_epochs)
-    best = min((event.valid_rmse for event in epochs if event.is_best), default=None)
-    elapsed = sum(event.seconds for event in epochs)
-    remaining = elapsed / len(epochs) * (num_epochs - len(epochs)) if epochs else None
-    with st.container(horizontal=True, gap="medium"):
-        _number("Epoch", f"{len(epochs)} of {num_epochs}")
-        _number("Validation RMSE", "–" if best is None else f"{best:.4f}")
-        _number("Trained for", f"{elapsed:.1f} s")
-        _number("Remaining", "–" if remaining is None or not status.is_active else f"{remaining:.1f} s")
-        _number("Ratings a second", f"{epochs[-1].ratings_per_second:,.0f}" if epochs else "–")
-    curve = charts.loss_curve(epochs, baselines, num_epochs, known["span"])
-    st.altair_chart(curve, width="stretch", height=charts.LIVE_HEIGHT, key="curve")
-    st.caption(
-        "Validation after each epoch; train while learning, with dropout, so it may lie above. "
-        "Dashed: what a prediction without a network gets on the same validation ratings."
-    )
-    if known["was_active"] and not status.is_active:  # once: the rest of the page shows the end
-        known["was_active"] = False
+    status = services.jobs().status(run.id)
+    known = read(run)  # after the status: when that says ended, the end is in the events
+    if status.state != "running":
+        known.heard_at = time.monotonic()  # no epoch is under way
+    _draw(run, status, known, run.config.hyperparameters.epochs)
+    if known.was_active != status.is_active:  # once: the page around shows the end, or the ticks begin again
+        known.was_active = status.is_active
         st.rerun()
 
 
-def _number(label: str, value: str) -> None:
-    st.metric(label, value, width="content")
+def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
+    _say(run, status, known, num_epochs)
+    _buttons(run, status)
+    _numbers(run, status, known, num_epochs)
+    known.span = charts.rmse_span(known.epochs, known.baselines, known.span if known.epochs else None)
+    curve = charts.loss_curve(known.epochs, known.baselines, num_epochs, known.span, ink(st.context.theme.type))
+    # The words for the picture stay the same too: where they change, the browser draws another picture.
+    alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
+    st.vega_lite_chart(curve, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
 
 
-def _buttons(run: Run, status: JobStatus) -> None:
-    runner, name = services.jobs(), status.state
-    with st.container(horizontal=True):
-        _button("Pause", run, runner.pause, name == "running", "Hold after this epoch.")
-        _button("Resume", run, runner.go_on, name == "paused", "Go on training.")
-        _button("Step", run, runner.step, name in ("paused", "running"), "Train one epoch, then hold.")
-        label = "Leave the queue" if name == "queued" else "Stop"
-        _button(label, run, runner.stop, status.is_active and name != "starting", "End here, and score the test.")
+_STYLE = f"""<style>
+.live-state {{ display: flex; gap: .6rem; align-items: baseline; min-height: 4.2rem; line-height: 1.4; font-size: .97rem; }}
+.live-state i {{ flex: none; width: .7rem; height: .7rem; border-radius: 50%; background: var(--mark, {BASELINE}); }}
+.live-state.running i {{ animation: live-pulse 1.2s ease-in-out infinite; }}
+@keyframes live-pulse {{ 50% {{ opacity: .3; }} }}
+@media (prefers-reduced-motion: reduce) {{ .live-state.running i {{ animation: none; }} }}
+.live-numbers {{ display: grid; grid-template-columns: 1.1fr 1.2fr 1fr 1fr 1.3fr; gap: .5rem .8rem; }}
+.live-numbers div {{ white-space: nowrap; font-variant-numeric: tabular-nums; min-width: 0; }}
+.live-numbers span {{ display: block; font-size: .8rem; opacity: .8; }}
+.live-numbers b {{ display: block; font-size: 1.2rem; font-weight: 650; line-height: 1.35; }}
+.live-numbers small {{ display: block; font-size: .78rem; opacity: .76; min-height: 1.15rem; }}
+.live-bar {{ height: 4px; border-radius: 2px; margin-top: .6rem; overflow: hidden;
+  background: color-mix(in srgb, currentColor 14%, transparent); }}
+.live-bar i {{ display: block; height: 100%; border-radius: 2px; background: {TRAIN}; transition: width .4s; }}
+@media (max-width: 480px) {{ .live-numbers {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
+</style>"""
 
 
-def _button(label: str, run: Run, act: Callable[[str], object], is_possible: bool, help: str) -> None:
-    key = "transport_stop" if label in ("Stop", "Leave the queue") else f"transport_{label.lower()}"
-    st.button(label, key=key, disabled=not is_possible, help=help, on_click=_do, args=(act, run.id))
+def _say(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
+    """What is going on, in a sentence that is always there, and what the last button could not do."""
+    name, text = sentence(run, status, known, num_epochs)
+    problem = state.get("_live_problem")
+    if problem:
+        name, text = "failed", problem
+    mark = {"running": TRAIN, "starting": TRAIN, "ended": TEST, "paused": VALID, "failed": VALID}.get(name, BASELINE)
+    mark = VALID if name in ("interrupted", "diverged") else mark
+    st.html(
+        f'{_STYLE}<div class="live-state {name}" role="status" style="--mark:{mark}"><i></i>'
+        f"<span>{escape(text)}</span></div>"
+    )
 
 
-def _do(act: Callable[[str], object], run_id: str) -> None:
+def sentence(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> tuple[str, str]:
+    """The state of a training and a sentence about it.
+
+    Args:
+        run: the run, or None where there is none.
+        status: of its job.
+        known: its progress.
+        num_epochs: that it will have.
+
+    Returns:
+        The state's name, "diverged" where it ended so, and the sentence.
+    """
+    if run is None or status is None:
+        return "empty", (
+            "Nothing is trained yet. Press Start training: the model reads the ratings epoch by epoch, and its error "
+            "is drawn below as it falls."
+        )
+    name = status.state
+    if name == "queued":
+        before = f"{status.position} {'run' if status.position == 1 else 'runs'} before yours"
+        return name, f"Waiting: {before}. It starts by itself when its turn comes."
+    if name == "starting":
+        return name, "Starting: the ratings are being loaded and split."
+    if name in ("running", "paused") and known.refit is not None:
+        done = f"epoch {known.refit.epoch} of {known.refit.epochs}"
+        verb = "Fitting" if name == "running" else "Paused while fitting"
+        return name, f"{verb} once more, to train and validation ratings together: {done}."
+    if name == "running":
+        return name, f"Training epoch {min(len(known.epochs) + 1, num_epochs)} of {num_epochs}."
+    if name == "paused":
+        return name, f"Paused after epoch {len(known.epochs)}. Resume goes on, Step trains one more epoch."
+    if name == "interrupted":
+        return name, status.message or f"This training was interrupted after epoch {len(known.epochs)}. It can go on."
+    if name == "failed":
+        return name, status.message
+    if known.ended is None:
+        return name, "This training has ended."
+    return ("diverged" if known.ended.reason == "diverged" else name), known.ended.message
+
+
+def seconds_in_words(seconds: float | None) -> str:
+    """A duration as people read it.
+
+    >>> seconds_in_words(3.14), seconds_in_words(75), seconds_in_words(4000), seconds_in_words(None)
+    ('3.1 s', '1 min 15 s', '1 h 06 min', '–')
+    """
+    if seconds is None:
+        return "–"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
+    is_running = status is not None and status.state == "running"
+    is_active = status is not None and status.is_active
+    now = time.monotonic()
+    done, best = len(known.epochs), known.best
+    refits = run is not None and run.config.hyperparameters.refit
+    remaining = known.remaining(num_epochs, now, is_running, refits) if is_active else None
+    rate = known.epochs[-1].ratings_per_second if known.epochs else None
+    cells = [
+        ("Epochs done", f"{done:,}", f"of {num_epochs:,}" + ("" if best is None else f", best: {best.epoch:,}")),
+        ("Validation RMSE", "–" if best is None else f"{best.valid_rmse:.4f}", "best so far"),
+        ("Elapsed", seconds_in_words(known.elapsed(now, is_running)), "of training"),
+        ("Remaining", seconds_in_words(remaining), "about"),
+        ("Speed", "–" if rate is None else f"{rate:,.0f}", "ratings per second"),
+    ]
+    inner = "".join(
+        f"<div><span>{escape(label)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
+        for label, value, note in cells
+    )
+    share = 100 * done / max(1, num_epochs)
+    st.html(
+        f'<div class="live-numbers">{inner}</div><div class="live-bar" role="progressbar" aria-label="Epochs done" '
+        f'aria-valuemin="0" aria-valuemax="{num_epochs}" aria-valuenow="{done}">'
+        f'<i style="width:{share:.1f}%"></i></div>'
+    )
+
+
+# -- the buttons ------------------------------------------------------------------------------------------------------
+
+
+def _buttons(run: Run | None, status: JobStatus | None) -> None:
+    runner, name = services.jobs(), "" if status is None else status.state
+    run_id = "" if run is None else run.id
+    resumes, resume_label = runner.go_on, "Resume"
+    if run is not None and name == "interrupted":
+        checkpoint = run.checkpoint_epoch
+        resumes, resume_label = runner.resume, f"Resume from epoch {checkpoint}" if checkpoint else "Start again"
+    is_queued = name in ("queued", "starting")
+    with st.container(horizontal=True, key="transport"):
+        _button("pause", "Pause", runner.pause, run_id, name == "running", "Hold after the epoch that is under way.")
+        _button("resume", resume_label, resumes, run_id, name in ("paused", "interrupted"), "Go on training.")
+        _button("step", "Step", runner.step, run_id, name in ("paused", "running"), "Train one epoch, then hold.")
+        _button(
+            "stop",
+            "Leave the queue" if name == "queued" else "Stop",
+            runner.stop,
+            run_id,
+            is_queued or name in ("running", "paused"),
+            "Take it out of the line." if name == "queued" else "End here: the best epoch so far is kept and tested.",
+        )
+
+
+def _button(name: str, label: str, act: Callable[[str], object], run_id: str, is_possible: bool, help: str) -> None:
+    st.button(
+        label,
+        key=f"transport_{name}",
+        disabled=not is_possible,
+        help=help,
+        type="primary" if name == "resume" and is_possible else "secondary",
+        on_click=_do,
+        args=(lambda: act(run_id),),
+    )
+
+
+def _do(act: Callable[[], Any]) -> None:
+    """Does what a button asks for, and keeps what it could not do for the next drawing."""
     try:
-        act(run_id)
+        act()
         state.put("_live_problem", None)
     except AutoRecError as error:
         state.put("_live_problem", str(error))
 
 
-def _sentence(run: Run, status: JobStatus, epochs: list[EpochEnded], num_epochs: int) -> None:
-    """What is going on, in one line that is always there."""
-    if status.state == "interrupted":
-        checkpoint = run.checkpoint_epoch
-        where = f"epoch {checkpoint}" if checkpoint else "the beginning"
-        st.warning(status.message or f"This training was interrupted. Resume goes on from {where}.")
-        st.button(f"Resume from {where}", key="transport_recover", type="primary", on_click=_recover, args=(run.id,))
-        return
-    if status.state == "failed":
-        st.error(status.message)
-        return
-    ended = run.ended if status.state == "ended" else None
-    waiting = "training" if status.position == 1 else "trainings"
-    text = {
-        "queued": f"In line: {status.position} {waiting} before yours.",
-        "starting": "Its turn: the ratings are being loaded.",
-        "running": f"Training, epoch {len(epochs) + 1} of {num_epochs}.",
-        "paused": f"Paused after epoch {len(epochs)}.",
-        "ended": ended.message if ended is not None else "Ended.",
-    }[status.state]
-    if ended is not None and ended.reason == "diverged":
-        st.warning(text)
-    else:
-        st.markdown(text)
+# -- the starter model ------------------------------------------------------------------------------------------------
 
 
-def _recover(run_id: str) -> None:
-    _do(services.jobs().resume, run_id)
-    state.watch_run(run_id)
+@st.fragment(run_every=SECONDS_A_TICK, key="starter_notice")
+def starter_notice() -> None:
+    """Says how far the app's own first model is; the sidebar draws the page anew when it is there."""
+    run = services.starter_run()
+    status = None if run is None else services.jobs().status(run.id)
+    if run is None or status is None or status.state in ("failed", "interrupted"):
+        st.info("There is no model yet. Train one: with the preset Balanced it takes a few seconds.")
+        return
+    done, epochs = len(read(run).epochs), run.config.hyperparameters.epochs
+    st.info("The app is training a small starter model by itself. This page fills in when it is ready.")
+    st.progress(min(1.0, done / epochs), f"Epoch {done} of {epochs}")

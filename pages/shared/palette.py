@@ -18,8 +18,16 @@ YOU = "#c964b8"
 RATING = "#5b67d8"
 """Of a rating itself: the stronger, the higher."""
 
+INK = {"light": "#565d69", "dark": "#adb3bf"}
+"""Of words inside a chart, by theme: a drawing can't ask the page for its text colour."""
+
 MEANINGS = {"train": TRAIN, "validation": VALID, "test": TEST, "baseline": BASELINE, "you": YOU}
 """Colours by meaning, in the order of the theme."""
+
+
+def ink(theme: str | None) -> str:
+    """The colour of words inside a chart; one that can be read on both where the theme is not known yet."""
+    return INK.get(theme or "", BASELINE)
 
 
 def rating_colour(share: float) -> str:
