@@ -4,72 +4,54 @@ from __future__ import annotations
 
 import streamlit as st
 
-from autorec_core.recommender import Filter
-from pages.shared import cards, frame, services
-
-MOST = 100
+from pages.shared import frame, live, recommended, services
 
 with frame.open_page("recommendations"):
     st.title("Recommendations")
     run = services.current_run()
     given = services.given()
     if run is None:
-        st.info("The starter model is training; this takes a few seconds. Rate some movies meanwhile.")
+        live.starter_notice()
+        st.markdown("Rate some movies meanwhile; five are enough for a start.")
         frame.go_button("Rate movies", "rate")
     elif not len(given.item_indices):
-        st.info("Nothing to go by yet: rate a few movies, five are enough for a start, and your list appears here.")
+        if given.num_unknown:
+            st.info(
+                f"None of the movies that you rated ({given.num_unknown:,}) is known to this model. Rate a few that it "
+                "knows, and your list appears here."
+            )
+        else:
+            st.info(
+                "Nothing to go by yet. Rate a few movies, five are enough for a start, and this page lists what the "
+                "model predicts for all others, how sure it is, and which of your ratings moved it."
+            )
         frame.go_button("Rate movies", "rate")
     else:
         recommender = services.recommender(run.id)
-        catalogue = services.catalogue_of(run.id)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            genres = st.multiselect(
-                "Genres",
-                catalogue.items.genre_names,
-                key="rec_genres",
-                placeholder="All",
-                help="Any of these.",
-                width=300,
-            )
-            first, last = catalogue.year_span
-            years = (first, last)
-            if first < last:
-                years = st.slider(
-                    "Years", first, last, (first, last), key="rec_years", help="Years of release.", width=240
-                )
-            known_by = st.select_slider(
-                "Rated by at least",
-                [0, 1, 2, 5, 10, 20, 50, 100, 200],
-                5,
-                key="rec_min_ratings",
-                help="Movies with few ratings have uncertain predictions; 0 shows them all.",
-                width=220,
-            )
-            count = st.select_slider("How many", [10, 20, 50, MOST], 20, key="rec_count", help="Length.", width=160)
-        wanted = Filter(
-            genres=frozenset(genres), years=years if years != (first, last) else None, min_ratings=int(known_by or 0)
-        )
+        wanted, count = recommended.filters(services.catalogue_of(run.id))
         fold_in = recommender.fold_in(given.item_indices, given.ratings)
-        found = recommender.recommend(fold_in, count=int(count or 20), filter=wanted)
-        passing = int(wanted.matches(recommender.model).sum())
+        found = recommender.recommend(fold_in, count=count, filter=wanted)
+        left_out = recommended.left_out_by_number(recommender.model, wanted, fold_in)
         st.caption(
-            f"From your {len(given.item_indices)} {'rating' if len(given.item_indices) == 1 else 'ratings'}, by "
-            f"{frame.model_name(run)} on {run.config.source.title}. "
-            f"{passing:,} of {len(catalogue.items):,} movies pass the filters."
-            + (f" {given.num_unknown} of your ratings are of movies it does not know." if given.num_unknown else "")
+            recommended.note(len(given.item_indices), given.num_unknown, left_out, wanted, frame.model_name(run))
         )
         if not found:
-            st.info("No unrated movie passes these filters. Take one away, or lower the number of ratings.")
+            st.info("No movie that you have not rated passes these filters.")
+            st.button("Clear all filters", on_click=recommended.clear_filters)
         else:
-            st.html(cards.recommendation_list(found, recommender.model.scale))
+            st.html(recommended.KEY)
+            st.html(recommended.listing(found, recommender.model.scale))
             st.caption(
-                "The bar is where your own rating would fall with 80 % probability; the tick is what everybody gives "
-                "the movie. “Because” says how far each of your ratings moved this prediction: exactly the difference "
-                "that taking it back would make."
+                "The interval says how sure the model is: of many such movies, four in five would get a rating of "
+                "yours inside it. The numbers before “because” are exact: by so much would the prediction "
+                "change back if you took that rating away. Movies are ordered by prediction, those at the top of the "
+                "scale by how far they would go beyond it."
             )
             st.download_button(
                 "Download as CSV",
-                cards.recommendations_csv(found),
+                recommended.as_csv(found),
                 "autorec-recommendations.csv",
                 "text/csv",
+                on_click="ignore",
+                help="This list, with intervals and reasons.",
             )

@@ -29,7 +29,7 @@ PARTS = {"train": TRAIN, "validation": VALID, "test": TEST}
 """Parts of a split and their colours."""
 SHAPES = {"train": "circle", "validation": "diamond", "test": "triangle-up"}
 """The same by shape, for whoever can't tell the colours apart."""
-GAVE, KNOWN, LEFT_OUT = "you gave", "it says, knowing it", "it says, not knowing it"
+GAVE, LEFT_OUT, KNOWN = "you gave", "predicted without it", "given back with it"
 """What is compared for each rating of a visitor."""
 
 _GRID = 0.05
@@ -256,7 +256,7 @@ def given_against_predicted(rows: pd.DataFrame, scale: RatingScale, parts: Seque
     turn = (np.arange(len(shown)) * 0.618034) % 1.0 - 0.5
     shown = shown.assign(place=shown["given"] + turn * 0.5 * min(scale.step, scale.span / 5))
     ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
-    axis = alt.Axis(values=ticks) if ticks else alt.Axis()
+    axis = alt.Axis(values=ticks, format="~g") if ticks else alt.Axis()
     points = (
         alt.Chart(shown)
         .mark_point(filled=True)
@@ -270,7 +270,9 @@ def given_against_predicted(rows: pd.DataFrame, scale: RatingScale, parts: Seque
             ),
             shape=alt.Shape("part:N", scale=alt.Scale(domain=list(parts), range=[SHAPES[part] for part in parts])),
             size=alt.condition(alt.datum.part == "train", alt.value(40), alt.value(75)),
-            opacity=alt.condition(alt.datum.part == "train", alt.value(0.5), alt.value(0.95)),
+            opacity=alt.condition(
+                alt.datum.part == "train", alt.value(0.5 if len(rows) <= 600 else 0.25), alt.value(0.95)
+            ),
             tooltip=[
                 alt.Tooltip("name:N", title="whose"),
                 alt.Tooltip("given:Q", format=".1f"),
@@ -291,13 +293,13 @@ def dumbbells(rows: pd.DataFrame, scale: RatingScale) -> alt.LayerChart:
     """
     order = rows["movie"].tolist()
     pad = 0.03 * scale.span
-    y = alt.Y("movie:N", sort=order, title=None, axis=alt.Axis(labelLimit=210, ticks=False, grid=True, domain=False))
+    y = alt.Y("movie:N", sort=order, title=None, axis=alt.Axis(labelLimit=230, ticks=False, grid=True, domain=False))
     ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
     x = alt.X(
         "rating:Q",
         title="rating",
         scale=alt.Scale(domain=[scale.low - pad, scale.high + pad], nice=False, zero=False),
-        axis=alt.Axis(values=ticks, grid=False) if ticks else alt.Axis(grid=False),
+        axis=alt.Axis(values=ticks, format="~g", grid=False) if ticks else alt.Axis(grid=False),
     )
     surprise = (
         alt.Chart(rows)

@@ -216,7 +216,8 @@ def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs
 
 
 _STYLE = f"""<style>
-.live-state {{ display: flex; gap: .6rem; align-items: baseline; min-height: 4.2rem; line-height: 1.4; font-size: .97rem; }}
+.live-state {{ display: flex; gap: .6rem; align-items: baseline; min-height: 4.2rem; line-height: 1.4;
+  font-size: .97rem; }}
 .live-state i {{ flex: none; width: .7rem; height: .7rem; border-radius: 50%; background: var(--mark, {BASELINE}); }}
 .live-state.running i {{ animation: live-pulse 1.2s ease-in-out infinite; }}
 @keyframes live-pulse {{ 50% {{ opacity: .3; }} }}

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from autorec_core.catalogue import display_title
+from autorec_core.catalogue import Catalogue, display_title
 from autorec_core.errors import AutoRecError
+from autorec_core.fold_in import FoldIn
+from autorec_core.metrics import rmse
 from autorec_core.ratings import Compressed, Ratings
 from autorec_core.runs import Run
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 from pages.shared import services
+from pages.shared.charts import PARTS
 
 CELLS = 96
 """Entries of a row that the picture shows."""
@@ -102,11 +105,85 @@ def observed(run_id: str, *, user: int | None = None, item: int | None = None) -
         if user is not None:
             others, values = ratings.by_user.row(user)
             predicted = model.predict_pairs(np.full(len(others), user), others)
-            labels = [display_title(title) for title in model.items.titles[others].tolist()]
+            catalogue = services.catalogue_of(run_id)
+            labels = [_name(catalogue, index) for index in others.tolist()]
         else:
-            assert item is not None
-            others, values = ratings.by_item.row(item)
+            others, values = ratings.by_item.row(item or 0)
             predicted = model.predict_pairs(others, np.full(len(others), item))
             labels = [f"user {user_id}" for user_id in model.user_ids[others].tolist()]
         frames.append(pd.DataFrame({"name": labels, "given": values, "predicted": predicted, "part": part}))
     return pd.concat(frames, ignore_index=True)
+
+
+def parts_of(table: pd.DataFrame) -> list[str]:
+    """Which parts of the split occur in what `observed` gave, in their order."""
+    return [part for part in PARTS if (table["part"] == part).any()]
+
+
+def rmse_by_part(table: pd.DataFrame) -> dict[str, tuple[int, float]]:
+    """Number of ratings and RMSE of each part that occurs in what `observed` gave."""
+    return {
+        part: (len(some), rmse(some["predicted"].to_numpy(), some["given"].to_numpy()))
+        for part in parts_of(table)
+        for some in [table[table["part"] == part]]
+    }
+
+
+def worst_first(table: pd.DataFrame) -> pd.DataFrame:
+    """What `observed` gave, with the error, those predicted worst first."""
+    with_error = table.assign(error=table["predicted"] - table["given"])
+    return with_error.iloc[np.argsort(-with_error["error"].abs().to_numpy(), kind="stable")]
+
+
+def yours(fold_in: FoldIn, catalogue: Catalogue) -> pd.DataFrame:
+    """A visitor's ratings and what the model makes of them, the largest surprises first.
+
+    Returns:
+        Columns `movie` (all different), `given`, `left_out`, `given_back` and `surprise` (given less left out), in
+        rating units.
+    """
+    table = pd.DataFrame(
+        {
+            "movie": _different([_name(catalogue, index) for index in fold_in.item_indices.tolist()]),
+            "given": fold_in.ratings,
+            "left_out": fold_in.left_out,
+            "given_back": fold_in.given_back,
+        }
+    )
+    table["surprise"] = table["given"] - table["left_out"]
+    return table.iloc[np.argsort(-table["surprise"].abs().to_numpy(), kind="stable")]
+
+
+def _name(catalogue: Catalogue, index: int) -> str:
+    year = int(catalogue.items.years[index])
+    return f"{catalogue.display_titles[index]} ({year})" if year else str(catalogue.display_titles[index])
+
+
+def _different(names: list[str]) -> list[str]:
+    """The names, those that came before numbered: a chart would put two of the same name on one line.
+
+    >>> _different(["Emma", "Alien", "Emma"])
+    ['Emma', 'Alien', 'Emma [2]']
+    """
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} [{seen[name]}]")
+    return found
+
+
+def movies_found(catalogue: Catalogue, query: str) -> dict[int, str]:
+    """Movies that a search finds, by item index, most rated first."""
+    found = catalogue.search(query)[:MOST_NAMES].tolist()
+    return {index: f"{_name(catalogue, index)} – {catalogue.counts[index]:,} training ratings" for index in found}
+
+
+def users_found(model: TrainedModel, query: str) -> dict[int, str]:
+    """Users whose id begins with a text, by user index: an exact hit first, then those with most training ratings."""
+    wanted = query.strip()
+    ids = model.user_ids.astype(str)
+    hits = np.flatnonzero(np.char.startswith(ids, wanted)) if wanted else np.arange(len(ids))
+    order = np.lexsort((-model.user_counts[hits], ids[hits] != wanted))
+    found = hits[order][:MOST_NAMES].tolist()
+    return {index: f"User {ids[index]} – {model.user_counts[index]:,} training ratings" for index in found}

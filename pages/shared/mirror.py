@@ -1,0 +1,140 @@
+"""The two views of the Reconstruction page: yourself, and any movie or user of the data set."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import streamlit as st
+
+from autorec_core.catalogue import Catalogue
+from autorec_core.fold_in import FoldIn
+from autorec_core.metrics import rmse
+from autorec_core.ratings import RatingScale
+from autorec_core.runs import Run
+from autorec_core.trained_model import TrainedModel
+from pages.shared import charts, rows
+
+MOST_DUMBBELLS = 15
+PLURALS = {"train": "training", "validation": "validation", "test": "test"}
+
+
+def you(fold_in: FoldIn, catalogue: Catalogue, scale: RatingScale) -> None:
+    """Draws what the visitor gave, what the model gives back, and what it would say had it not seen the rating."""
+    table = rows.yours(fold_in, catalogue)
+    st.markdown(
+        "For each of your ratings the model is asked twice. **Without it**: what would you have given, going by all "
+        "your *other* ratings? **With it**: what comes back when it knows this one too? The line between what you gave and "
+        "what it expected is your surprise."
+    )
+    if len(table) > MOST_DUMBBELLS:
+        st.caption(f"Your {MOST_DUMBBELLS} largest surprises; the table below has all {len(table):,}.")
+    st.altair_chart(
+        charts.dumbbells(table.head(MOST_DUMBBELLS), scale),
+        width="stretch",
+        key="you_chart",
+        alt="For each movie what you gave, what was predicted without your rating, and what is given back with it.",
+    )
+    with_it, without = rmse(fold_in.given_back, fold_in.ratings), rmse(fold_in.left_out, fold_in.ratings)
+    numbers = st.columns(3)
+    numbers[0].metric("Your ratings", f"{len(table):,}")
+    numbers[1].metric("RMSE without each", f"{without:.4f}", help="How well it foresaw you: the honest figure.")
+    numbers[2].metric("RMSE with each", f"{with_it:.4f}", help="How well it remembers what it was told.")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=min(420, 38 + 35 * len(table)),
+        column_config={
+            "movie": st.column_config.TextColumn("Movie", width="medium"),
+            "given": st.column_config.NumberColumn("You gave", format="%.1f"),
+            "left_out": st.column_config.NumberColumn("Without it", format="%.2f", help=charts.LEFT_OUT),
+            "given_back": st.column_config.NumberColumn("With it", format="%.2f", help=charts.KNOWN),
+            "surprise": st.column_config.NumberColumn(
+                "Surprise", format="%+.2f", help="What you gave less what was predicted without it."
+            ),
+        },
+        key="you_table",
+    )
+
+
+def movie_control(catalogue: Catalogue) -> int | None:
+    """Draws the choice of a movie; returns its item index, or None where the search finds none."""
+    return _choice("Find a movie", "the matrix", "Movie", "reconstruct_movie", catalogue, None)
+
+
+def user_control(model: TrainedModel) -> int | None:
+    """Draws the choice of a user; returns its index, or None where no id begins so."""
+    return _choice("Find a user by id", "547", "User", "reconstruct_user", None, model)
+
+
+def _choice(
+    search: str, example: str, label: str, key: str, catalogue: Catalogue | None, model: TrainedModel | None
+) -> int | None:
+    left, right = st.columns([1, 1.6], gap="medium")
+    query = left.text_input(
+        search, placeholder=example, key=f"{key}_query", help="Press Enter to search.", persist_state="session"
+    )
+    if catalogue is not None:
+        found = rows.movies_found(catalogue, query or "")
+    elif model is not None:
+        found = rows.users_found(model, query or "")
+    else:
+        found = {}
+    chosen = right.selectbox(
+        label,
+        list(found),
+        format_func=lambda index: found.get(index, ""),
+        key=key,
+        help=f"What the search finds, those with most ratings first, at most {rows.MOST_NAMES}.",
+        placeholder="Nothing found",
+        persist_state="session",
+    )
+    return None if chosen is None else int(chosen)
+
+
+def row(run: Run, model: TrainedModel, *, user: int | None = None, item: int | None = None) -> None:
+    """Draws all ratings of one user or one movie against what the model predicts, held-out ones marked."""
+    table = rows.observed(run.id, user=user, item=item)
+    parts = rows.parts_of(table)
+    picture, numbers = st.columns([2.2, 1], gap="medium")
+    picture.altair_chart(
+        charts.given_against_predicted(table, model.scale, parts),
+        width="stretch",
+        key="row_chart",
+        alt="Each rating given against the rating predicted; a perfect model lies on the dashed diagonal.",
+    )
+    is_refitted = bool((run.result or {}).get("is_refitted"))
+    learnt = {"train", "validation"} if is_refitted else {"train"}
+    with numbers:
+        for part, (count, error) in rows.rmse_by_part(table).items():
+            ratings = "rating" if count == 1 else "ratings"
+            st.metric(
+                f"RMSE, {count:,} {PLURALS[part]} {ratings}",
+                f"{error:.4f}" if math.isfinite(error) else "–",
+                help="The model learnt from these." if part in learnt else "Held out: the model never saw these.",
+            )
+        st.caption(
+            "Each point is one rating; on the dashed line the prediction is right. "
+            + (
+                "The model learnt from **train** points. **Validation** points were held out while they chose the "
+                "number of epochs, and then it was fitted to them as well. **Test** points stayed held out."
+                if is_refitted
+                else "The model learnt from **train** points. **Validation** and **test** points are held out: where "
+                "they lie, its input was empty."
+            )
+        )
+    st.dataframe(
+        rows.worst_first(table),
+        hide_index=True,
+        height=320,
+        column_config={
+            "name": st.column_config.TextColumn("Movie" if user is not None else "User", width="medium"),
+            "given": st.column_config.NumberColumn("Given", format="%.1f"),
+            "predicted": st.column_config.NumberColumn("Predicted", format="%.2f"),
+            "part": st.column_config.TextColumn("Part of the split"),
+            "error": st.column_config.NumberColumn("Error", format="%+.2f", help="Predicted less given."),
+        },
+        key="row_table",
+    )
+    if len(table) and not np.isin(parts, ["validation", "test"]).any():
+        st.caption("None of its ratings was held out in this split.")
