@@ -18,7 +18,7 @@ from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, YOU
 
 LIVE_HEIGHT = 380
 """Of the curve and of scatter plots, in pixels."""
-ROW_HEIGHT = 28
+ROW_HEIGHT = 40
 """Of one movie in a list of dumbbells, in pixels."""
 MOST_POINTS = 400
 """Points drawn of a curve; a longer one is thinned, its best and last epochs kept."""
@@ -284,16 +284,24 @@ def given_against_predicted(rows: pd.DataFrame, scale: RatingScale, parts: Seque
     return alt.layer(diagonal, points).properties(height=LIVE_HEIGHT)
 
 
-def dumbbells(rows: pd.DataFrame, scale: RatingScale) -> alt.LayerChart:
+def dumbbells(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> alt.LayerChart:
     """A visitor's ratings, one movie a line: what was given, and what the model says with and without knowing it.
 
     Args:
         rows: columns `movie` (all different), `given`, `given_back` and `left_out` (rating units), in order.
         scale: the rating scale.
+        ink: colour of words.
     """
     order = rows["movie"].tolist()
     pad = 0.03 * scale.span
-    y = alt.Y("movie:N", sort=order, title=None, axis=alt.Axis(labelLimit=230, ticks=False, grid=True, domain=False))
+    y = alt.Y("movie:N", sort=order, title=None, axis=None)
+    # Each name stands over its line and not beside it, so that the lines stay long on a narrow screen.
+    names = (
+        alt.Chart(rows)
+        .mark_text(align="left", baseline="bottom", dy=-9, fontSize=13, color=ink, limit=340)
+        .encode(y=y, x=alt.value(0), text="movie:N")
+    )
+    tracks = alt.Chart(rows).mark_rule(color=BASELINE, opacity=0.25).encode(y=y, x=alt.value(0), x2=alt.value("width"))
     ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
     x = alt.X(
         "rating:Q",
@@ -318,13 +326,13 @@ def dumbbells(rows: pd.DataFrame, scale: RatingScale) -> alt.LayerChart:
             color=alt.Color(
                 "what:N",
                 scale=alt.Scale(domain=legend, range=[YOU, VALID, TRAIN]),
-                legend=alt.Legend(title=None, orient="top", columns=1, symbolSize=90),
+                legend=alt.Legend(title=None, orient="top", columns=1, symbolSize=90, offset=14),
             ),
             shape=alt.Shape("what:N", scale=alt.Scale(domain=legend, range=["circle", "diamond", "triangle-up"])),
             tooltip=["movie:N", "what:N", alt.Tooltip("rating:Q", format=".2f")],
         )
     )
-    return alt.layer(surprise, points).properties(height=ROW_HEIGHT * len(rows) + 130)
+    return alt.layer(tracks, names, surprise, points).properties(height=ROW_HEIGHT * len(rows) + 150)
 
 
 def events_as_rows(epochs: Sequence[EpochEnded]) -> list[dict[str, Any]]:

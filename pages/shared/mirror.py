@@ -14,6 +14,7 @@ from autorec_core.ratings import RatingScale
 from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
 from pages.shared import charts, rows
+from pages.shared.palette import ink
 
 MOST_DUMBBELLS = 15
 PLURALS = {"train": "training", "validation": "validation", "test": "test"}
@@ -24,13 +25,13 @@ def you(fold_in: FoldIn, catalogue: Catalogue, scale: RatingScale) -> None:
     table = rows.yours(fold_in, catalogue)
     st.markdown(
         "For each of your ratings the model is asked twice. **Without it**: what would you have given, going by all "
-        "your *other* ratings? **With it**: what comes back when it knows this one too? The line between what you gave and "
-        "what it expected is your surprise."
+        "your *other* ratings? **With it**: what comes back when it knows this one too? The line between what you "
+        "gave and what it expected is your surprise."
     )
     if len(table) > MOST_DUMBBELLS:
         st.caption(f"Your {MOST_DUMBBELLS} largest surprises; the table below has all {len(table):,}.")
     st.altair_chart(
-        charts.dumbbells(table.head(MOST_DUMBBELLS), scale),
+        charts.dumbbells(table.head(MOST_DUMBBELLS), scale, ink(st.context.theme.type)),
         width="stretch",
         key="you_chart",
         alt="For each movie what you gave, what was predicted without your rating, and what is given back with it.",
