@@ -67,7 +67,7 @@ class EpochEnded(TrainingEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class RefitEpochEnded(TrainingEvent):
-    """One epoch of the refit to train and validation together is done. Nothing is left to measure it on but the test."""
+    """One epoch of the refit to train and validation together is done. Only the test is left to measure it on."""
 
     kind: ClassVar[str] = "refit"
     epoch: int

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from autorec_core.engine import Batch, decode, encode
-from autorec_core.trained_model import RESTING, Link
+from autorec_core.trained_model import Link
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
@@ -62,9 +62,9 @@ class AutoRec(nn.Module):
         self.decoder_bias = nn.Parameter(torch.zeros(num_inputs, dtype=dtype))  # b
 
     def encoder(self, batch: Batch, inputs: Tensor) -> Tensor:
-        """Codes (B, hidden_units) of a batch's rows, counted from rest, from its inputs (n,)."""
+        """Codes (B, hidden_units) of a batch's rows, from its inputs (n,)."""
         z = encode(self.encoder_weights, inputs, batch) + self.encoder_bias  # (B, hidden_units)
-        return ACTIVATIONS[self.encoder_activation](z) - RESTING[self.encoder_activation]
+        return ACTIVATIONS[self.encoder_activation](z)
 
     def decoder(self, codes: Tensor, batch: Batch) -> Tensor:
         """Reconstructed ratings (n,) at the batch's observed entries, from codes (B, hidden_units); not clipped."""

@@ -108,6 +108,7 @@ def _keep(
         "ended": event.reason,
         "epochs_run": event.epochs_run,
         "best_epoch": event.best_epoch,
+        "is_refitted": event.is_refitted,
         "train_rmse": event.train_rmse,
         "valid_rmse": event.valid_rmse,
         "test_rmse": event.test_rmse,

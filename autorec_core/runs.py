@@ -32,7 +32,7 @@ from safetensors import SafetensorError
 
 from autorec_core import datasets, events, storage
 from autorec_core.errors import AutoRecError, NotFoundError, QueueError, StorageError
-from autorec_core.events import EpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import Items, Ratings, RatingScale
@@ -217,7 +217,7 @@ class Run:
             raise StorageError(f"Can't write the events of run {self.id}: {error.strerror}.") from error
 
     def cut_back(self, epoch: int) -> None:
-        """Drops the events after an epoch, and any end: training goes on from there; -1 drops them all.
+        """Drops the events after an epoch, those of a refit and any end: training goes on from there; -1 drops all.
 
         Raises:
             StorageError: the disk does not take it.
@@ -227,6 +227,7 @@ class Run:
             for event in self.events()
             if not isinstance(event, TrainingEnded)
             and not (isinstance(event, (EpochEnded, TrainingStarted)) and event.epoch > epoch)
+            and not isinstance(event, RefitEpochEnded)
         ]
         lines = "".join(json.dumps(events.to_json(event)) + "\n" for event in kept)
         storage.replace_file(self.folder / "events.jsonl", lines.encode())

@@ -36,11 +36,6 @@ ACTIVATION_SLOPE: dict[str, Callable[[FloatArray], FloatArray]] = {
 }
 """The derivative of each activation by name."""
 
-RESTING: dict[str, float] = {"identity": 0.0, "sigmoid": 0.5, "tanh": 0.0, "relu": 0.0, "selu": 0.0}
-"""Each activation's value at 0. Codes are counted from it: `W g + b` is `W (g - g(0)) + (b + W g(0))`, so the network is
-the paper's and only its bias is written differently; but a code at rest then adds nothing to the output, the penalty on W
-does not act on the bias, and code dropout silences a unit instead of shifting every prediction."""
-
 
 @dataclass(frozen=True)
 class Link:

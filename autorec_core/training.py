@@ -1,38 +1,35 @@
 """The training loop: an iterator of events that anybody may watch, pause by not asking for more, and resume later.
 
-All randomness of an epoch comes from the run's seed and the epoch's number, so a checkpoint needs no generator state
-and a resumed run equals an uninterrupted one bit for bit.
+A training has two parts. In the first, each epoch is measured on the validation ratings, and the best one chosen. Then,
+where the hyperparameters say `refit`, the network is fitted once more from the same first weights to train and
+validation together, for as many epochs as were best. The test ratings score the resulting model, once.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from autorec_core import baselines
-from autorec_core.engine import Batch
+from autorec_core import baselines, population
 from autorec_core.errors import AutoRecError
-from autorec_core.events import EpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
 from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.metrics import mae, rmse
-from autorec_core.model import AutoRec
-from autorec_core.optimizers import Penalised, learning_rate_at
-from autorec_core.population import Population
-from autorec_core.population import fit as fit_population
-from autorec_core.ratings import Compressed, FloatArray, Ratings
+from autorec_core.ratings import Ratings
 from autorec_core.splits import Split
-from autorec_core.trained_model import Link, TrainedModel
+from autorec_core.trained_model import TrainedModel
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+CHANGEABLE = frozenset(
+    ("learning_rate", "regularization", "encoder_regularization_factor", "input_dropout", "code_dropout")
+)
+"""What may change while it trains."""
 
 
 class Trainer:
@@ -56,31 +53,24 @@ class Trainer:
         self.split = split
         self.hyperparameters = hyperparameters
         self.seed = seed
-        self.epoch = 0
-        self._steps_done = 0
+        self._baselines = baselines.fit_all(split.train)
+        self._fit = Fit(split.train, hyperparameters, seed=seed)
+        self._valid = self._fit.entries(split.valid)
+        self._best: Weights = self._fit.weights()
         self._best_epoch = 0
         self._best_valid = math.inf
+        self._refit: Fit | None = None
         self._epoch_seconds: list[float] = []
         self._is_stopping = False
         self._has_diverged = False
-        self._trained: tuple[int, TrainedModel] | None = None
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._dtype = torch.float64 if hyperparameters.precision == "float64" else torch.float32
-        self._baselines = baselines.fit_all(split.train)
-        self._by_items = hyperparameters.based_on == "items"
-        self._rows = self._matrix(split.train)
-        self._trained_rows = np.flatnonzero(self._rows.counts > 0)
-        self._num_train = split.train.num_ratings
-        self._prepare_tensors()
-        self.model = self._new_model()
-        self._best = self._weights()
-        self._optimizer = Penalised(hyperparameters, zip(self.model.parameters(), self._penalties(), strict=True))
-        self._batch_size = len(self._trained_rows) if self._is_full_batch else hyperparameters.batch_size
-        self._steps_per_pass = math.ceil(len(self._trained_rows) / self._batch_size)
-        self._steps_per_epoch = hyperparameters.steps_per_epoch or self._steps_per_pass
-        self._pass_order: tuple[int, Tensor] | None = None
+        self._trained: TrainedModel | None = None
         if checkpoint is not None:
             self._restore(*checkpoint)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done of the first part."""
+        return self._fit.epoch
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -88,14 +78,18 @@ class Trainer:
         yield TrainingStarted(
             epoch=self.epoch,
             epochs=self.hyperparameters.epochs,
-            num_parameters=sum(parameter.numel() for parameter in self.model.parameters()),
-            num_train=self._num_train,
+            num_parameters=sum(parameter.numel() for parameter in self._fit.model.parameters()),
+            num_train=self.split.train.num_ratings,
             num_valid=self.split.valid.num_ratings,
             num_test=self.split.test.num_ratings,
             baselines=baselines.rmse_of_all(self._baselines, self.split.valid),
         )
         while (reason := self._reason_to_end()) is None:
             yield self._run_epoch()
+        if self.hyperparameters.refit and reason in ("finished", "early_stopped") and self._best_epoch:
+            yield from self._run_refit()
+            if self._is_stopping:
+                reason = "stopped"
         yield self._end(reason)
 
     def stop(self) -> None:
@@ -103,18 +97,16 @@ class Trainer:
         self._is_stopping = True
 
     def change(self, **hyperparameters: Any) -> None:
-        """Changes learning rate, penalty, dropout, epochs or patience from the next epoch on.
+        """Changes some of `CHANGEABLE` from the next epoch on.
 
         Raises:
             InvalidHyperparameterError: a value is not accepted.
             ValueError: the change would need a new model or other batches.
         """
-        changeable = {"learning_rate", "regularization", "encoder_regularization_factor", "input_dropout"}
-        changeable |= {"code_dropout", "epochs", "patience"}
-        if fixed := set(hyperparameters) - changeable:
+        if fixed := set(hyperparameters) - CHANGEABLE:
             raise ValueError(f"{', '.join(sorted(fixed))} can't change while it trains; start a new run.")
         self.hyperparameters = self.hyperparameters.with_changes(**hyperparameters)
-        self._optimizer.set_penalties(self._penalties())
+        self._fit.change(self.hyperparameters)
 
     def _reason_to_end(self) -> str | None:
         if self._has_diverged:
@@ -127,63 +119,56 @@ class Trainer:
         return "stopped" if self._is_stopping else None
 
     def _run_epoch(self) -> EpochEnded:
-        hyperparameters = self.hyperparameters
-        self.epoch += 1
-        generator = self._generator("dropout", self.epoch)
-        total_steps = hyperparameters.epochs * self._steps_per_epoch
-        squared_error = torch.zeros((), dtype=torch.float64, device=self._device)
-        clipped_error, count, seen = squared_error.clone(), 0, 0
-        learning_rate = 0.0
-        began = time.perf_counter()
-        for _ in range(self._steps_per_epoch):
-            learning_rate = learning_rate_at(
-                hyperparameters.schedule, hyperparameters.learning_rate, min(1.0, self._steps_done / total_steps)
-            )
-            self._optimizer.set_learning_rate(learning_rate)
-            batch = self._next_batch()
-            loss = _BatchLoss(self.model, batch, hyperparameters, generator)
-            self._optimizer.step(loss)
-            squared_error += loss.squared_error
-            clipped_error += self._clipped_squared_error(loss.predicted, batch.targets)
-            count += loss.count
-            seen += len(batch.targets)
-            self._steps_done += 1
-        total = float(squared_error)  # waits for the last step
-        seconds = time.perf_counter() - began
-        self._epoch_seconds.append(seconds)
-        valid_rmse = self._rmse_on(self._valid)
-        penalty = sum(
-            0.5 * float(weight) * float(parameter.detach().square().sum())
-            for parameter, weight in zip(self.model.parameters(), self._penalties(), strict=True)
-        )
-        objective = total / count + penalty
-        scale = self.split.train.scale
-        too_far = max(abs(scale.low), abs(scale.high), scale.span) * 10
-        self._has_diverged = not (math.isfinite(objective) and math.isfinite(valid_rmse)) or total / count > too_far**2
+        figures = self._fit.run_epoch()
+        self._epoch_seconds.append(figures.seconds)
+        valid_rmse = self._fit.rmse_at(self._valid)
+        self._has_diverged = not (figures.is_finite and math.isfinite(valid_rmse))
         is_best = not self._has_diverged and valid_rmse < self._best_valid
         if is_best:
-            self._best_valid, self._best_epoch, self._best = valid_rmse, self.epoch, self._weights()
+            self._best_valid, self._best_epoch, self._best = valid_rmse, self.epoch, self._fit.weights()
+            self._trained = None
         return EpochEnded(
             epoch=self.epoch,
-            objective=objective,
-            train_rmse=math.sqrt(float(clipped_error) / seen),
+            objective=figures.objective,
+            train_rmse=figures.train_rmse,
             valid_rmse=valid_rmse,
-            learning_rate=learning_rate,
-            seconds=seconds,
-            ratings_per_second=seen / seconds,
+            learning_rate=figures.learning_rate,
+            seconds=figures.seconds,
+            ratings_per_second=figures.ratings_seen / figures.seconds,
             is_best=is_best,
         )
 
+    def _run_refit(self) -> Iterator[RefitEpochEnded]:
+        if self._refit is None:
+            self._refit = self._new_refit()
+        while self._refit.epoch < self._best_epoch and not self._is_stopping:
+            figures: EpochFigures = self._refit.run_epoch()
+            if not figures.is_finite:  # the chosen model is there; it is used instead
+                self._refit = None
+                return
+            yield RefitEpochEnded(epoch=self._refit.epoch, epochs=self._best_epoch, seconds=figures.seconds)
+
+    def _new_refit(self) -> Fit:
+        # The schedule is laid over the epochs that there will be, so that the learning rate comes to rest.
+        hyperparameters = self.hyperparameters.with_changes(epochs=self._best_epoch)
+        return Fit(_joined(self.split.train, self.split.valid), hyperparameters, seed=self.seed)
+
+    @property
+    def _is_refitted(self) -> bool:
+        return self._refit is not None and self._refit.epoch == self._best_epoch
+
     def _end(self, reason: str) -> TrainingEnded:
+        middle = median(self._epoch_seconds) if self._epoch_seconds else 0.0
         common: dict[str, Any] = {
             "reason": reason,
             "epochs_run": self.epoch,
             "best_epoch": self._best_epoch,
-            "baselines": baselines.rmse_of_all(self._baselines, self.split.test),
+            "is_refitted": self._is_refitted,
+            "baselines": baselines.rmse_of_all(self._final_baselines(), self.split.test),
             "seconds": sum(self._epoch_seconds),
-            "epoch_seconds_median": median(self._epoch_seconds) if self._epoch_seconds else 0.0,
+            "epoch_seconds_median": middle,
+            "ratings_per_second": self.split.train.num_ratings / max(middle, 1e-9),
         }
-        common["ratings_per_second"] = self._num_train / max(common["epoch_seconds_median"], 1e-9)
         if not self._best_epoch:
             message = {
                 "diverged": "The training diverged: the error left every bound. Lower the learning rate.",
@@ -198,10 +183,6 @@ class Trainer:
                 test_mae=None,
                 num_test_fallback=0,
             )
-        current = self._weights()
-        self._load_weights(self._best)
-        train_rmse = self._rmse_on(self._everything)
-        self._load_weights(current)
         model, test = self.trained_model(), self.split.test
         users, items, given = test.by_user.rows, test.by_user.indices, test.by_user.values
         predicted = model.predict_pairs(users, items)
@@ -212,6 +193,12 @@ class Trainer:
             "stopped": f"Stopped after epoch {self.epoch}; {best}.",
             "diverged": f"Diverged in epoch {self.epoch}: lower the learning rate. Until then {best}.",
         }[reason]
+        if self._is_refitted:
+            message += f" The model was fitted again to train and validation, for {self._best_epoch} epochs."
+        current = self._fit.weights()
+        self._fit.load_weights(self._best)
+        train_rmse = self._fit.rmse_at(self._fit.everything)
+        self._fit.load_weights(current)
         return TrainingEnded(
             **common,
             message=message,
@@ -222,243 +209,121 @@ class Trainer:
             num_test_fallback=int(model.needs_fallback(users, items).sum()),
         )
 
+    def _final_baselines(self) -> dict[str, baselines.Baseline]:
+        """Fitted to the same ratings as the model that is scored, so that neither has seen more."""
+        return baselines.fit_all(self._refit.train) if self._is_refitted and self._refit else self._baselines
+
     # -- what a training leaves ---------------------------------------------------------------------------------------
 
     def checkpoint(self) -> tuple[Arrays, dict[str, Any]]:
         """Everything needed to go on from the last finished epoch, as arrays by name and JSON-able values."""
-        arrays, structure = self._optimizer.state()
-        arrays |= {f"model.{name}": value.cpu().numpy() for name, value in self._weights().items()}
+        arrays, state = self._fit.state()
         arrays |= {f"best.{name}": value.cpu().numpy() for name, value in self._best.items()}
+        refit: dict[str, Any] | None = None
+        if self._refit is not None:
+            refit_arrays, refit = self._refit.state()
+            arrays |= {f"refit.{name}": array for name, array in refit_arrays.items()}
         return arrays, {
             "epoch": self.epoch,
-            "steps_done": self._steps_done,
+            "fit": state,
+            "refit": refit,
             "best_epoch": self._best_epoch,
             "best_valid_rmse": self._best_valid if self._best_epoch else None,
             "epoch_seconds": self._epoch_seconds,
             "has_diverged": self._has_diverged,
             "hyperparameters": self.hyperparameters.to_json(),
-            "optimizer": structure,
         }
 
     def _restore(self, arrays: Arrays, meta: dict[str, Any]) -> None:
-        self.epoch = meta["epoch"]
-        self._steps_done = meta["steps_done"]
         self._best_epoch = meta["best_epoch"]
         self._best_valid = math.inf if meta["best_valid_rmse"] is None else meta["best_valid_rmse"]
         self._epoch_seconds = list(meta["epoch_seconds"])
         self._has_diverged = meta["has_diverged"]
         self.hyperparameters = Hyperparameters.from_json(meta["hyperparameters"])
+        self._fit.change(self.hyperparameters)
+        self._fit.load_state(arrays, meta["fit"])
+        self._best = named_tensors("best.", arrays)
+        if meta["refit"] is not None:
+            parts = {name.removeprefix("refit."): array for name, array in arrays.items() if name.startswith("refit.")}
+            self._refit = self._new_refit()
+            self._refit.load_state(parts, meta["refit"])
 
-        def part(prefix: str) -> dict[str, Tensor]:
-            found = {name: array for name, array in arrays.items() if name.startswith(prefix)}
-            return {name.removeprefix(prefix): torch.from_numpy(array.copy()) for name, array in found.items()}
-
-        self._load_weights(part("model."))
-        self._best = {name: value.to(self._device) for name, value in part("best.").items()}
-        self._optimizer.load_state(arrays, meta["optimizer"])
-        self._optimizer.set_penalties(self._penalties())
-
-    @torch.no_grad()
     def trained_model(self) -> TrainedModel:
-        """The model of the best validation epoch.
+        """The model: refitted where that is done, else of the best validation epoch.
 
         Raises:
             AutoRecError: no epoch has a finite validation RMSE yet.
         """
         if not self._best_epoch:
             raise AutoRecError("This training has no model: no epoch ended with a finite validation RMSE.")
-        if self._trained is None or self._trained[0] != self._best_epoch:
-            self._trained = (self._best_epoch, self._make_trained_model())
-        return self._trained[1]
+        if self._trained is None:
+            current = self._fit.weights()
+            self._fit.load_weights(self._best)
+            model = _as_arrays(self._fit, self._best_valid**2, self._baselines["user_item_bias"])
+            self._fit.load_weights(current)
+            if not model.by_items:  # measured on validation, so before a refit sees it
+                counts, variances = user_based_errors(model, self.split)
+                model = replace(model, fold_in_counts=counts, fold_in_variances=variances)
+            if self._is_refitted and self._refit is not None:
+                again = _as_arrays(self._refit, self._best_valid**2, self._final_baselines()["user_item_bias"])
+                model = replace(
+                    again,
+                    hyperparameters=self.hyperparameters,
+                    fold_in_counts=model.fold_in_counts,
+                    fold_in_variances=model.fold_in_variances,
+                )
+            self._trained = model
+        return self._trained
 
-    def _make_trained_model(self) -> TrainedModel:
-        current = self._weights()
-        self._load_weights(self._best)
-        encoded = self.model.encoder(self._everything, self._everything.inputs)
-        self._load_weights(current)
-        best = {name: value.cpu().numpy().astype(np.float32) for name, value in self._best.items()}
-        bias_model = self._baselines["user_item_bias"]
-        train = self.split.train
-        offsets = self._everything.offsets.cpu().numpy().astype(np.float32)
-        codes = encoded.cpu().numpy().astype(np.float32)
-        nobody = np.zeros(0)
-        population = Population(nobody, nobody)
-        if self._by_items:
-            population = fit_population(
-                codes,
-                offsets,
-                self.model.link,
-                np.column_stack([best["decoder_weights"], best["decoder_bias"]]),
-                train.by_user,
-                self._best_valid**2,
-                seed=self.seed,
-            )
-        model = TrainedModel(
-            hyperparameters=self.hyperparameters,
-            items=train.items,
-            user_ids=train.user_ids,
-            scale=train.scale,
-            **best,
-            offsets=offsets,
-            codes=codes,
-            global_mean=bias_model.global_mean,
-            item_means=(bias_model.global_mean + bias_model.item_biases).astype(np.float32),
-            item_counts=train.by_item.counts,
-            user_biases=bias_model.user_biases.astype(np.float32),
-            user_counts=train.by_user.counts,
-            residual_variance=self._best_valid**2,
-            population_mean=population.mean,
-            population_covariance=population.covariance,
-            fold_in_counts=np.zeros(0, dtype=np.int64),
-            fold_in_variances=nobody,
+
+def _joined(train: Ratings, valid: Ratings) -> Ratings:
+    """Train and validation as one set over the same users and items, those without a rating included."""
+    rows = np.concatenate([train.by_user.rows, valid.by_user.rows])
+    columns = np.concatenate([train.by_user.indices, valid.by_user.indices])
+    values = np.concatenate([train.by_user.values, valid.by_user.values])
+    order = np.lexsort((columns, rows))
+    counts = np.bincount(rows, minlength=train.num_users)
+    return replace(
+        train,
+        by_user=replace(
+            train.by_user,
+            indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            indices=columns[order],
+            values=values[order],
+        ),
+        timestamps=None,
+    )
+
+
+def _as_arrays(fit: Fit, residual_variance: float, bias: baselines.Baseline) -> TrainedModel:
+    """A fit's network with its codes, and what its training ratings say of users and items."""
+    train = fit.train
+    weights = {name: value.cpu().numpy().astype(np.float32) for name, value in fit.weights().items()}
+    codes = fit.codes().cpu().numpy().astype(np.float32)
+    offsets = fit.offsets.astype(np.float32)
+    nothing = np.zeros(0)
+    users = population.Population(nothing, nothing)
+    if fit.hyperparameters.based_on == "items":
+        decoder_rows = np.column_stack([weights["decoder_weights"], weights["decoder_bias"]])
+        users = population.fit(
+            codes, offsets, fit.model.link, decoder_rows, train.by_user, residual_variance, seed=fit.seed
         )
-        if self._by_items:
-            return model
-        counts, variances = user_based_errors(model, self.split)
-        return replace(model, fold_in_counts=counts, fold_in_variances=variances)
-
-    # -- rows, batches and measures -----------------------------------------------------------------------------------
-
-    @property
-    def _is_full_batch(self) -> bool:
-        return self.hyperparameters.optimizer != "adam"
-
-    def _matrix(self, ratings: Ratings) -> Compressed:
-        return ratings.by_item if self._by_items else ratings.by_user
-
-    def _prepare_tensors(self) -> None:
-        """What every batch is cut from: the training entries row by row, and the validation entries."""
-        hyperparameters, rows = self.hyperparameters, self._rows
-        link = Link.of(hyperparameters.decoder_activation, self.split.train.scale)
-        inputs: FloatArray = rows.values.astype(np.float64)
-        offsets: FloatArray = np.zeros(rows.num_rows)
-        if hyperparameters.centering:
-            mean = self.split.train.mean
-            means = mean + baselines.damped_sums(rows, rows.values - mean)
-            offsets = link.inverse(means)
-            inputs = inputs - means[rows.rows]
-        if hyperparameters.input_scaling:
-            inputs = inputs / np.sqrt(rows.counts)[rows.rows]
-        self._everything = self._batch(rows, inputs, offsets)
-        valid = self._matrix(self.split.valid)
-        self._valid = self._batch(valid, valid.values, offsets)
-
-    def _batch(self, matrix: Compressed, inputs: np.ndarray[Any, Any], offsets: np.ndarray[Any, Any]) -> Batch:
-        def real(array: np.ndarray[Any, Any]) -> Tensor:
-            return torch.from_numpy(np.array(array)).to(self._device, self._dtype)
-
-        return Batch(
-            indptr=torch.from_numpy(matrix.indptr.astype(np.int32)).to(self._device),
-            columns=torch.from_numpy(np.array(matrix.indices)).to(self._device),
-            inputs=real(inputs),
-            targets=real(matrix.values),
-            offsets=real(offsets),
-            num_columns=matrix.num_columns,
-        )
-
-    def _new_model(self) -> AutoRec:
-        hyperparameters = self.hyperparameters
-        return AutoRec(
-            self._rows.num_columns,
-            hyperparameters.hidden_units,
-            encoder_activation=hyperparameters.encoder_activation,
-            link=Link.of(hyperparameters.decoder_activation, self.split.train.scale),
-            initial_scale=hyperparameters.initial_scale,
-            dtype=self._dtype,
-            generator=self._generator("weights", 0, torch.device("cpu")),
-        ).to(self._device)
-
-    def _penalties(self) -> list[float]:
-        """lambda per training rating for each parameter, in the order of `model.parameters()`; biases are free."""
-        decoder = self.hyperparameters.regularization / self._num_train
-        encoder = decoder * self.hyperparameters.encoder_regularization_factor
-        weight = {"encoder_weights": encoder, "decoder_weights": decoder}
-        return [weight.get(name, 0.0) for name, _ in self.model.named_parameters()]
-
-    def _random(self, purpose: str, number: int) -> np.random.SeedSequence:
-        return np.random.SeedSequence([self.seed, *purpose.encode(), number])
-
-    def _generator(self, purpose: str, number: int, device: torch.device | None = None) -> torch.Generator:
-        generator = torch.Generator(device or self._device)
-        return generator.manual_seed(int(self._random(purpose, number).generate_state(1, np.uint64)[0] >> 1))
-
-    def _next_batch(self) -> Batch:
-        number, place = divmod(self._steps_done, self._steps_per_pass)
-        if self._pass_order is None or self._pass_order[0] != number:
-            shuffled = np.random.default_rng(self._random("order", number)).permutation(self._trained_rows)
-            self._pass_order = (number, torch.from_numpy(shuffled).to(self._device))
-        rows = self._pass_order[1][place * self._batch_size : (place + 1) * self._batch_size]
-        everything = self._everything
-        starts = everything.indptr[rows]
-        counts = everything.indptr[rows + 1] - starts
-        indptr = torch.nn.functional.pad(torch.cumsum(counts, 0, dtype=torch.int32), (1, 0))
-        entries = torch.arange(int(indptr[-1]), device=self._device)
-        entries += torch.repeat_interleave(starts - indptr[:-1], counts)
-        return Batch(
-            indptr=indptr,
-            columns=everything.columns[entries],
-            inputs=everything.inputs[entries],
-            targets=everything.targets[entries],
-            offsets=everything.offsets[rows],
-            num_columns=everything.num_columns,
-        )
-
-    def _clipped_squared_error(self, predicted: Tensor, given: Tensor) -> Tensor:
-        scale = self.split.train.scale
-        return (predicted.clamp(scale.low, scale.high) - given).square().sum(dtype=torch.float64)
-
-    @torch.no_grad()
-    def _rmse_on(self, batch: Batch) -> float:
-        """RMSE at the entries of a batch that holds all rows, reconstructed from the training ratings."""
-        codes = self.model.encoder(self._everything, self._everything.inputs)
-        predicted = self.model.decoder(codes, batch)
-        return math.sqrt(float(self._clipped_squared_error(predicted, batch.targets)) / max(1, len(batch.targets)))
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: value.detach().clone() for name, value in self.model.named_parameters()}
-
-    @torch.no_grad()
-    def _load_weights(self, weights: dict[str, Tensor]) -> None:
-        for name, parameter in self.model.named_parameters():
-            parameter.copy_(weights[name])
-
-
-class _BatchLoss:
-    """The mean squared error of one batch with dropout, the same at every call for the same weights."""
-
-    def __init__(
-        self, model: AutoRec, batch: Batch, hyperparameters: Hyperparameters, generator: torch.Generator
-    ) -> None:
-        self.model, self.batch = model, batch
-        self.is_over_all = hyperparameters.loss_over == "all"
-        self.count = len(batch) * batch.num_columns if self.is_over_all else len(batch.targets)
-        self.inputs = _dropped(batch.inputs, hyperparameters.input_dropout, generator)
-        silenced = torch.ones(
-            len(batch), hyperparameters.hidden_units, dtype=batch.inputs.dtype, device=generator.device
-        )
-        self.code_mask = _dropped(silenced, hyperparameters.code_dropout, generator)
-        self.squared_error = self.predicted = torch.empty(0)
-
-    def __call__(self) -> Tensor:
-        codes = self.model.encoder(self.batch, self.inputs) * self.code_mask
-        if self.is_over_all:
-            everywhere = self.model.decoder_everywhere(codes, self.batch)
-            targets = torch.zeros_like(everywhere)
-            targets[self.batch.rows, self.batch.columns] = self.batch.targets
-            squared_error = (everywhere - targets).square().sum()
-            predicted = everywhere.detach()[self.batch.rows, self.batch.columns]
-        else:
-            observed = self.model.decoder(codes, self.batch)
-            squared_error = (observed - self.batch.targets).square().sum()
-            predicted = observed.detach()
-        if not self.squared_error.numel() or self.predicted.numel() == 0:
-            self.squared_error, self.predicted = squared_error.detach(), predicted  # of the first call: before the step
-        return squared_error / self.count
-
-
-def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """The values with a share of them at 0 and the others scaled up so that sums keep their mean."""
-    if not share:
-        return values
-    kept = torch.rand(values.shape, generator=generator, device=values.device) >= share
-    return values * kept / (1 - share)
+    return TrainedModel(
+        hyperparameters=fit.hyperparameters,
+        items=train.items,
+        user_ids=train.user_ids,
+        scale=train.scale,
+        **weights,
+        offsets=offsets,
+        codes=codes,
+        global_mean=bias.global_mean,
+        item_means=(bias.global_mean + bias.item_biases).astype(np.float32),
+        item_counts=train.by_item.counts,
+        user_biases=bias.user_biases.astype(np.float32),
+        user_counts=train.by_user.counts,
+        residual_variance=residual_variance,
+        population_mean=users.mean,
+        population_covariance=users.covariance,
+        fold_in_counts=np.zeros(0, dtype=np.int64),
+        fold_in_variances=nothing,
+    )
