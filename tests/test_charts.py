@@ -1,0 +1,263 @@
+"""Charts: what they draw, that their frame stays still while a training runs, and colours that everybody can tell."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autorec_core.events import EpochEnded
+from autorec_core.ratings import RatingScale
+from pages.shared import charts, palette
+
+BASELINES = {"global_mean": 1.05, "item_mean": 0.97, "user_item_bias": 0.88}
+SCALE = RatingScale(0.5, 5.0, 0.5)
+ROOT = Path(__file__).parent.parent
+
+
+def epoch(number: int, valid_rmse: float = 0.9, *, train_rmse: float = 0.8, is_best: bool = False) -> EpochEnded:
+    return EpochEnded(
+        epoch=number,
+        objective=1.0,
+        train_rmse=train_rmse,
+        valid_rmse=valid_rmse,
+        learning_rate=0.01,
+        seconds=0.1,
+        ratings_per_second=1e6,
+        is_best=is_best,
+    )
+
+
+def curve_of(epochs: list[EpochEnded], num_epochs: int = 30, span: tuple[float, float] = (0.6, 1.1)) -> dict[str, Any]:
+    return charts.loss_curve(epochs, BASELINES, num_epochs, span)
+
+
+def without_data(specification: dict[str, Any]) -> str:
+    return json.dumps({name: value for name, value in specification.items() if name != "datasets"}, sort_keys=True)
+
+
+def encodings(specification: Any) -> list[dict[str, Any]]:
+    """All channels, however deep; those that are lists, as tooltips are, one by one."""
+    if isinstance(specification, dict):
+        channels = specification.get("encoding", {}).values()
+        here = [part for channel in channels for part in (channel if isinstance(channel, list) else [channel])]
+        return here + [found for value in specification.values() for found in encodings(value)]
+    if isinstance(specification, list):
+        return [found for value in specification for found in encodings(value)]
+    return []
+
+
+class TestSpan:
+    def test_holds_every_curve_and_baseline(self) -> None:
+        low, high = charts.rmse_span([epoch(1, 1.31, train_rmse=0.42)], BASELINES)
+        assert low <= 0.42
+        assert high >= 1.31
+
+    def test_never_shrinks_while_a_training_runs(self) -> None:
+        span = None
+        for number, (train, valid) in enumerate([(3.0, 3.2), (1.2, 1.4), (0.5, 0.9), (0.7, 0.95)], start=1):
+            wider = charts.rmse_span([epoch(number, valid, train_rmse=train)], BASELINES, span)
+            if span is not None:
+                assert wider[0] <= span[0]
+                assert wider[1] >= span[1]
+            span = wider
+
+    def test_stays_as_it_is_while_all_is_inside(self) -> None:
+        span = charts.rmse_span([], BASELINES)
+        assert charts.rmse_span([epoch(1, 0.95), epoch(2, 0.87)], BASELINES, span) == span
+
+    def test_moves_seldom_when_a_curve_creeps_out_of_it(self) -> None:
+        span, moves = charts.rmse_span([], BASELINES), 0
+        for number in range(100):
+            wider = charts.rmse_span([epoch(1, 0.9, train_rmse=0.62 - 0.004 * number)], BASELINES, span)
+            moves += wider != span
+            span = wider
+        assert moves <= 6
+
+    def test_passes_over_what_is_not_finite(self) -> None:
+        low, high = charts.rmse_span([epoch(1, math.nan, train_rmse=math.inf)], BASELINES)
+        assert 0 <= low < high < 2
+
+    def test_has_a_height_with_nothing_known(self) -> None:
+        low, high = charts.rmse_span([], {})
+        assert low < high
+
+
+class TestLossCurve:
+    def test_its_frame_is_the_same_at_every_tick(self) -> None:
+        """A frame that changes makes the browser draw another picture, which flickers and forgets where one points."""
+        empty = curve_of([])
+        full = curve_of([epoch(number, is_best=number == 3) for number in range(1, 31)])
+        assert without_data(empty) == without_data(full)
+        assert set(empty["datasets"]) == set(full["datasets"])
+        for name in full["datasets"]:
+            assert list(empty["datasets"][name].columns) == list(full["datasets"][name].columns)
+
+    def test_two_pictures_share_nothing_that_can_be_changed(self) -> None:
+        first = curve_of([])
+        untouched = without_data(first)
+        first["layer"].clear()
+        first["width"] = 3
+        assert without_data(curve_of([])) == untouched
+
+    def test_the_horizontal_axis_reaches_to_the_last_epoch_from_the_start(self) -> None:
+        domains = [
+            channel["scale"]["domain"]
+            for channel in encodings(curve_of([epoch(1)], num_epochs=70))
+            if channel.get("field") == "epoch" and "scale" in channel
+        ]
+        assert domains
+        assert all(domain == [0, 70] for domain in domains)
+
+    def test_the_vertical_axis_is_the_given_span(self) -> None:
+        domains = [
+            channel["scale"]["domain"]
+            for channel in encodings(curve_of([epoch(1)], span=(0.4, 1.7)))
+            if channel.get("field") == "rmse" and "scale" in channel
+        ]
+        assert domains
+        assert all(domain == [0.4, 1.7] for domain in domains)
+
+    def test_marks_the_best_epoch_with_its_figure(self) -> None:
+        epochs = [epoch(1, 0.95, is_best=True), epoch(2, 0.8765432, is_best=True), epoch(3, 0.9)]
+        (best,) = curve_of(epochs)["datasets"]["best"].to_dict("records")
+        assert best["epoch"] == 2
+        assert best["label"] == "best 0.8765"
+
+    def test_a_tooltip_reads_all_figures_of_an_epoch(self) -> None:
+        read = {channel.get("field") for channel in encodings(curve_of([]))}
+        assert {"epoch", "train", "validation", "objective", "learning rate"} <= read
+
+    def test_draws_and_names_every_baseline(self) -> None:
+        rows = curve_of([])["datasets"]["baselines"]
+        assert rows["rmse"].tolist() == [0.88, 0.97, 1.05]
+        assert all(f"{value:.4f}" in label for value, label in zip(rows["rmse"], rows["label"], strict=True))
+
+    def test_names_of_baselines_close_together_do_not_lie_on_each_other_nor_on_a_line(self) -> None:
+        rows = charts.loss_curve([], {"global_mean": 1.0, "item_mean": 0.99, "user_item_bias": 0.98}, 30, (0.0, 4.0))
+        places = rows["datasets"]["baselines"]["place"].to_numpy()
+        assert np.diff(places).min() > 0.15
+        assert places.min() >= 1.0
+
+    def test_a_long_curve_is_thinned_but_keeps_its_first_best_and_last_epoch(self) -> None:
+        epochs = [epoch(number, is_best=number == 777) for number in range(1, 2001)]
+        drawn = curve_of(epochs, 2000)["datasets"]["curve"]["epoch"].tolist()
+        assert len(drawn) <= charts.MOST_POINTS + 1
+        assert {1, 777, 2000} <= set(drawn)
+
+    def test_a_curve_that_diverged_can_still_be_drawn(self) -> None:
+        specification = curve_of([epoch(1), epoch(2, math.nan, train_rmse=math.inf)])
+        assert len(specification["datasets"]["curve"]) == 2
+
+
+class TestOthers:
+    def test_scores_are_ordered_best_first_with_four_decimals(self) -> None:
+        chart = charts.scores(0.8676, BASELINES).to_dict()
+        (channel,) = {json.dumps(found["sort"]) for found in encodings(chart) if "sort" in found}
+        assert json.loads(channel) == ["this model", "user + movie bias", "movie mean", "global mean"]
+        assert any(found.get("format") == ".4f" for found in encodings(chart))
+
+    def test_a_baseline_without_a_figure_is_left_out_of_the_scores(self) -> None:
+        chart = charts.scores(0.9, {"global_mean": math.nan, "user_item_bias": 0.95}).to_dict()
+        (rows,) = chart["datasets"].values()
+        assert [row["name"] for row in rows] == ["this model", "user + movie bias"]
+
+    def test_held_out_points_are_drawn_over_the_others_and_near_their_rating(self) -> None:
+        table = pd.DataFrame(
+            {
+                "name": list("abcdef"),
+                "given": [3.0] * 6,
+                "predicted": np.linspace(2, 4, 6),
+                "part": ["test", "train", "validation", "train", "test", "train"],
+            }
+        )
+        chart = charts.given_against_predicted(table, SCALE, ["train", "validation", "test"]).to_dict()
+        rows = next(rows for rows in chart["datasets"].values() if "part" in rows[0])
+        assert [row["part"] for row in rows] == ["train"] * 3 + ["validation"] + ["test"] * 2
+        assert all(abs(row["place"] - row["given"]) < SCALE.step / 2 for row in rows)
+
+    def test_only_the_parts_that_occur_are_in_the_legend(self) -> None:
+        table = pd.DataFrame({"name": ["a"], "given": [3.0], "predicted": [2.5], "part": ["test"]})
+        chart = charts.given_against_predicted(table, SCALE, ["test"]).to_dict()
+        colours = [found["scale"] for found in encodings(chart) if found.get("field") == "part" and "scale" in found]
+        assert {"domain": ["test"], "range": [palette.TEST]} in colours
+
+    def test_dumbbells_keep_the_order_of_the_rows(self) -> None:
+        table = pd.DataFrame(
+            {"movie": ["Zulu", "Alien"], "given": [1.0, 5.0], "left_out": [4.0, 4.5], "given_back": [3.0, 4.8]}
+        )
+        chart = charts.dumbbells(table, SCALE).to_dict()
+        assert all(found["sort"] == ["Zulu", "Alien"] for found in encodings(chart) if "sort" in found)
+        points = next(rows for rows in chart["datasets"].values() if "what" in rows[0])
+        assert {(row["movie"], row["what"], row["rating"]) for row in points} >= {
+            ("Zulu", charts.GAVE, 1.0),
+            ("Zulu", charts.LEFT_OUT, 4.0),
+            ("Alien", charts.KNOWN, 4.8),
+        }
+
+    def test_the_curve_as_rows_has_a_row_an_epoch(self) -> None:
+        rows = charts.events_as_rows([epoch(1), epoch(2, 0.7, is_best=True)])
+        assert [row["epoch"] for row in rows] == [1, 2]
+        assert rows[1]["valid_rmse"] == 0.7
+
+
+def light(colour: str) -> np.ndarray:
+    """(3,) linear red, green and blue."""
+    channels = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.1 contrast ratio."""
+    bright, dark = sorted((float(light(colour) @ [0.2126, 0.7152, 0.0722]) for colour in (one, other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+# Machado, Oliveira and Fernandes 2009, full severity, on linear light.
+SEEN_BY = {
+    "all cones": np.eye(3),
+    "no red cones": np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    "no green cones": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+    "no blue cones": np.array([[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]),
+}
+
+
+def oklab(rgb: np.ndarray) -> np.ndarray:
+    """(3,) lightness and two opponents in which distances are as people see them (Ottosson 2020)."""
+    cones = np.array([[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]) @ rgb.clip(0, 1)
+    mix = np.array([[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]])
+    return mix @ np.cbrt(cones)
+
+
+class TestPalette:
+    @pytest.fixture
+    def theme(self) -> dict[str, Any]:
+        return tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+
+    def test_the_theme_has_the_same_colours(self, theme: dict[str, Any]) -> None:
+        assert theme["chartCategoricalColors"] == list(palette.MEANINGS.values())
+
+    def test_the_stars_have_the_visitors_colour(self) -> None:
+        colours = set(re.findall(r"#[0-9a-f]{6}", (ROOT / "pages" / "shared" / "stars.css").read_text()))
+        assert palette.YOU in colours
+
+    @pytest.mark.parametrize("name", ["light", "dark"])
+    def test_marks_and_words_can_be_seen_on_either_background(self, theme: dict[str, Any], name: str) -> None:
+        background = theme[name]["backgroundColor"]
+        for meaning, colour in palette.MEANINGS.items():
+            assert contrast(colour, background) >= 3, meaning
+        assert contrast(palette.ink(name), background) >= 4.5
+
+    @pytest.mark.parametrize("eyes", SEEN_BY)
+    def test_no_two_meanings_look_alike(self, eyes: str) -> None:
+        seen = {name: oklab(SEEN_BY[eyes] @ light(colour)) for name, colour in palette.MEANINGS.items()}
+        for one, other in itertools.combinations(seen, 2):
+            assert np.linalg.norm(seen[one] - seen[other]) > 0.05, (one, other)
