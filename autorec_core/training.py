@@ -256,6 +256,9 @@ class Trainer:
         """
         if not self._best_epoch:
             raise AutoRecError("This training has no model: no epoch ended with a finite validation RMSE.")
+        is_by_items = self.hyperparameters.based_on == "items"
+        if self._trained is None and is_by_items and self._is_refitted and self._refit is not None:
+            self._trained = self._refitted(self._refit)
         if self._trained is None:
             current = self._fit.weights()
             self._fit.load_weights(self._best)
@@ -265,15 +268,18 @@ class Trainer:
                 counts, variances = user_based_errors(model, self.split)
                 model = replace(model, fold_in_counts=counts, fold_in_variances=variances)
             if self._is_refitted and self._refit is not None:
-                again = _as_arrays(self._refit, self._best_valid**2, self._final_baselines()["user_item_bias"])
+                known = model
                 model = replace(
-                    again,
-                    hyperparameters=self.hyperparameters,
-                    fold_in_counts=model.fold_in_counts,
-                    fold_in_variances=model.fold_in_variances,
+                    self._refitted(self._refit),
+                    fold_in_counts=known.fold_in_counts,
+                    fold_in_variances=known.fold_in_variances,
                 )
             self._trained = model
         return self._trained
+
+    def _refitted(self, refit: Fit) -> TrainedModel:
+        model = _as_arrays(refit, self._best_valid**2, self._final_baselines()["user_item_bias"])
+        return replace(model, hyperparameters=self.hyperparameters)
 
 
 def _joined(train: Ratings, valid: Ratings) -> Ratings:

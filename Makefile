@@ -1,0 +1,45 @@
+# make app        sets up .venv and starts the app (PORT=8501)
+# make test       sets up all that the tests need, a browser included, and runs them
+# make check      ruff and mypy
+# make bench      the quick benchmarks
+
+PORT ?= 8501
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: app test check bench browser clean
+
+$(VENV)/.app: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.app
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+app: $(VENV)/.app
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+# Debian's Chromium where this is root and apt is there, else the browser that Playwright brings.
+browser: $(VENV)/.dev
+	@if command -v chromium >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else $(BIN)/playwright install chromium; fi
+
+test: $(VENV)/.dev browser
+	$(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.accuracy --quick
+	$(BIN)/python -m benchmarks.epoch
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

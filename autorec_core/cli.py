@@ -1,0 +1,435 @@
+"""Everything without a browser: `python -m autorec_core datasets | train | recommend | runs`.
+
+With `--json` one JSON object goes to standard output and nothing else; progress goes to standard error. The status is
+0, or 2 with one clear line on standard error for what the caller did wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from autorec_core import datasets, hyperparameters, rating_files, storage
+from autorec_core.catalogue import display_title
+from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
+from autorec_core.recommender import Recommendation, Recommender
+from autorec_core.recording import record
+from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.training import Trainer
+
+FAULT = 2
+"""Status for what the caller did wrong."""
+INTERRUPTED = 130
+"""Status after Ctrl-C, as shells have it."""
+BAR = 24
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line and status 2, without the usage in front of it."""
+        self.exit(FAULT, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: as typed; those of the process where None.
+
+    Returns:
+        The exit status.
+    """
+    chosen = _parser().parse_args(arguments)
+    act: Callable[[argparse.Namespace], int] = chosen.act
+    try:
+        return act(chosen)
+    except AutoRecError as error:
+        print(f"autorec_core: {error}", file=sys.stderr)
+        return FAULT
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="autorec_core", description="AutoRec: train, recommend, look.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    known = commands.add_parser("datasets", help="the named data sets, and which of them are here")
+    known.add_argument("--fetch", metavar="NAME", help="download one")
+    known.add_argument("--json", action="store_true", help="print one JSON object")
+    known.set_defaults(act=_datasets)
+
+    train = commands.add_parser("train", help="train a model and score it once")
+    data = train.add_argument_group("data")
+    which = data.add_mutually_exclusive_group()
+    which.add_argument("--dataset", metavar="NAME", help=f"a named data set (default: {datasets.BUNDLED})")
+    which.add_argument(
+        "--ratings", metavar="FILE", help="own ratings: CSV with a header, or a raw MovieLens file or folder"
+    )
+    data.add_argument("--items", metavar="FILE", help="titles: CSV with movieId,title[,genres]")
+    data.add_argument("--rating-scale", nargs=2, type=float, metavar=("MIN", "MAX"), help="lowest and highest rating")
+    test = data.add_mutually_exclusive_group()
+    test.add_argument("--test-ratings", metavar="FILE", help="an own test set")
+    test.add_argument("--test-fraction", type=float, default=0.1, help="share of the ratings to test on (default: 0.1)")
+    data.add_argument(
+        "--valid-fraction", type=float, default=0.1, help="share of the rest to validate on (default: 0.1)"
+    )
+    data.add_argument("--holdout-users", type=float, default=0.0, help="share of the users held out whole, for fold-in")
+    data.add_argument("--seed", type=int, default=0, help="of the split, the weights, batches and dropout (default: 0)")
+    model = train.add_argument_group("model and training")
+    model.add_argument("--preset", default=None, help=f"one of {', '.join(hyperparameters.PRESETS)}")
+    for name in hyperparameters.names():
+        _add_hyperparameter(model, name)
+    train.add_argument("--resume", metavar="RUN", help="go on with an interrupted run; its own choices hold")
+    _add_common(train)
+    train.set_defaults(act=_train)
+
+    recommend = commands.add_parser("recommend", help="recommend to somebody whom the model never saw")
+    recommend.add_argument("--run", required=True, metavar="RUN", help="id or folder of a run")
+    recommend.add_argument("--ratings", required=True, metavar="FILE", help="the visitor's ratings: CSV item_id,rating")
+    recommend.add_argument("--count", type=int, default=10, help="how many (default: 10)")
+    _add_common(recommend)
+    recommend.set_defaults(act=_recommend)
+
+    runs = commands.add_parser("runs", help="the runs so far, newest first")
+    _add_common(runs)
+    runs.set_defaults(act=_runs)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: in AUTOREC_HOME)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_hyperparameter(group: argparse._ArgumentGroup, name: str) -> None:
+    """A flag for one hyperparameter; the range is checked by the hyperparameter itself."""
+    choice = hyperparameters.choice_of(name)
+    default = getattr(hyperparameters.Hyperparameters(), name)
+    flag = f"--{name.replace('_', '-')}"
+    text = f"{choice.help} (default: {default})".replace("%", "%%")
+    if isinstance(default, bool):
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+    else:
+        group.add_argument(flag, type=type(default), default=None, help=text, metavar=type(default).__name__.upper())
+
+
+def _store(chosen: argparse.Namespace) -> RunStore:
+    return RunStore(Path(chosen.runs).resolve() if chosen.runs else storage.runs_folder())
+
+
+def _find_run(store: RunStore, name: str) -> Run:
+    """A run by its id, or by its folder."""
+    folder = Path(name)
+    return Run(folder.resolve()) if (folder / "run.json").is_file() else store.get(name)
+
+
+def _print_json(found: dict[str, Any]) -> None:
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+
+
+# -- datasets ---------------------------------------------------------------------------------------------------------
+
+
+def _datasets(chosen: argparse.Namespace) -> int:
+    if chosen.fetch is not None:
+        ratings = datasets.load(chosen.fetch, _bar("Fetching"))
+        print(f"{ratings!r} is here.", file=sys.stderr)
+    found = [
+        {
+            "name": one.name,
+            "title": one.title,
+            "num_ratings": one.num_ratings,
+            "num_users": one.num_users,
+            "num_items": one.num_items,
+            "scale": [one.scale.low, one.scale.high],
+            "licence": one.licence,
+            "ready": datasets.is_ready(one.name),
+        }
+        for one in datasets.DATASETS.values()
+    ]
+    if chosen.json:
+        _print_json({"datasets": found})
+        return 0
+    print(f"{'name':<22}{'ratings':>12}{'users':>10}{'movies':>9}  here")
+    for one in found:
+        here = "yes" if one["ready"] else "no: --fetch"
+        print(f"{one['name']:<22}{one['num_ratings']:>12,}{one['num_users']:>10,}{one['num_items']:>9,}  {here}")
+    return 0
+
+
+# -- train ------------------------------------------------------------------------------------------------------------
+
+
+def _train(chosen: argparse.Namespace) -> int:
+    store = _store(chosen)
+    run = _find_run(store, chosen.resume) if chosen.resume is not None else store.create(_config(chosen))
+    if run.state == "ended":
+        raise NotFoundError(f"Run {run.id} has ended; there is nothing to resume. Start a new one.")
+    stop = _Interrupt()
+    progress = _Progress(run, is_terminal=sys.stderr.isatty())
+
+    def control(trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
+        progress.show(event)
+        return not stop.is_asked
+
+    with stop:
+        result = record(run, control, progress=_bar("Fetching"))
+    progress.close()
+    if result is None:
+        print(
+            f"autorec_core: interrupted after epoch {run.checkpoint_epoch}. Go on with: "
+            f"python -m autorec_core train --resume {run.id}",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    if chosen.json:
+        _print_json(result)
+    else:
+        _print_result(run, result)
+    return 0
+
+
+def _config(chosen: argparse.Namespace) -> RunConfig:
+    preset = chosen.preset or hyperparameters.DEFAULT_PRESET
+    changes = {name: getattr(chosen, name) for name in hyperparameters.names() if getattr(chosen, name) is not None}
+    values = hyperparameters.preset(preset).with_changes(**changes)
+    for name in ("ratings", "items", "test_ratings"):
+        path = getattr(chosen, name)
+        if path is not None and not Path(path).exists():
+            raise NotFoundError(f"There is no file {path}.")
+    dataset = None if chosen.ratings else chosen.dataset or datasets.BUNDLED
+    if dataset is not None:
+        datasets.find(dataset)
+        if chosen.items is not None:
+            raise NotFoundError("--items names the movies of --ratings; a named data set has its own.")
+    absolute = {
+        name: None if path is None else str(Path(path).resolve())
+        for name, path in vars(chosen).items()
+        if name in ("ratings", "items", "test_ratings")
+    }
+    return RunConfig(
+        source=Source(
+            dataset=dataset, scale=tuple(chosen.rating_scale) if chosen.rating_scale is not None else None, **absolute
+        ),
+        hyperparameters=values,
+        preset=preset if not changes else None,
+        seed=chosen.seed,
+        test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
+        valid_fraction=chosen.valid_fraction,
+        holdout_users=chosen.holdout_users,
+        kind="cli",
+    )
+
+
+class _Interrupt:
+    """Ctrl-C asks once to stop after the epoch; a second one ends at once, with what the last checkpoint has."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
+            self._before = signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.is_asked:
+            raise KeyboardInterrupt
+        self.is_asked = True
+        print("\nautorec_core: finishing this epoch, then saving. Ctrl-C again ends at once.", file=sys.stderr)
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+
+class _Progress:
+    """The training on standard error: a bar on a terminal, else a line every few seconds."""
+
+    def __init__(self, run: Run, *, is_terminal: bool) -> None:
+        self._epochs = run.config.hyperparameters.epochs
+        self._is_terminal = is_terminal
+        self._began = self._said = time.monotonic()
+        self._best: float | None = None
+
+    def show(self, event: TrainingEvent) -> None:
+        """Says how far the training is."""
+        if isinstance(event, EpochEnded):
+            if event.is_best:
+                self._best = event.valid_rmse
+            best = "" if self._best is None else f", best {self._best:.4f}"
+            self._say(
+                event.epoch, self._epochs, f"train {event.train_rmse:.4f}, validation {event.valid_rmse:.4f}{best}"
+            )
+        elif isinstance(event, RefitEpochEnded):
+            self._say(event.epoch, event.epochs, "refit to train and validation")
+
+    def _say(self, done: int, whole: int, text: str) -> None:
+        now = time.monotonic()
+        if self._is_terminal:
+            filled = round(BAR * done / whole)
+            print(
+                f"\r[{'#' * filled}{'.' * (BAR - filled)}] epoch {done}/{whole}, {text}\033[K", end="", file=sys.stderr
+            )
+        elif now - self._said > 5 or done == whole:
+            self._said = now
+            print(f"epoch {done}/{whole}, {text}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Ends the bar's line."""
+        if self._is_terminal:
+            print(file=sys.stderr)
+
+
+def _bar(what: str) -> datasets.Progress:
+    def show(come: int, whole: int) -> None:
+        if sys.stderr.isatty():
+            share = f" of {whole / 1e6:.1f}" if whole else ""
+            print(f"\r{what}: {come / 1e6:.1f}{share} MB\033[K", end="\n" if come == whole else "", file=sys.stderr)
+
+    return show
+
+
+def _print_result(run: Run, result: dict[str, Any]) -> None:
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.4f}"
+
+    print(f"run {run.id}, {result['dataset']['name']}, best epoch {result['best_epoch']} of {result['epochs_run']}")
+    print(f"test RMSE {number(result['test_rmse'])}, MAE {number(result['test_mae'])}")
+    for name, value in result["baselines"].items():
+        print(f"  {name:<16}{number(value)}")
+    for known, scores in result.get("fold_in", {}).items():
+        print(f"  fold-in, {known:>3} known: {scores['autorec']:.4f}, user_item_bias {scores['user_item_bias']:.4f}")
+    print(f"{result['seconds']['train']:.2f} s of training, {result['ratings_per_second']:,.0f} ratings per second")
+
+
+# -- recommend --------------------------------------------------------------------------------------------------------
+
+
+def _recommend(chosen: argparse.Namespace) -> int:
+    if chosen.count < 1:
+        raise NotFoundError(f"--count must be 1 or more, got {chosen.count}.")
+    run = _find_run(_store(chosen), chosen.run)
+    recommender = Recommender(run.load_model())
+    given, ignored = _read_visitor(Path(chosen.ratings), recommender)
+    fold_in = recommender.fold_in(list(given), list(given.values()))
+    found = recommender.recommend(fold_in, count=chosen.count)
+    if chosen.json:
+        _print_json({"recommendations": [_as_json(one) for one in found], "ignored": ignored})
+        return 0
+    for place, one in enumerate(found, start=1):
+        because = ", ".join(f"{display_title(r.title)} {r.rating:g} ({r.effect:+.2f})" for r in one.because)
+        title = f"{display_title(one.title)} ({one.year})" if one.year else display_title(one.title)
+        print(f"{place:>3}  {one.predicted_rating:.2f} [{one.interval[0]:.1f} to {one.interval[1]:.1f}]  {title}")
+        if because:
+            print(f"     because {because}")
+    if ignored:
+        print(f"{len(ignored)} ratings of unknown movies were ignored: {', '.join(ignored[:10])}", file=sys.stderr)
+    return 0
+
+
+def _as_json(one: Recommendation) -> dict[str, Any]:
+    return {
+        "item_id": one.item_id,
+        "title": one.title,
+        "year": one.year or None,
+        "genres": list(one.genres),
+        "predicted_rating": one.predicted_rating,
+        "interval": list(one.interval),
+        "because": [
+            {"item_id": r.item_id, "title": r.title, "rating": r.rating, "effect": r.effect} for r in one.because
+        ],
+    }
+
+
+def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float], list[str]]:
+    """A visitor's ratings: item index -> rating, and the ids that the model does not know.
+
+    Raises:
+        NotFoundError: there is no such file.
+        InvalidRatingsError: all faults of the file by row.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"There is no file {path}.")
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidRatingsError(f"{path.name} is not CSV in UTF-8.") from error
+    except OSError as error:
+        raise StorageError(f"Can't read {path}: {error.strerror}.") from error
+    if not rows:
+        raise InvalidRatingsError(f"{path.name} is empty. It needs the header item_id,rating and a rating.")
+    header = ["".join(letter for letter in cell.lower() if letter.isalpha()) for cell in rows[0]]
+    item_column = next((place for place, cell in enumerate(header) if cell in rating_files.COLUMN_NAMES["item"]), None)
+    rating_column = next((p for p, cell in enumerate(header) if cell in rating_files.COLUMN_NAMES["rating"]), None)
+    if item_column is None or rating_column is None:
+        raise InvalidRatingsError(f"{path.name} needs the columns item_id and rating; it has {', '.join(rows[0])}.")
+    scale, faults, given, ignored = recommender.model.scale, [], {}, []
+    for number, row in enumerate(rows[1:], start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        where = f"Row {number} of {path.name}"
+        if len(row) <= max(item_column, rating_column):
+            faults.append(f"{where}: only {len(row)} columns.")
+            continue
+        item_id, text = row[item_column].strip(), row[rating_column].strip()
+        try:
+            rating = float(text)
+        except ValueError:
+            faults.append(f"{where}: rating {text!r} is not a number.")
+            continue
+        if not scale.low <= rating <= scale.high:
+            faults.append(f"{where}: rating {rating:g} is outside {scale}.")
+            continue
+        index = recommender.items.find(item_id)
+        if index is None:
+            ignored.append(item_id)
+        elif index in given:
+            faults.append(f"{where}: item {item_id} is rated twice. Keep one of the two.")
+        else:
+            given[index] = rating
+    if faults:
+        raise InvalidRatingsError(faults)
+    return given, ignored
+
+
+# -- runs -------------------------------------------------------------------------------------------------------------
+
+
+def _runs(chosen: argparse.Namespace) -> int:
+    found = []
+    for run in _store(chosen).all():
+        result, last = run.result or {}, run.last_epoch
+        found.append(
+            {
+                "run_id": run.id,
+                "state": run.state,
+                "source": run.config.source.title,
+                "based_on": run.config.hyperparameters.based_on,
+                "hidden_units": run.config.hyperparameters.hidden_units,
+                "seed": run.config.seed,
+                "epochs_run": last.epoch if last else 0,
+                "valid_rmse": result.get("valid_rmse"),
+                "test_rmse": result.get("test_rmse"),
+            }
+        )
+    if chosen.json:
+        _print_json({"runs": found})
+        return 0
+    print(f"{'run':<26}{'state':<13}{'test RMSE':>10}  model")
+    for one in found:
+        score = "-" if one["test_rmse"] is None else f"{one['test_rmse']:.4f}"
+        model = f"{one['based_on']}, {one['hidden_units']} hidden units, {one['source']}, seed {one['seed']}"
+        print(f"{one['run_id']:<26}{one['state']:<13}{score:>10}  {model}")
+    return 0
