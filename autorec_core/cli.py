@@ -25,6 +25,7 @@ from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
 from autorec_core.recommender import Recommendation, Recommender
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.titles import plain_name
 from autorec_core.training import Trainer
 
 FAULT = 2
@@ -353,6 +354,12 @@ def _as_json(one: Recommendation) -> dict[str, Any]:
     }
 
 
+def _column(header: Sequence[str], accepted: Sequence[str]) -> int | None:
+    """Place of the first column with an accepted name, without case, spaces and underscores."""
+    names = {plain_name(name) for name in accepted}
+    return next((place for place, cell in enumerate(header) if plain_name(cell) in names), None)
+
+
 def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float], list[str]]:
     """A visitor's ratings: item index -> rating, and the ids that the model does not know.
 
@@ -370,9 +377,7 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
         raise StorageError(f"Can't read {path}: {error.strerror}.") from error
     if not rows:
         raise InvalidRatingsError(f"{path.name} is empty. It needs the header item_id,rating and a rating.")
-    header = ["".join(letter for letter in cell.lower() if letter.isalpha()) for cell in rows[0]]
-    item_column = next((place for place, cell in enumerate(header) if cell in rating_files.COLUMN_NAMES["item"]), None)
-    rating_column = next((p for p, cell in enumerate(header) if cell in rating_files.COLUMN_NAMES["rating"]), None)
+    item_column, rating_column = (_column(rows[0], rating_files.COLUMN_NAMES[role]) for role in ("item", "rating"))
     if item_column is None or rating_column is None:
         raise InvalidRatingsError(f"{path.name} needs the columns item_id and rating; it has {', '.join(rows[0])}.")
     scale, faults, given, ignored = recommender.model.scale, [], {}, []
