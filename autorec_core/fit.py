@@ -27,6 +27,11 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 Weights = dict[str, Tensor]
 
 
+WORK_OF_A_THREAD = 4_000_000
+"""Multiplications (ratings x hidden units) of a step that make a second thread worth its waiting. Below, the threads of
+a step wait for each other longer than they work, and on a busy machine much longer."""
+
+
 @dataclass(frozen=True)
 class EpochFigures:
     """What one epoch of steps came to."""
@@ -85,6 +90,12 @@ class Fit:
     def matrix(self, ratings: Ratings) -> Compressed:
         """Ratings as the network's rows: movies or users."""
         return ratings.by_item if self.hyperparameters.based_on == "items" else ratings.by_user
+
+    @property
+    def threads_worthwhile(self) -> int:
+        """How many threads a step can use well; at least 1."""
+        ratings_a_step = self.train.num_ratings / self._steps_per_pass
+        return 1 + int(ratings_a_step * self.hyperparameters.hidden_units / WORK_OF_A_THREAD)
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """Takes other learning rate, penalties, dropout and epochs from the next epoch on."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import torch
+
 from autorec_core.datasets import Progress
 from autorec_core.errors import StorageError
 from autorec_core.evaluation import fold_in_rmse
@@ -21,6 +23,8 @@ try:
 except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
+THREADS = torch.get_num_threads()
+"""The threads that torch would use by itself."""
 SECONDS_BETWEEN_CHECKPOINTS = 2.0
 """What a crash can cost at most, besides the epoch it falls into."""
 
@@ -63,6 +67,7 @@ def record(run: Run, control: Control, *, progress: Progress | None = None) -> d
         checkpoint = run.load_checkpoint()
         run.cut_back(-1 if checkpoint is None else checkpoint[1]["epoch"])
         trainer = Trainer(split, run.config.hyperparameters, seed=run.config.seed, checkpoint=checkpoint)
+        torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
         saved_at = time.monotonic()
 
         def save() -> None:

@@ -72,6 +72,11 @@ class Trainer:
         """Epochs done of the first part."""
         return self._fit.epoch
 
+    @property
+    def threads_worthwhile(self) -> int:
+        """How many threads a step can use well; at least 1."""
+        return self._fit.threads_worthwhile
+
     # -- the loop -----------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[TrainingEvent]:
