@@ -1,0 +1,182 @@
+"""Trainings in line, in a worker of their own that may die."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autorec_core.errors import NotFoundError, QueueError
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.jobs import JobRunner
+from autorec_core.runs import Run, RunConfig, RunStore, Source
+
+SECONDS = 60
+LONG = Hyperparameters(hidden_units=4, epochs=2000, batch_size=1)
+SHORT = Hyperparameters(hidden_units=4, epochs=3)
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Waits until something holds."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def ratings_file(tmp_path: Path) -> Path:
+    """1,200 ratings with a pattern."""
+    lines = [f"{u},{i},{1 + (u * i) % 5}" for u in range(60) for i in range(40) if (u + i) % 2]
+    path = tmp_path / "ratings.csv"
+    path.write_text("user,item,rating\n" + "\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def config(ratings_file: Path) -> Callable[[Hyperparameters], RunConfig]:
+    """Makes a run's configuration."""
+    return lambda values: RunConfig(source=Source(ratings=str(ratings_file)), hyperparameters=values)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[JobRunner]:
+    """A line of its own; its worker is ended afterwards."""
+    made = JobRunner(RunStore(tmp_path / "runs"), max_queued=2, pause_limit=0.3)
+    made.start()
+    yield made
+    made.close()
+
+
+def epochs(run: Run) -> int:
+    last = run.last_epoch
+    return last.epoch if last else 0
+
+
+def test_a_training_ends_with_a_model_and_figures(runner, config):
+    run = runner.submit(config(SHORT))
+    until(lambda: runner.status(run.id).state == "ended")
+    assert run.has_model
+    assert run.result["epochs_run"] == 3
+    assert run.result["test_rmse"] == run.ended.test_rmse
+
+
+def test_others_wait_in_order_and_may_leave(runner, config):
+    first = runner.submit(config(LONG))
+    until(lambda: epochs(first))
+    second, third = runner.submit(config(SHORT)), runner.submit(config(SHORT))
+    assert [runner.status(run.id).position for run in (second, third)] == [1, 2]
+    assert runner.status(second.id).state == "queued"
+    with pytest.raises(QueueError, match="2 trainings wait already"):
+        runner.submit(config(SHORT))
+    assert runner.leave_queue(second.id)
+    assert runner.status(third.id).position == 1
+    runner.stop(first.id)
+    until(lambda: runner.status(third.id).state == "ended")
+    assert first.ended.reason == "stopped"
+    assert second.state == "waiting"
+
+
+def test_pause_holds_step_trains_one_epoch_and_resume_goes_on(runner, config):
+    run = runner.submit(config(LONG))
+    until(lambda: epochs(run))
+    runner.pause(run.id)
+    until(lambda: runner.status(run.id).state == "paused")
+    held = epochs(run)
+    assert run.checkpoint_epoch == held
+    runner.step(run.id)
+    until(lambda: epochs(run) > held and runner.status(run.id).state == "paused")
+    assert epochs(run) == held + 1
+    runner.go_on(run.id)
+    until(lambda: epochs(run) > held + 3)
+    runner.stop(run.id)
+    until(lambda: runner.status(run.id).state == "ended")
+    assert run.ended.test_rmse is not None
+
+
+def test_a_forgotten_pause_steps_aside_for_those_who_wait(runner, config):
+    paused = runner.submit(config(LONG))
+    until(lambda: epochs(paused))
+    runner.pause(paused.id)
+    until(lambda: runner.status(paused.id).state == "paused")
+    waiting = runner.submit(config(SHORT))
+    until(lambda: runner.status(waiting.id).state == "ended")
+    assert runner.status(paused.id).state == "interrupted"
+    runner.resume(paused.id)
+    held = paused.checkpoint_epoch
+    until(lambda: epochs(paused) > held)
+
+
+def test_a_killed_worker_interrupts_its_run_and_another_takes_over(runner, config):
+    run = runner.submit(config(LONG))
+    until(lambda: epochs(run) > 2)
+    os.kill(runner._process.pid, signal.SIGKILL)
+    until(lambda: runner.status(run.id).state == "interrupted")
+    assert "stopped unexpectedly" in runner.status(run.id).message
+    runner.resume(run.id)
+    resumed_from = run.checkpoint_epoch or 0
+    until(lambda: runner.status(run.id).state == "running" and epochs(run) > resumed_from)
+    numbers = [event.epoch for event in run.events() if event.kind == "epoch"]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_run_that_can_not_load_its_ratings_fails_with_the_sentence(runner, config, ratings_file):
+    ratings_file.write_text("user,item,rating\n1,1,bad\n")
+    run = runner.submit(config(SHORT))
+    until(lambda: runner.status(run.id).state == "failed")
+    assert "Row 2 of ratings.csv" in runner.status(run.id).message
+
+
+def test_closing_saves_the_training_and_leaves_no_process(tmp_path, config):
+    runner = JobRunner(RunStore(tmp_path / "runs"))
+    run = runner.submit(config(LONG))
+    until(lambda: epochs(run))
+    process = runner._process
+    runner.close()
+    assert process.poll() is not None
+    assert run.state == "interrupted"
+    assert run.checkpoint_epoch >= 1
+    with pytest.raises(QueueError, match="shutting down"):
+        runner.submit(config(SHORT))
+
+
+def test_a_worker_whose_parent_is_killed_saves_and_leaves(tmp_path, config):
+    store = RunStore(tmp_path / "runs")
+    run = store.create(config(LONG))
+    program = (
+        "import sys, time; from pathlib import Path; from autorec_core.jobs import JobRunner; "
+        "from autorec_core.runs import RunStore; r = JobRunner(RunStore(Path(sys.argv[1]))); r.resume(sys.argv[2]); "
+        "print(r._process.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(store.folder), run.id], stdout=subprocess.PIPE, text=True
+    )
+    worker = int(parent.stdout.readline())
+    until(lambda: epochs(run))
+    parent.kill()
+    parent.wait()
+    until(lambda: not Path(f"/proc/{worker}").exists() if Path("/proc").exists() else run.state == "interrupted")
+    assert run.state == "interrupted"
+    assert run.checkpoint_epoch == epochs(run)
+
+
+def test_only_an_interrupted_run_can_be_resumed(runner, config):
+    run = runner.submit(config(SHORT))
+    until(lambda: runner.status(run.id).state == "ended")
+    with pytest.raises(QueueError, match="only an interrupted one"):
+        runner.resume(run.id)
+    with pytest.raises(QueueError, match="is not being trained now"):
+        runner.pause(run.id)
+    with pytest.raises(NotFoundError):
+        runner.resume("20260101-000000-aaaaaaaa")
+
+
+def test_the_process_that_serves_pages_never_imports_torch():
+    rooms = "autorec_core.jobs, autorec_core.recommender, autorec_core.visitors, autorec_core.catalogue"
+    program = f"import sys; import {rooms}; print('torch' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"

@@ -1,0 +1,145 @@
+"""Runs on disk: what a kill can cut short, and what must never be believed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from autorec_core.errors import NotFoundError, QueueError, StorageError
+from autorec_core.events import EpochEnded
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.runs import RunConfig, RunStore, Source
+from autorec_core.splits import random_split
+from autorec_core.training import Trainer
+
+
+def epoch(number: int, valid_rmse: float = 1.0) -> EpochEnded:
+    return EpochEnded(
+        epoch=number,
+        objective=1.0,
+        train_rmse=1.0,
+        valid_rmse=valid_rmse,
+        learning_rate=0.1,
+        seconds=0.1,
+        ratings_per_second=10.0,
+        is_best=True,
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunStore(tmp_path / "runs").create(RunConfig(hyperparameters=Hyperparameters(epochs=7), seed=3))
+
+
+def test_a_run_comes_back_as_it_was_asked_for(run):
+    assert RunStore(run.folder.parent).get(run.id).config == run.config
+
+
+def test_a_scale_comes_back_as_it_was_given(tmp_path):
+    config = RunConfig(source=Source(ratings="/x.csv", scale=(1, 10)))
+    assert RunStore(tmp_path).create(config).config == config
+
+
+def test_events_come_back_and_only_new_ones_after_a_cursor(run):
+    run.append(epoch(1))
+    found, cursor = run.events_after(0)
+    assert found == [epoch(1)]
+    run.append(epoch(2))
+    assert run.events_after(cursor)[0] == [epoch(2)]
+    assert run.last_epoch == epoch(2)
+
+
+def test_half_a_line_waits_until_it_is_whole(run):
+    run.append(epoch(1))
+    line = (run.folder / "events.jsonl").read_bytes()
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(line[:20])
+    found, cursor = run.events_after(0)
+    assert len(found) == 1
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(line[20:])
+    assert len(run.events_after(cursor)[0]) == 1
+
+
+def test_a_broken_line_is_passed_over(run):
+    run.append(epoch(1))
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(b"\xff\xfe nothing\n{}\n[1]\n")
+    run.append(epoch(2))
+    assert [event.epoch for event in run.events()] == [1, 2]
+
+
+def test_cutting_back_drops_what_came_after_the_checkpoint(run):
+    for number in range(1, 6):
+        run.append(epoch(number))
+    run.cut_back(3)
+    assert [event.epoch for event in run.events()] == [1, 2, 3]
+
+
+def test_the_state_is_read_off_files_and_lock(run):
+    assert run.state == "waiting"
+    run.append(epoch(1))
+    assert run.state == "interrupted"
+    with run.hold():
+        assert run.state == "running"
+        with pytest.raises(QueueError, match="another process"), run.hold():
+            pass
+    assert run.state == "interrupted"
+    run.save_result({"test_rmse": 1.0})
+    assert run.state == "ended"
+
+
+def test_a_checkpoint_comes_back_and_a_short_one_is_refused(run):
+    assert run.load_checkpoint() is None
+    run.save_checkpoint({"w": np.arange(6.0).reshape(2, 3)}, {"epoch": 4})
+    arrays, meta = run.load_checkpoint()
+    assert meta == {"epoch": 4}
+    np.testing.assert_array_equal(arrays["w"], np.arange(6.0).reshape(2, 3))
+    assert run.checkpoint_epoch == 4
+    content = (run.folder / "last.safetensors").read_bytes()
+    for length in (0, 5, len(content) // 2, len(content) - 1):
+        (run.folder / "last.safetensors").write_bytes(content[:length])
+        with pytest.raises(StorageError, match="not whole"):
+            run.load_checkpoint()
+        assert run.checkpoint_epoch is None
+
+
+def test_a_model_comes_back_without_torch_the_same(run, low_rank):
+    trainer = Trainer(random_split(low_rank[0], seed=0), Hyperparameters(hidden_units=3, epochs=2))
+    list(trainer)
+    model = trainer.trained_model()
+    with pytest.raises(NotFoundError, match="no model yet"):
+        run.load_model()
+    run.save_model(model)
+    again = run.load_model()
+    users, items = np.array([0, 1, 2]), np.array([2, 1, 0])
+    np.testing.assert_array_equal(model.predict_pairs(users, items), again.predict_pairs(users, items))
+    assert again.hyperparameters == model.hyperparameters
+    assert again.items.titles.tolist() == model.items.titles.tolist()
+    assert again.items.genres == model.items.genres
+    np.testing.assert_array_equal(again.population_covariance, model.population_covariance)
+
+
+def test_no_path_gets_out_of_the_folder_of_runs(run):
+    store = RunStore(run.folder.parent)
+    for name in ("..", "../runs", f"../{run.folder.parent.name}/{run.id}", "/etc", "", f"{run.id}/"):
+        with pytest.raises(NotFoundError):
+            store.get(name)
+
+
+def test_a_run_cut_short_by_a_kill_does_not_hide_the_others(run):
+    store = RunStore(run.folder.parent)
+    broken = store.create(RunConfig())
+    for content in (b"", b"{", b'{"source": 5}', json.dumps({"hyperparameters": {}}).encode(), b"[" * 100_000):
+        (broken.folder / "run.json").write_bytes(content)
+        assert [found.id for found in store.all()] == [run.id]
+        with pytest.raises(StorageError):
+            store.get(broken.id)
+
+
+def test_a_run_that_is_written_is_not_deleted(run):
+    store = RunStore(run.folder.parent)
+    with run.hold(), pytest.raises(QueueError):
+        store.delete(run.id)
+    store.delete(run.id)
+    assert store.all() == []
