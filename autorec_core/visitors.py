@@ -44,9 +44,9 @@ def new_visitor_id() -> str:
     return secrets.token_urlsafe(32)
 
 
-def is_visitor_id(text: str) -> bool:
-    """Whether a text could be what `new_visitor_id` gave."""
-    return _VISITOR_ID.fullmatch(text) is not None
+def is_visitor_id(text: object) -> bool:
+    """Whether something that a browser sent could be what `new_visitor_id` gave."""
+    return isinstance(text, str) and _VISITOR_ID.fullmatch(text) is not None
 
 
 def owner_of(visitor_id: str) -> str:

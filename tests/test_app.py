@@ -1,0 +1,98 @@
+"""The pages as scripts: each one warm and cold, with and without a model, drawn without an exception."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from autorec_core import datasets, storage
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.recording import record
+from autorec_core.runs import RunConfig, RunStore, Source
+from pages.shared import frame, services
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def _fresh_services(autorec_home):
+    """Each test has a home folder of its own, and so services of its own."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    services.close_jobs()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def trained():
+    """A small model, as the app's starter would leave one."""
+    config = RunConfig(
+        source=Source(dataset=datasets.BUNDLED),
+        hyperparameters=Hyperparameters(hidden_units=8, epochs=2, batch_size=1024),
+        kind="starter",
+    )
+    run = RunStore(storage.runs_folder()).create(config)
+    record(run, lambda trainer, event, save: True)
+    return run
+
+
+def opened(page: str) -> AppTest:
+    """The app with a page open."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS).run()
+    return app if page == "home" else app.switch_page(f"pages/{page}.py").run()
+
+
+def texts(app: AppTest) -> str:
+    """All that a page says."""
+    parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.title, *app.subheader]
+    return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.mark.parametrize("page", frame.PAGES)
+def test_each_page_draws_with_a_model(trained, page):
+    app = opened(page)
+    assert not app.exception
+    assert not app.error
+    assert app.title[0].value
+
+
+@pytest.mark.parametrize("page", frame.PAGES)
+def test_each_page_draws_before_there_is_a_model(page):
+    app = opened(page)
+    assert not app.exception
+    assert not app.error
+    assert services.current_run() is None or services.current_run().config.kind == "starter"
+
+
+@pytest.mark.parametrize("page", frame.PAGES)
+def test_each_page_opens_by_itself_as_after_a_restart(trained, page):
+    app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=SECONDS).run()
+    assert not app.exception
+
+
+def test_the_first_start_trains_a_starter_model():
+    opened("home")
+    assert [run.config.kind for run in services.run_store().all()] == ["starter"]
+
+
+def test_a_search_narrows_the_list(trained):
+    app = opened("rate")
+    app.text_input(key="rate_query").set_value("the matrix").run()
+    assert not app.exception
+    shown = next(caption.value for caption in app.caption if "movie" in caption.value and caption.value[0].isdigit())
+    assert int(shown.split()[0].replace(",", "")) < 20
+
+
+def test_a_search_without_a_hit_says_what_to_do(trained):
+    app = opened("rate")
+    app.text_input(key="rate_query").set_value("no such movie at all").run()
+    assert "No movie matches" in texts(app)
+
+
+def test_without_ratings_the_recommendations_page_points_to_rating(trained):
+    app = opened("recommendations")
+    assert any("Rate" in button.label for button in app.button)
