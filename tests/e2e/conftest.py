@@ -1,0 +1,132 @@
+"""A real server with a home folder of its own, and a real browser that walks through it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parent.parent.parent
+SECONDS = 40
+"""How long anything may take before it counts as missing; nothing waits for as long as this when all is well."""
+CHROMIUM = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass
+class App:
+    """A running server."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    home: Path
+    log: Path
+
+    def workers(self) -> list[int]:
+        """Process ids of its training workers."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        return [int(line) for line in found.stdout.split()]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks all tests of this folder as browser tests."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+TRAIN_A_MODEL = """
+from pathlib import Path
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.recording import record
+from autorec_core.runs import RunConfig, RunStore
+import sys
+config = RunConfig(hyperparameters=Hyperparameters(hidden_units=16, epochs=3, refit=False), kind="starter")
+record(RunStore(Path(sys.argv[1])).create(config), lambda *_: True)
+"""
+"""A small model stands in for the one that the app trains at its first start, so that no test waits for that."""
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A server for all browser tests; each test is another visitor."""
+    folder = tmp_path_factory.mktemp("server")
+    subprocess.run([sys.executable, "-c", TRAIN_A_MODEL, str(folder / "home" / "runs")], cwd=ROOT, check=True)
+    port, log = _free_port(), folder / "server.log"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--server.port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "AUTOREC_HOME": str(folder / "home")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_it_answers(process, f"http://127.0.0.1:{port}/_stcore/health", log)
+        yield App(process, f"http://127.0.0.1:{port}", folder / "home", log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"The server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: the system's where there is one, else Playwright's own."""
+    expect.set_options(timeout=1000 * SECONDS)
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(app: App, browser: Browser) -> Iterator[Page]:
+    """A new visitor's page. Whatever it asks for must come from the app's own server."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
+    context.set_default_timeout(1000 * SECONDS)
+    found = context.new_page()
+    outside: list[str] = []
+    own = (app.url, app.url.replace("http", "ws"), "data:", "blob:")
+    found.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
+    yield found
+    context.close()
+    assert outside == []

@@ -1,0 +1,181 @@
+"""Training as a visitor sees it: start, watch, hold, go on, end; and what happens when the worker dies."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect
+
+FOUR_DECIMALS = re.compile(r"^\d\.\d{4}$")
+
+
+def open_train(page: Page, app: Any) -> None:
+    """Opens the page, and waits until the starter model is there, so that nobody is before us in line."""
+    page.goto(f"{app.url}/train")
+    expect(page.get_by_text("Test RMSE").first).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+
+
+def push_to_the_end(page: Page, name: str) -> None:
+    """Moves a hyperparameter's slider to its highest value."""
+    slider = page.locator(f".st-key-hyperparameter_{name} [role=slider], .st-key-hyperparameter_{name} input").first
+    slider.focus()
+    slider.press("End")
+    expect(page.locator(".st-key-preset input")).to_have_value("Custom")
+
+
+def start_a_long_one(page: Page) -> None:
+    """Starts a training of 2,000 epochs, and waits until its first epochs are drawn."""
+    push_to_the_end(page, "epochs")
+    page.get_by_role("button", name="Start training").click()
+    wait_for_epochs(page, 2)
+
+
+def epochs_done(page: Page) -> int:
+    return int(page.locator(".live-numbers b").first.inner_text().replace(",", ""))
+
+
+def wait_for_epochs(page: Page, count: int) -> None:
+    page.wait_for_function(
+        """count => {
+            const number = document.querySelector(".live-numbers b");
+            const state = document.querySelector(".live-state");
+            return number && state.classList.contains("running") && +number.innerText.replace(",", "") >= count;
+        }""",
+        arg=count,
+    )
+
+
+def button(page: Page, name: str) -> Any:
+    return page.locator(f".st-key-transport_{name} button").first  # a second copy of each is for touch screens
+
+
+def state(page: Page) -> Any:
+    return page.locator(".live-state")
+
+
+def test_a_training_is_held_stepped_resumed_stopped_and_then_scored_once(page: Page, app: Any) -> None:
+    open_train(page, app)
+    for name in ("pause", "resume", "step", "stop"):
+        expect(button(page, name)).to_be_disabled()
+    start_a_long_one(page)
+    expect(page.locator(".stVegaLiteChart").first).to_be_visible()
+
+    button(page, "pause").click()
+    expect(state(page)).to_contain_text("Paused after epoch")
+    expect(button(page, "pause")).to_be_disabled()
+    held_at = epochs_done(page)
+
+    button(page, "step").click()
+    expect(state(page)).to_contain_text(f"Paused after epoch {held_at + 1}.")
+    assert epochs_done(page) == held_at + 1
+
+    page.reload()  # whoever comes back finds the training again, as it was
+    expect(state(page)).to_contain_text(f"Paused after epoch {held_at + 1}.")
+    expect(page.locator(".live-numbers b").nth(1)).to_have_text(FOUR_DECIMALS)
+
+    button(page, "resume").click()
+    wait_for_epochs(page, held_at + 3)
+
+    button(page, "stop").click()
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+    expect(state(page)).to_contain_text("Stopped after epoch")
+    figures = page.get_by_test_id("stMetricValue")
+    expect(figures.nth(0)).to_have_text(FOUR_DECIMALS)
+    expect(figures.nth(1)).to_have_text(FOUR_DECIMALS)
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Curve as CSV").click()
+    lines = caught.value.path().read_text().splitlines()
+    assert lines[0].startswith("epoch,objective,train_rmse,valid_rmse")
+    assert len(lines) - 1 == epochs_done(page)
+
+
+def test_nothing_but_what_is_said_changes_while_a_training_runs(page: Page, app: Any) -> None:
+    """The picture is not drawn anew, nothing moves and nothing is dimmed from one tick to the next."""
+    open_train(page, app)
+    start_a_long_one(page)
+    for _ in range(4):  # the vertical axis may widen a few times at the start; then all must stay
+        before = epochs_done(page)
+        seen = page.evaluate(
+            """async ({before}) => {
+                const picture = () => document.querySelector(".stVegaLiteChart canvas, .stVegaLiteChart svg");
+                const place = () => JSON.stringify(document.querySelector(".stVegaLiteChart").getBoundingClientRect());
+                const first = picture(), stood = place();
+                const seen = {missing: 0, moved: 0, dimmed: 0, redrawn: 0, frames: 0};
+                const done = () => +document.querySelector(".live-numbers b").innerText.replace(",", "");
+                while (done() < before + 4 && seen.frames < 2000) {
+                    await new Promise(requestAnimationFrame);
+                    seen.frames += 1;
+                    seen.missing += !picture();
+                    seen.moved += place() !== stood;
+                    for (const part of document.querySelectorAll(".stVegaLiteChart, .live-numbers, .live-state"))
+                        for (let up = part; up && up !== document.body; up = up.parentElement)
+                            seen.dimmed += getComputedStyle(up).opacity < 0.9;
+                }
+                seen.redrawn = +(picture() !== first);
+                return seen;
+            }""",
+            {"before": before},
+        )
+        assert seen["missing"] == seen["moved"] == seen["dimmed"] == 0
+        if not seen["redrawn"]:
+            break
+    assert not seen["redrawn"]
+    button(page, "stop").click()
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+
+
+def test_a_killed_worker_is_told_and_the_training_resumes_from_its_checkpoint(page: Page, app: Any) -> None:
+    open_train(page, app)
+    start_a_long_one(page)
+    button(page, "pause").click()  # a pause writes a checkpoint
+    expect(state(page)).to_contain_text("Paused after epoch")
+    saved_at = epochs_done(page)
+    button(page, "resume").click()
+    wait_for_epochs(page, saved_at + 1)
+
+    (worker,) = app.workers()
+    os.kill(worker, signal.SIGKILL)
+    expect(state(page)).to_contain_text("stopped unexpectedly")
+    offered = button(page, "resume")
+    expect(offered).to_contain_text("Resume from epoch")
+    assert int(offered.inner_text().rsplit(" ", 1)[1]) >= saved_at
+
+    offered.click()
+    wait_for_epochs(page, saved_at + 2)
+    assert worker not in app.workers()
+    button(page, "stop").click()
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+
+
+def test_the_second_visitor_waits_in_line_is_told_so_and_can_leave(page: Page, app: Any, browser: Browser) -> None:
+    open_train(page, app)
+    start_a_long_one(page)
+    with browser.new_context() as other_context:
+        other = other_context.new_page()
+        open_train(other, app)
+        other.get_by_role("button", name="Start training").click()
+        expect(state(other)).to_contain_text("1 run before yours")
+        button(other, "stop").get_by_text("Leave the queue").click()
+        expect(state(other)).to_contain_text("left the line")
+        expect(button(other, "resume")).to_have_text("Start again")
+    assert epochs_done(page) >= 2
+    button(page, "stop").click()
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+
+
+def test_a_rate_that_is_too_high_is_told_as_a_result(page: Page, app: Any) -> None:
+    open_train(page, app)
+    page.locator(".st-key-hyperparameter_encoder_activation input").click()
+    page.get_by_role("option", name="identity").click()  # nothing bounds the code then
+    expect(page.locator(".st-key-preset input")).to_have_value("Custom")
+    push_to_the_end(page, "learning_rate")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator(".live-state.diverged")).to_be_visible()
+    expect(page.locator(".live-state")).to_contain_text("iverged")
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
