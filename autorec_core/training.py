@@ -30,6 +30,8 @@ CHANGEABLE = frozenset(
     ("learning_rate", "regularization", "encoder_regularization_factor", "input_dropout", "code_dropout")
 )
 """What may change while it trains."""
+LEAST_ERROR = 0.001
+"""Share of the scale that a rating is taken to miss its prediction by at least."""
 
 
 class Trainer:
@@ -93,7 +95,7 @@ class Trainer:
             yield self._run_epoch()
         if self.hyperparameters.refit and reason in ("finished", "early_stopped") and self._best_epoch:
             yield from self._run_refit()
-            if self._is_stopping:
+            if self._is_stopping and not self._is_refitted:
                 reason = "stopped"
         yield self._end(reason)
 
@@ -234,7 +236,7 @@ class Trainer:
             "refit": refit,
             "best_epoch": self._best_epoch,
             "best_valid_rmse": self._best_valid if self._best_epoch else None,
-            "epoch_seconds": self._epoch_seconds,
+            "epoch_seconds": list(self._epoch_seconds),
             "has_diverged": self._has_diverged,
             "hyperparameters": self.hyperparameters.to_json(),
         }
@@ -267,7 +269,7 @@ class Trainer:
         if self._trained is None:
             current = self._fit.weights()
             self._fit.load_weights(self._best)
-            model = _as_arrays(self._fit, self._best_valid**2, self._baselines["user_item_bias"])
+            model = _as_arrays(self._fit, self._residual_variance, self._baselines["user_item_bias"])
             self._fit.load_weights(current)
             if not model.by_items:  # measured on validation, so before a refit sees it
                 counts, variances = user_based_errors(model, self.split)
@@ -282,8 +284,13 @@ class Trainer:
             self._trained = model
         return self._trained
 
+    @property
+    def _residual_variance(self) -> float:
+        """Of a rating around its prediction; never 0, as where all ratings are the same: nobody is that predictable."""
+        return max(self._best_valid**2, (LEAST_ERROR * self.split.train.scale.span) ** 2)
+
     def _refitted(self, refit: Fit) -> TrainedModel:
-        model = _as_arrays(refit, self._best_valid**2, self._final_baselines()["user_item_bias"])
+        model = _as_arrays(refit, self._residual_variance, self._final_baselines()["user_item_bias"])
         return replace(model, hyperparameters=self.hyperparameters)
 
 
