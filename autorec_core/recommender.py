@@ -186,4 +186,5 @@ class Recommender:
         """
         cosines = self._directions @ self._directions[item_index]
         cosines[item_index] = -np.inf
-        return [(int(item), float(cosines[item])) for item in np.argsort(-cosines)[:count]]
+        nearest = np.argsort(-cosines)[: min(count, len(cosines) - 1)]
+        return [(int(item), float(cosines[item])) for item in nearest]
