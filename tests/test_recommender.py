@@ -1,0 +1,189 @@
+"""Recommendations: what may be recommended, in which order, why, and what is like what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.ratings import Items, Ratings
+from autorec_core.recommender import Filter, Recommender
+from autorec_core.splits import random_split
+from autorec_core.trained_model import TrainedModel
+from autorec_core.training import Trainer
+
+YEARS = np.array([0 if index % 10 == 9 else 1970 + index for index in range(30)], dtype=np.int32)
+GENRES = tuple(((), ("Drama",), ("Comedy", "Drama"), ("Horror",))[index % 4] for index in range(30))
+EVEN_TASTE = [0, 1, 2, 3, 4, 5], [5.0, 1.0, 5.0, 1.0, 5.0, 1.0]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def trained_before() -> dict[str, TrainedModel]:
+    return {}
+
+
+@pytest.fixture(params=["items", "users"])
+def recommender(
+    request: pytest.FixtureRequest, checkerboard: Ratings, trained_before: dict[str, TrainedModel]
+) -> Recommender:
+    """Of a model that has learnt the two tastes; items have years and genres."""
+    based_on = request.param
+    if based_on not in trained_before:
+        items = replace(checkerboard.items, years=YEARS, genres=GENRES)
+        hyperparameters = Hyperparameters(
+            based_on=based_on,
+            hidden_units=8,
+            epochs=80,
+            regularization=0.5,
+            input_dropout=0.2,
+            learning_rate=0.03,
+            refit=False,
+        )
+        trainer = Trainer(random_split(replace(checkerboard, items=items), seed=2), hyperparameters)
+        list(trainer)
+        trained_before[based_on] = trainer.trained_model()
+    return Recommender(trained_before[based_on])
+
+
+def test_a_visitor_of_one_taste_is_recommended_what_that_taste_likes(recommender: Recommender) -> None:
+    best = recommender.recommend(recommender.fold_in(*EVEN_TASTE), count=8)
+    assert [item.item_index % 2 for item in best] == [0] * 8
+    items, ratings = EVEN_TASTE
+    other = recommender.recommend(recommender.fold_in(items, [6 - rating for rating in ratings]), count=8)
+    assert [item.item_index % 2 for item in other] == [1] * 8
+
+
+def test_what_is_rated_is_never_recommended(recommender: Recommender) -> None:
+    met = recommender.fold_in(*EVEN_TASTE)
+    everything = recommender.recommend(met, count=1000)
+    assert sorted(item.item_index for item in everything) == list(range(6, 30))
+    rated_all = recommender.fold_in(np.arange(30), np.full(30, 5.0))
+    assert recommender.recommend(rated_all) == []
+
+
+def test_the_best_come_first_by_the_prediction_before_clipping(recommender: Recommender) -> None:
+    met = recommender.fold_in(*EVEN_TASTE)
+    everything = recommender.recommend(met, count=1000)
+    raw = [met.raw[item.item_index] for item in everything]
+    assert raw == sorted(raw, reverse=True)
+    predicted = [item.predicted_rating for item in everything]
+    assert predicted == sorted(predicted, reverse=True)
+    assert recommender.recommend(met, count=3) == everything[:3]
+    assert recommender.recommend(met, count=0) == []
+
+
+def test_a_recommendation_says_what_the_model_knows(recommender: Recommender) -> None:
+    met, model = recommender.fold_in(*EVEN_TASTE), recommender.model
+    low, high = met.interval()
+    for item in recommender.recommend(met, count=1000):
+        index = item.item_index
+        assert item.item_id == index + 1
+        assert type(item.item_id) is int
+        assert item.title == str(index + 1)
+        assert (item.year, item.genres) == (int(YEARS[index]), GENRES[index])
+        assert item.predicted_rating == met.predicted_ratings[index]
+        assert item.interval == (low[index], high[index])
+        assert item.interval[0] <= item.predicted_rating <= item.interval[1]
+        assert item.mean_rating == pytest.approx(float(model.item_means[index]))
+        assert item.num_ratings == model.item_counts[index]
+
+
+def test_reasons_are_the_visitors_ratings_that_moved_it_most(recommender: Recommender) -> None:
+    met = recommender.fold_in(*EVEN_TASTE)
+    for item in recommender.recommend(met, count=5, reasons=4):
+        effects = met.effects(np.array([item.item_index]))[0]
+        strengths = [abs(reason.effect) for reason in item.because]
+        assert len(strengths) == 4
+        assert strengths == sorted(strengths, reverse=True)
+        assert strengths[-1] >= np.sort(np.abs(effects))[2]
+        for reason in item.because:
+            place = EVEN_TASTE[0].index(reason.item_index)
+            assert reason.rating == EVEN_TASTE[1][place]
+            assert reason.effect == pytest.approx(effects[place], abs=1e-12)
+            assert reason.item_id == reason.item_index + 1
+
+
+def test_reasons_number_at_most_what_was_rated_or_asked(recommender: Recommender) -> None:
+    one = recommender.recommend(recommender.fold_in([3], [5.0]), count=2, reasons=3)
+    assert [len(item.because) for item in one] == [1, 1]
+    none = recommender.recommend(recommender.fold_in([], []), count=2)
+    assert [item.because for item in none] == [(), ()]
+    unasked = recommender.recommend(recommender.fold_in(*EVEN_TASTE), count=2, reasons=0)
+    assert [item.because for item in unasked] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "passes"),
+    [
+        (Filter(), lambda index, count: True),
+        (Filter(genres=frozenset({"Horror"})), lambda index, count: "Horror" in GENRES[index]),
+        (Filter(genres=frozenset({"Horror", "Comedy"})), lambda index, count: index % 4 in (2, 3)),
+        (Filter(genres=frozenset({"Western"})), lambda index, count: False),
+        (Filter(years=(1975, 1985)), lambda index, count: 1975 <= YEARS[index] <= 1985),
+        (Filter(years=(1980, 1980)), lambda index, count: YEARS[index] == 1980),
+        (Filter(min_ratings=13), lambda index, count: count >= 13),
+        (Filter(max_ratings=12), lambda index, count: count <= 12),
+        (Filter(max_ratings=0), lambda index, count: count == 0),
+        (
+            Filter(genres=frozenset({"Drama"}), years=(1970, 1990), min_ratings=11, max_ratings=14),
+            lambda index, count: "Drama" in GENRES[index] and 1970 <= YEARS[index] <= 1990 and 11 <= count <= 14,
+        ),
+    ],
+)
+def test_only_what_passes_the_filter_is_recommended(chosen: Filter, passes, recommender: Recommender) -> None:  # type: ignore[no-untyped-def]
+    met = recommender.fold_in(*EVEN_TASTE)
+    found = {item.item_index for item in recommender.recommend(met, count=1000, filter=chosen)}
+    counts = recommender.model.item_counts
+    assert found == {index for index in range(6, 30) if passes(index, counts[index])}
+
+
+def test_a_filter_leaves_the_models_counts_alone(recommender: Recommender) -> None:
+    counts = recommender.model.item_counts.copy()
+    Filter(min_ratings=3, max_ratings=12, years=(1970, 1980)).matches(recommender.model)
+    np.testing.assert_array_equal(recommender.model.item_counts, counts)
+
+
+def test_ties_go_to_the_better_known_movie(recommender: Recommender) -> None:
+    met = recommender.fold_in([0], [5.0])
+    met.raw[:] = 3.0
+    counts = [item.num_ratings for item in recommender.recommend(met, count=1000)]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_similar_movies_are_of_the_same_taste_and_never_the_movie_itself(recommender: Recommender) -> None:
+    for item in range(30):
+        nearest = recommender.similar(item, count=5)
+        assert len(nearest) == 5
+        assert item not in [index for index, _ in nearest]
+        cosines = [cosine for _, cosine in nearest]
+        assert cosines == sorted(cosines, reverse=True)
+        assert all(-1.0001 <= cosine <= 1.0001 for cosine in cosines)
+        assert all(index % 2 == item % 2 for index, _ in nearest)
+
+
+def test_asking_for_more_similar_movies_than_there_are_gives_all_others_once(recommender: Recommender) -> None:
+    nearest = recommender.similar(7, count=1000)
+    assert sorted(index for index, _ in nearest) == [index for index in range(30) if index != 7]
+    assert all(np.isfinite(cosine) for _, cosine in nearest)
+
+
+def test_similarity_is_the_same_both_ways(recommender: Recommender) -> None:
+    there, back = dict(recommender.similar(3, count=29)), dict(recommender.similar(12, count=29))
+    assert there[12] == pytest.approx(back[3], abs=1e-6)
+
+
+def test_the_recommender_knows_the_models_items(recommender: Recommender) -> None:
+    assert isinstance(recommender.items, Items)
+    assert recommender.items is recommender.model.items
