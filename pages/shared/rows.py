@@ -49,13 +49,21 @@ def names(run: Run, model: TrainedModel) -> dict[int, str]:
     return {index: f"User {model.user_ids[index]}" for index in first}
 
 
+def _parts(run_id: str) -> list[tuple[str, Ratings]]:
+    """The ratings by what they were to the model that is in use: one that was refitted learnt from validation too."""
+    split = services.split_of(run_id)
+    is_refitted = (services.run_store().get(run_id).result or {}).get("is_refitted", False)
+    return [("train", split.train), ("train" if is_refitted else "validation", split.valid), ("test", split.test)]
+
+
 @st.cache_data(show_spinner=False, max_entries=200)
 def _entries(run_id: str, row: int) -> dict[str, Any]:
     model, split = services.recommender(run_id).model, services.split_of(run_id)
     generator = np.random.default_rng([row, 7])
-    columns, values = _matrix(split.train, model).row(row)
-    held_columns = np.concatenate([_matrix(part, model).row(row)[0] for part in (split.valid, split.test)])
-    held_values = np.concatenate([_matrix(part, model).row(row)[1] for part in (split.valid, split.test)])
+    shown_to_it = [_matrix(ratings, model).row(row) for part, ratings in _parts(run_id) if part == "train"]
+    held_out = [_matrix(ratings, model).row(row) for part, ratings in _parts(run_id) if part != "train"]
+    columns, values = (np.concatenate(arrays) for arrays in zip(*shown_to_it, strict=True))
+    held_columns, held_values = (np.concatenate(arrays) for arrays in zip(*held_out, strict=True))
     num_columns = _matrix(split.train, model).num_columns
     shown = min(CELLS, num_columns)
     some_held = generator.permutation(len(held_columns))[: shown // 8]
@@ -77,7 +85,7 @@ def _entries(run_id: str, row: int) -> dict[str, Any]:
         "given": [given.get(place) for place in places.tolist()],
         "held": [held.get(place) for place in places.tolist()],
         "caption": f"{shown} of {num_columns:,} {'people' if model.by_items else 'movies'}, the known ones favoured.",
-        "code": model.codes[row].tolist(),
+        "code": (model.codes[row] - model.codes.mean(0)).tolist(),
         "predicted": predicted[places].tolist(),
     }
 
@@ -99,7 +107,8 @@ def observed(run_id: str, *, user: int | None = None, item: int | None = None) -
     Returns:
         Columns `name`, `given`, `predicted` and `part` (train, validation, test).
     """
-    model, split = services.recommender(run_id).model, services.split_of(run_id)
+    model = services.recommender(run_id).model
+    split = services.split_of(run_id)
     frames = []
     for part, ratings in (("train", split.train), ("validation", split.valid), ("test", split.test)):
         if user is not None:
