@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -271,4 +272,5 @@ def as_csv(found: Sequence[Recommendation]) -> str:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r", "\n") else text
+    line = re.sub(r"[\x00-\x1f\x7f]+", " ", text)  # a cell is one line
+    return f"'{line}" if line.lstrip()[:1] in ("=", "+", "-", "@") else line

@@ -1,0 +1,152 @@
+"""What a session knows of a training, whatever order its events come in, and how it says so."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.jobs import JobStatus
+from autorec_core.runs import Run, RunConfig, RunStore
+from pages.shared.live import Progress, run_name, sentence
+
+
+def started(epoch: int = 0) -> TrainingStarted:
+    return TrainingStarted(
+        epoch=epoch,
+        epochs=10,
+        num_parameters=5,
+        num_train=80,
+        num_valid=10,
+        num_test=10,
+        baselines={"global_mean": 1.05, "user_item_bias": 0.9},
+    )
+
+
+def epoch(number: int, valid_rmse: float = 0.9, *, is_best: bool = False, seconds: float = 2.0) -> EpochEnded:
+    return EpochEnded(
+        epoch=number,
+        objective=1.0,
+        train_rmse=0.8,
+        valid_rmse=valid_rmse,
+        learning_rate=0.01,
+        seconds=seconds,
+        ratings_per_second=1e6,
+        is_best=is_best,
+    )
+
+
+def ended(reason: str, message: str) -> TrainingEnded:
+    return TrainingEnded(
+        reason=reason,
+        message=message,
+        epochs_run=3,
+        best_epoch=2,
+        is_refitted=False,
+        train_rmse=0.7,
+        valid_rmse=0.85,
+        test_rmse=0.86,
+        test_mae=0.66,
+        num_test_fallback=0,
+        baselines={},
+        seconds=6.0,
+        epoch_seconds_median=2.0,
+        ratings_per_second=1e6,
+    )
+
+
+def after(*events: TrainingEvent, now: float = 100.0) -> Progress:
+    known = Progress("a run")
+    known.take(events, 50, now)
+    return known
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return RunStore(tmp_path).create(RunConfig(hyperparameters=Hyperparameters(epochs=10)))
+
+
+class TestProgress:
+    def test_epochs_add_up_over_several_readings(self) -> None:
+        known = after(started(), epoch(1, 0.95, is_best=True))
+        known.take([epoch(2, 0.9, is_best=True), epoch(3, 0.92)], 90, 101.0)
+        assert [event.epoch for event in known.epochs] == [1, 2, 3]
+        assert known.best is not None
+        assert known.best.epoch == 2
+        assert known.baselines["user_item_bias"] == 0.9
+        assert not known.has_gap
+
+    def test_a_resume_from_a_checkpoint_takes_back_what_came_after_it(self) -> None:
+        known = after(started(), *(epoch(number) for number in range(1, 6)), ended("stopped", "Stopped."))
+        known.take([started(3), epoch(4)], 120, 102.0)
+        assert [event.epoch for event in known.epochs] == [1, 2, 3, 4]
+        assert known.ended is None
+
+    def test_events_that_were_cut_back_begin_anew(self) -> None:
+        known = after(started(), epoch(1), epoch(2))
+        known.take([started(), epoch(1)], 20, 102.0)
+        assert [event.epoch for event in known.epochs] == [1]
+
+    def test_a_missing_epoch_is_noticed(self) -> None:
+        assert after(started(), epoch(1), epoch(3)).has_gap
+        assert after(epoch(2)).has_gap
+
+    def test_time_goes_on_within_a_long_epoch_but_not_while_it_is_held(self) -> None:
+        known = after(started(), epoch(1), epoch(2))
+        assert known.elapsed(107.0, is_running=True) == pytest.approx(11.0)
+        assert known.elapsed(107.0, is_running=False) == pytest.approx(4.0)
+
+    def test_remaining_time_counts_the_epochs_to_come_and_the_refit(self) -> None:
+        known = after(started(), epoch(1, is_best=True), epoch(2, is_best=True))
+        assert known.remaining(10, 100.0, True, refits=False) == pytest.approx(16.0)
+        assert known.remaining(10, 100.0, True, refits=True) == pytest.approx(20.0)
+        assert known.remaining(10, 101.0, True, refits=False) == pytest.approx(15.0)
+
+    def test_remaining_time_of_a_refit_is_of_the_refit_alone(self) -> None:
+        known = after(started(), epoch(1, is_best=True), RefitEpochEnded(epoch=1, epochs=4, seconds=2.0))
+        assert known.remaining(10, 100.0, True, refits=True) == pytest.approx(6.0)
+
+    def test_nothing_is_promised_before_the_first_epoch(self) -> None:
+        assert after(started()).remaining(10, 100.0, True, refits=True) is None
+        assert after().best is None
+
+
+class TestSentence:
+    @pytest.mark.parametrize(
+        ("position", "says"), [(1, "1 run before yours"), (2, "2 runs before yours")], ids=["one", "two"]
+    )
+    def test_says_how_many_are_before_yours(self, run: Run, position: int, says: str) -> None:
+        assert says in sentence(run, JobStatus("queued", position), after(), 10)[1]
+
+    def test_says_the_epoch_that_is_under_way_and_never_one_too_many(self, run: Run) -> None:
+        assert "epoch 3 of 10" in sentence(run, JobStatus("running"), after(epoch(1), epoch(2)), 10)[1]
+        assert "epoch 2 of 2" in sentence(run, JobStatus("running"), after(epoch(1), epoch(2)), 2)[1]
+
+    def test_says_that_the_model_is_fitted_once_more(self, run: Run) -> None:
+        known = after(epoch(1), RefitEpochEnded(epoch=2, epochs=5, seconds=1.0))
+        assert "epoch 2 of 5" in sentence(run, JobStatus("running"), known, 10)[1]
+
+    def test_divergence_is_a_result_with_its_message(self, run: Run) -> None:
+        known = after(epoch(1, math.nan), ended("diverged", "It diverged. Lower the learning rate."))
+        assert sentence(run, JobStatus("ended"), known, 10) == ("diverged", "It diverged. Lower the learning rate.")
+
+    def test_an_interruption_is_told_in_the_runners_words_or_in_its_own(self, run: Run) -> None:
+        told = JobStatus("interrupted", message="The worker died after epoch 2.")
+        assert sentence(run, told, after(), 10)[1] == "The worker died after epoch 2."
+        assert "after epoch 1" in sentence(run, JobStatus("interrupted"), after(epoch(1)), 10)[1]
+
+    def test_without_a_run_it_says_what_to_do(self) -> None:
+        name, says = sentence(None, None, after(), 10)
+        assert name == "empty"
+        assert "Start training" in says
+
+
+def test_a_run_is_named_by_its_preset_and_kind(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    users = store.create(RunConfig(hyperparameters=Hyperparameters(based_on="users", hidden_units=64)))
+    assert run_name(users).startswith("Custom · U-AutoRec 64")
+    assert run_name(store.create(RunConfig(preset="balanced"))).startswith("Balanced · I-AutoRec")
+    assert run_name(store.create(RunConfig(preset="balanced", kind="starter"))).startswith("Starter model")
