@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,8 +90,6 @@ class TestFile:
         assert '\n7,"Matrix, The",' in recommended.as_csv([one()])
 
     def test_an_unknown_year_is_empty(self) -> None:
-        from dataclasses import replace
-
         (row,) = csv.DictReader(io.StringIO(recommended.as_csv([replace(one(), year=0)])))
         assert row["year"] == ""
 
