@@ -76,10 +76,12 @@ class VisitorStore:
             else:
                 self._engine = sa.create_engine(url, pool_pre_ping=True)
             with self._engine.begin() as connection:
-                _metadata.create_all(connection)
+                for table in _metadata.sorted_tables:  # another process may be making them at this very moment
+                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
                 found = connection.execute(sa.select(_schema.c.version)).scalar()
                 if found is None:
-                    connection.execute(sa.insert(_schema).values(version=SCHEMA_VERSION))
+                    first = self._insert(_schema).values(version=SCHEMA_VERSION)
+                    connection.execute(first.on_conflict_do_nothing())
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             raise StorageError(f"The ratings' database can't be opened: {_reason(error)}.") from error
         if found is not None and found > SCHEMA_VERSION:
@@ -104,8 +106,7 @@ class VisitorStore:
             "rating": float(rating),
             "rated_at": time.time(),
         }
-        insert: Any = sqlite.insert if self._is_sqlite else postgresql.insert
-        statement = insert(_ratings).values(**values)
+        statement = self._insert(_ratings).values(**values)
         statement = statement.on_conflict_do_update(
             index_elements=["visitor_id", "catalogue", "item_id"],
             set_={"rating": statement.excluded.rating, "rated_at": statement.excluded.rated_at},
@@ -146,6 +147,9 @@ class VisitorStore:
     def close(self) -> None:
         """Lets go of the database."""
         self._engine.dispose()
+
+    def _insert(self, table: sa.Table) -> Any:
+        return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[sa.Connection]:
