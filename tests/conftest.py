@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_ratings import ratings_of
 
 from autorec_core.ratings import Ratings, RatingScale
 
@@ -46,12 +47,6 @@ def autorec_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AUTOREC_HOME", str(home))
     monkeypatch.delenv("AUTOREC_DATABASE_URL", raising=False)
     return home
-
-
-def ratings_of(matrix: np.ndarray, *, name: str, scale: RatingScale, observed: np.ndarray | None = None) -> Ratings:
-    """Ratings of users 1, 2, … for items 1, 2, … from a matrix; all entries where `observed` is None."""
-    users, items = np.nonzero(np.ones_like(matrix, dtype=bool) if observed is None else observed)
-    return Ratings.from_triples(users + 1, items + 1, matrix[users, items], name=name, scale=scale)
 
 
 @pytest.fixture

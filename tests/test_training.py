@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from conftest import ratings_of
+from made_ratings import ratings_of
 
 from autorec_core.engine import Batch
 from autorec_core.errors import AutoRecError, InvalidHyperparameterError
