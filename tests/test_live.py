@@ -129,6 +129,18 @@ class TestSentence:
         known = after(epoch(1), RefitEpochEnded(epoch=2, epochs=5, seconds=1.0))
         assert "epoch 2 of 5" in sentence(run, JobStatus("running"), known, 10)[1]
 
+    def test_says_at_once_that_a_button_was_understood(self, run: Run) -> None:
+        known = after(epoch(1))
+        known.asked = "stop"
+        assert "Stopping" in sentence(run, JobStatus("running"), known, 10)[1]
+        known.asked = "pause"
+        assert "Holding" in sentence(run, JobStatus("running"), known, 10)[1]
+        assert "Paused after epoch 1" in sentence(run, JobStatus("paused"), known, 10)[1]
+
+    def test_says_that_the_test_is_scored_when_nothing_is_left_to_train(self, run: Run) -> None:
+        known = after(epoch(1), RefitEpochEnded(epoch=5, epochs=5, seconds=1.0))
+        assert "Scoring" in sentence(run, JobStatus("running"), known, 10)[1]
+
     def test_divergence_is_a_result_with_its_message(self, run: Run) -> None:
         known = after(epoch(1, math.nan), ended("diverged", "It diverged. Lower the learning rate."))
         assert sentence(run, JobStatus("ended"), known, 10) == ("diverged", "It diverged. Lower the learning rate.")

@@ -54,6 +54,8 @@ class Progress:
     """When the newest event was read, on the monotonic clock."""
     was_active: bool = False
     """Whether it was changing when the page was drawn."""
+    asked: str = ""
+    """The button that was pressed and is not yet followed: "pause" or "stop"."""
 
     def take(self, events: Sequence[TrainingEvent], cursor: int, now: float) -> None:
         """Adds what was just read. A cursor before the known one means that a resume cut the events back."""
@@ -198,6 +200,7 @@ def _tick(run: Run) -> None:
     known = read(run)  # after the status: when that says ended, the end is in the events
     if status.state != "running":
         known.heard_at = time.monotonic()  # no epoch is under way
+        known.asked = ""
     _draw(run, status, known, run.config.hyperparameters.epochs)
     if known.was_active != status.is_active:  # once: the page around shows the end, or the ticks begin again
         known.was_active = status.is_active
@@ -271,6 +274,13 @@ def sentence(run: Run | None, status: JobStatus | None, known: Progress, num_epo
         return name, f"Waiting: {before}. It starts by itself when its turn comes."
     if name == "starting":
         return name, "Starting: the ratings are being loaded and split."
+    if name == "running" and known.asked == "stop":
+        return name, "Stopping: the best epoch so far is kept, and scored on the test ratings."
+    if name == "running" and known.asked == "pause":
+        return name, "Holding after the epoch that is under way."
+    has_all = len(known.epochs) >= num_epochs and not run.config.hyperparameters.refit
+    if name == "running" and (has_all or (known.refit is not None and known.refit.epoch >= known.refit.epochs)):
+        return name, "Scoring the model on the test ratings."
     if name in ("running", "paused") and known.refit is not None:
         done = f"epoch {known.refit.epoch} of {known.refit.epochs}"
         verb = "Fitting" if name == "running" else "Paused while fitting"
@@ -361,9 +371,15 @@ def _button(name: str, label: str, act: Callable[[str], object], run_id: str, is
         disabled=not is_possible,
         help=help,
         type="primary" if name == "resume" and is_possible else "secondary",
-        on_click=_do,
-        args=(lambda: act(run_id),),
+        on_click=_press,
+        args=(name, act, run_id),
     )
+
+
+def _press(name: str, act: Callable[[str], object], run_id: str) -> None:
+    _do(lambda: act(run_id))
+    known: Progress = state.live(f"progress_{run_id}", Progress(run_id))
+    known.asked = name if name in ("pause", "stop") and not state.get("_live_problem") else ""
 
 
 def _do(act: Callable[[], Any]) -> None:

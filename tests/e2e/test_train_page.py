@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
+from autorec_core.hyperparameters import PRESETS
+
 FOUR_DECIMALS = re.compile(r"^\d\.\d{4}$")
 
 
@@ -28,7 +30,10 @@ def push_to_the_end(page: Page, name: str) -> None:
 
 
 def start_a_long_one(page: Page) -> None:
-    """Starts a training of 2,000 epochs, and waits until its first epochs are drawn."""
+    """Starts a training of 2,000 small epochs, and waits until its first ones are drawn."""
+    page.locator(".st-key-preset input").click()
+    page.get_by_role("option", name=PRESETS["quick"].label).click()
+    expect(page.get_by_text(PRESETS["quick"].help)).to_be_visible()
     push_to_the_end(page, "epochs")
     page.get_by_role("button", name="Start training").click()
     wait_for_epochs(page, 2)
