@@ -224,7 +224,7 @@ def scores(test_rmse: float, baselines: dict[str, float], ink: str = BASELINE) -
         scale=alt.Scale(domain=[low - 0.12 * room, high + 0.42 * room], nice=False, zero=False),
         axis=alt.Axis(grid=False, tickCount=4),
     )
-    y = alt.Y("name:N", sort=rows["name"].tolist(), title=None, axis=alt.Axis(labelLimit=170, grid=True, ticks=False))
+    y = alt.Y("name:N", sort=rows["name"].tolist(), title=None, axis=alt.Axis(labelLimit=170, grid=False, ticks=False))
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["model", "baseline"], range=[TEST, BASELINE]), legend=None)
     base = alt.Chart(rows).encode(x=x, y=y)
     dots = base.mark_circle(size=150, opacity=1).encode(

@@ -232,7 +232,7 @@ def _control(name: str) -> None:
     }
     if choice.options:
         words = {option: word_of(name, option) for option in choice.options}
-        if sum(map(len, words.values())) <= 15:
+        if sum(map(len, words.values())) <= 14:
             st.segmented_control(options=choice.options, format_func=words.__getitem__, required=True, **common)
         else:
             st.selectbox(options=choice.options, format_func=words.__getitem__, **common)

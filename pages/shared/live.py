@@ -325,7 +325,7 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
         ("Validation RMSE", "–" if best is None else f"{best.valid_rmse:.4f}", "best so far"),
         ("Elapsed", seconds_in_words(known.elapsed(now, is_running)), "of training"),
         ("Remaining", seconds_in_words(remaining), "about"),
-        ("Speed", "–" if rate is None else f"{rate:,.0f}", "ratings per second"),
+        ("Speed", "–" if rate is None else f"{rate:,.0f}", "ratings a second"),
     ]
     inner = "".join(
         f"<div><span>{escape(label)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
