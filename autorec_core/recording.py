@@ -65,7 +65,11 @@ def record(run: Run, control: Control, *, progress: Progress | None = None) -> d
         split = run.config.split(progress)
         seconds_to_load = time.perf_counter() - began
         checkpoint = run.load_checkpoint()
-        run.cut_back(-1 if checkpoint is None else checkpoint[1]["epoch"])
+        if checkpoint is None:
+            run.cut_back(-1)
+        else:
+            refit = checkpoint[1]["refit"]
+            run.cut_back(checkpoint[1]["epoch"], 0 if refit is None else refit["epoch"])
         trainer = Trainer(split, run.config.hyperparameters, seed=run.config.seed, checkpoint=checkpoint)
         torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
         saved_at = time.monotonic()

@@ -39,8 +39,15 @@ from autorec_core.ratings import Items, Ratings, RatingScale
 from autorec_core.splits import Split, random_split
 from autorec_core.trained_model import TrainedModel
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 Arrays = dict[str, np.ndarray[Any, Any]]
 
+_BLOCK = 8_192
+"""Bytes of the events that are read at a time from the end; the newest few events lie in one."""
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9]{8}")
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # nothing that reads like something else
 
@@ -197,10 +204,9 @@ class Run:
         except OSError as error:
             raise StorageError(f"The events of run {self.id} can't be read: {error.strerror}.") from error
         whole = written[: written.rfind(b"\n") + 1]
-        found = []
-        for line in whole.splitlines():
-            with contextlib.suppress(StorageError, ValueError, RecursionError):
-                found.append(events.from_json(json.loads(line)))
+        found: list[TrainingEvent] = []
+        for line in whole.split(b"\n"):
+            found.extend(_events_of(line))
         return found, cursor + len(whole)
 
     def append(self, event: TrainingEvent) -> None:
@@ -216,8 +222,12 @@ class Run:
         except OSError as error:
             raise StorageError(f"Can't write the events of run {self.id}: {error.strerror}.") from error
 
-    def cut_back(self, epoch: int) -> None:
-        """Drops the events after an epoch, those of a refit and any end: training goes on from there; -1 drops all.
+    def cut_back(self, epoch: int, refit_epoch: int = 0) -> None:
+        """Drops the events after an epoch, any end and half a last line: training goes on from there.
+
+        Args:
+            epoch: the last one to keep; -1 drops all.
+            refit_epoch: the last epoch of a refit to keep.
 
         Raises:
             StorageError: the disk does not take it.
@@ -225,38 +235,73 @@ class Run:
         kept = [
             event
             for event in self.events()
-            if not isinstance(event, TrainingEnded)
-            and not (isinstance(event, (EpochEnded, TrainingStarted)) and event.epoch > epoch)
-            and not isinstance(event, RefitEpochEnded)
+            if (isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch <= epoch)
+            or (isinstance(event, RefitEpochEnded) and event.epoch <= refit_epoch)
         ]
         lines = "".join(json.dumps(events.to_json(event)) + "\n" for event in kept)
         storage.replace_file(self.folder / "events.jsonl", lines.encode())
 
+    def _newest_first(self) -> Iterator[TrainingEvent]:
+        """The events from the last whole line back, reading no more of the file than is asked for."""
+        try:
+            with (self.folder / "events.jsonl").open("rb") as file:
+                start = file.seek(0, io.SEEK_END)
+                begun = b""  # the part of a line that lies in what was read already
+                is_torn = True  # what stands after the last line break is no line yet
+                while start > 0:
+                    size = min(_BLOCK, start)
+                    start -= size
+                    file.seek(start)
+                    begun, *lines = (file.read(size) + begun).split(b"\n")
+                    if is_torn and lines:
+                        lines.pop()
+                        is_torn = False
+                    for line in reversed(lines):
+                        yield from _events_of(line)
+                if not is_torn:
+                    yield from _events_of(begun)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"The events of run {self.id} can't be read: {error.strerror}.") from error
+
     @property
     def last_epoch(self) -> EpochEnded | None:
         """The newest epoch, or None."""
-        return next((event for event in reversed(self.events()) if isinstance(event, EpochEnded)), None)
+        return next((event for event in self._newest_first() if isinstance(event, EpochEnded)), None)
 
     @property
     def ended(self) -> TrainingEnded | None:
         """How it ended, or None where it has not."""
-        return next((event for event in reversed(self.events()) if isinstance(event, TrainingEnded)), None)
+        newest = next(self._newest_first(), None)
+        return newest if isinstance(newest, TrainingEnded) else None
 
     # -- state --------------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> str:
         """ "waiting" (not begun), "running" (a process writes it), "interrupted" (begun, not ended) or "ended"."""
-        if (self.folder / "result.json").exists() or self.ended is not None:
+        is_held = self._is_held()  # before the events: who lets go has written its end
+        if self.ended is not None:
             return "ended"
-        lock = filelock.FileLock(self.folder / "lock", timeout=0)
-        try:
-            with lock:
-                return "interrupted" if (self.folder / "events.jsonl").exists() else "waiting"
-        except filelock.Timeout:
+        if is_held:
             return "running"
-        except OSError:  # a folder that can't be written has no writer
-            return "interrupted"
+        return "interrupted" if (self.folder / "events.jsonl").exists() else "waiting"
+
+    def _is_held(self) -> bool:
+        """Whether a process holds the run. Any number may ask at once: they share the lock for the moment it takes."""
+        path = self.folder / "lock"
+        try:
+            if fcntl is None:
+                with filelock.FileLock(path, timeout=0):
+                    return False
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back as the file is closed
+        except (BlockingIOError, filelock.Timeout):
+            return True
+        except OSError:  # nobody ever held it, or it can't be read
+            return False
+        return False
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -358,9 +403,10 @@ class Run:
         arrays, _ = _load_arrays(self.folder / "model.safetensors", f"The model of run {self.id}")
         try:
             meta = json.loads((self.folder / "model.json").read_text())
-            rows = list(csv.reader(io.StringIO((self.folder / "items.csv").read_text(), newline="")))[1:]
+            table = (self.folder / "items.csv").read_bytes().decode()
+            rows = list(csv.reader(io.StringIO(table, newline="")))[1:]
             ids = [int(row[0]) for row in rows] if meta["item_ids_are_numbers"] else [row[0] for row in rows]
-            return TrainedModel(
+            model = TrainedModel(
                 hyperparameters=Hyperparameters.from_json(meta["hyperparameters"]),
                 scale=RatingScale(**meta["scale"]),
                 global_mean=meta["global_mean"],
@@ -374,8 +420,10 @@ class Run:
                     genres=tuple(tuple(row[3].split("|")) if row[3] else () for row in rows),
                 ),
             )
-        except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, csv.Error) as error:
             raise StorageError(f"The model of run {self.id} can't be read: {error}") from error
+        _check_shapes(model, f"The model of run {self.id}")
+        return model
 
     def save_result(self, result: dict[str, Any]) -> None:
         """Writes the figures. Raises StorageError where the disk does not take them."""
@@ -440,10 +488,45 @@ class RunStore:
         Raises:
             NotFoundError: there is none.
             QueueError: it is being trained.
+            StorageError: the disk does not let it go.
         """
         run = self.get(run_id)
         with run.hold():
+            try:
+                (run.folder / "run.json").unlink()  # first: without it the folder is no run, however far this comes
+            except OSError as error:
+                raise StorageError(f"Can't delete the run {run_id}: {error.strerror}.") from error
             shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def _events_of(line: bytes) -> list[TrainingEvent]:
+    """The event of a line; none where it is no event."""
+    try:
+        return [events.from_json(json.loads(line))]
+    except (StorageError, ValueError, RecursionError):
+        return []
+
+
+def _check_shapes(model: TrainedModel, what: str) -> None:
+    """Raises StorageError where the parts of a model don't belong together, as after a copy that was cut short."""
+    num_users, num_items, hidden_units = len(model.user_ids), len(model.items), model.hyperparameters.hidden_units
+    rows, columns = (num_items, num_users) if model.by_items else (num_users, num_items)
+    expected = {
+        "encoder_weights": (columns, hidden_units),
+        "encoder_bias": (hidden_units,),
+        "decoder_weights": (columns, hidden_units),
+        "decoder_bias": (columns,),
+        "offsets": (rows,),
+        "codes": (rows, hidden_units),
+        "item_means": (num_items,),
+        "item_counts": (num_items,),
+        "user_biases": (num_users,),
+        "user_counts": (num_users,),
+    }
+    for name, shape in expected.items():
+        found = getattr(model, name).shape
+        if found != shape:
+            raise StorageError(f"{what} is not whole: {name} is {found}, not {shape}. Copy its folder again.")
 
 
 def _contiguous(arrays: Arrays) -> Arrays:
@@ -455,5 +538,5 @@ def _load_arrays(path: Path, what: str) -> tuple[Arrays, dict[str, str]]:
         with safetensors.safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             return arrays, file.metadata() or {}
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StorageError(f"{what} is not whole: {error}") from error

@@ -69,7 +69,7 @@ class VisitorStore:
         try:
             if self._is_sqlite:
                 path = sa.make_url(url).database
-                if path and path != ":memory:":
+                if path and path != ":memory:" and not path.startswith("file:"):  # a URI names an existing place
                     storage.make_folder(Path(path).parent)
                 self._engine = sa.create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT})
                 sa.event.listen(self._engine, "connect", _prepare_sqlite)

@@ -17,10 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from autorec_core.errors import AutoRecError
 from autorec_core.events import TrainingEvent
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.recording import record
 from autorec_core.runs import Run
+from autorec_core.splits import random_split
 from autorec_core.training import Trainer
 
 NICENESS = 5
@@ -81,6 +86,7 @@ class Worker:
 
     def work(self) -> None:
         """Trains what it is told to, until its commands end."""
+        _warm_up()
         self.report("ready")
         while True:
             with self._condition:
@@ -124,6 +130,13 @@ class Worker:
         with contextlib.suppress(OSError, ValueError):
             self._reports.write(json.dumps({"report": report, "run_id": self._run_id, **values}) + "\n")
             self._reports.flush()
+
+
+def _warm_up() -> None:
+    """Trains something tiny: torch imports much, and makes its threads, only when a training first needs them."""
+    numbers = np.arange(4)
+    ratings = Ratings.from_triples(numbers, numbers, numbers + 1.0, name="warm-up", scale=RatingScale(1, 4, 1))
+    list(Trainer(random_split(ratings, seed=0), Hyperparameters(hidden_units=1, epochs=1)))
 
 
 def main() -> None:

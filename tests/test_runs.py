@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autorec_core.errors import NotFoundError, QueueError, StorageError
-from autorec_core.events import EpochEnded
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.runs import RunConfig, RunStore, Source
 from autorec_core.splits import random_split
@@ -23,6 +23,25 @@ def epoch(number: int, valid_rmse: float = 1.0) -> EpochEnded:
         seconds=0.1,
         ratings_per_second=10.0,
         is_best=True,
+    )
+
+
+def ended() -> TrainingEnded:
+    return TrainingEnded(
+        reason="finished",
+        message="All 2 epochs are done.",
+        epochs_run=2,
+        best_epoch=2,
+        is_refitted=False,
+        train_rmse=0.9,
+        valid_rmse=1.0,
+        test_rmse=1.0,
+        test_mae=0.8,
+        num_test_fallback=0,
+        baselines={},
+        seconds=1.0,
+        epoch_seconds_median=0.5,
+        ratings_per_second=10.0,
     )
 
 
@@ -76,6 +95,42 @@ def test_cutting_back_drops_what_came_after_the_checkpoint(run):
     assert [event.epoch for event in run.events()] == [1, 2, 3]
 
 
+def test_cutting_back_keeps_the_refit_that_the_checkpoint_has(run):
+    for number in (1, 2):
+        run.append(epoch(number))
+    for number in (1, 2):
+        run.append(RefitEpochEnded(epoch=number, epochs=2, seconds=0.1))
+    run.append(ended())
+    run.cut_back(2, 1)
+    assert [(event.kind, event.epoch) for event in run.events()] == [("epoch", 1), ("epoch", 2), ("refit", 1)]
+
+
+def test_the_newest_epoch_is_found_past_half_a_line_and_lines_longer_than_a_block(run):
+    assert run.last_epoch is None
+    run.append(epoch(1))
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(b"x" * 20_000 + b"\n" + b'{"kind": "ep')
+    assert run.last_epoch == epoch(1)
+    assert run.ended is None
+
+
+def test_an_end_that_training_went_on_from_is_no_end(run):
+    run.append(ended())
+    assert run.ended == ended()
+    run.append(epoch(3))
+    assert run.ended is None
+
+
+def test_a_model_whose_parts_do_not_belong_together_is_refused(run, low_rank):
+    trainer = Trainer(random_split(low_rank[0], seed=0), Hyperparameters(hidden_units=3, epochs=2))
+    list(trainer)
+    run.save_model(trainer.trained_model())
+    table = run.folder / "items.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(StorageError, match="not whole: offsets"):
+        run.load_model()
+
+
 def test_the_state_is_read_off_files_and_lock(run):
     assert run.state == "waiting"
     run.append(epoch(1))
@@ -86,6 +141,8 @@ def test_the_state_is_read_off_files_and_lock(run):
             pass
     assert run.state == "interrupted"
     run.save_result({"test_rmse": 1.0})
+    assert run.state == "interrupted", "killed between the figures and the end: it can still be resumed"
+    run.append(ended())
     assert run.state == "ended"
 
 
