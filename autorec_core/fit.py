@@ -192,6 +192,7 @@ class Fit:
             means = self.train.mean + baselines.damped_sums(rows, rows.values - self.train.mean)
             offsets = Link.of(hyperparameters.decoder_activation, self.train.scale).inverse(means)
             inputs = inputs - means[rows.rows]
+        inputs = inputs + hyperparameters.input_presence
         if hyperparameters.input_scaling:
             inputs = inputs / np.sqrt(rows.counts)[rows.rows]
         return offsets, self._batch(rows, inputs, offsets)

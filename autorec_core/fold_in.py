@@ -170,7 +170,8 @@ def forward_rows(
     counts = known.sum(1)
     given = np.where(known, ratings, 0.0)
     means = model.global_mean + (given.sum(1) - counts * model.global_mean) / (counts + DAMPING)
-    inputs = np.where(known, ratings - means[:, None], 0.0) if hyperparameters.centering else given
+    deviations = ratings - means[:, None] if hyperparameters.centering else ratings
+    inputs = np.where(known, deviations + hyperparameters.input_presence, 0.0)
     if hyperparameters.input_scaling:
         inputs = inputs / np.sqrt(np.maximum(counts, 1))[:, None]
     activation = hyperparameters.encoder_activation

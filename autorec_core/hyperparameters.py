@@ -173,6 +173,15 @@ class Hyperparameters:
         "Subtract each row's damped mean from input and target, so that the network learns deviations.",
         "input",
     )
+    input_presence: float = _field(
+        2.0,
+        "Presence in the input",
+        "Added to every known input, so that the code learns from who rated at all, which centring would take away.",
+        "input",
+        low=0.0,
+        high=10.0,
+        step=0.25,
+    )
     input_scaling: bool = _field(
         True,
         "Scale by number of ratings",
@@ -297,20 +306,23 @@ PRESETS: dict[str, Preset] = {
             optimizer="rprop",
             learning_rate=0.001,
             schedule="constant",
-            regularization=10.0,
+            regularization=100.0,
             epochs=150,
+            patience=15,
             centering=False,
+            input_presence=0.0,
             input_scaling=False,
             input_dropout=0.0,
             code_dropout=0.0,
             encoder_regularization_factor=1.0,
-            initial_scale=0.03,
+            initial_scale=0.01,
         ),
     ),
     "users": Preset(
         "User-based",
         "U-AutoRec: one vector per user, so a visitor is one forward pass.",
-        Hyperparameters(based_on="users"),
+        # A visitor's few ratings must not look like the taste of somebody who has rated little.
+        Hyperparameters(based_on="users", input_presence=0.0),
     ),
     "notebook": Preset(
         "Notebook (a cautionary tale)",
@@ -326,6 +338,7 @@ PRESETS: dict[str, Preset] = {
             epochs=100,
             steps_per_epoch=1,
             centering=False,
+            input_presence=0.0,
             input_scaling=False,
             input_dropout=0.0,
             code_dropout=0.0,

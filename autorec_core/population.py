@@ -13,8 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from autorec_core.ratings import Compressed, FloatArray
+from autorec_core.ratings import Compressed, FloatArray, IntArray
 from autorec_core.trained_model import Link
 
 USERS_READ = 300
@@ -67,9 +68,9 @@ def fit(
     features = with_constant(codes)
     generator = np.random.default_rng([seed, 2])
     rated = np.flatnonzero(by_user.counts > 0)
-    mean = decoder_rows[rated].mean(0, dtype=np.float64) if len(rated) else np.zeros(features.shape[1])
+    mean: FloatArray = decoder_rows[rated].mean(0, dtype=np.float64) if len(rated) else np.zeros(features.shape[1])
     deviations = decoder_rows[rated] - mean
-    covariance = deviations.T @ deviations / max(1, len(rated)) + 1e-6 * np.eye(features.shape[1])
+    covariance: FloatArray = deviations.T @ deviations / max(1, len(rated)) + 1e-6 * np.eye(features.shape[1])
     if len(rated) > USERS_READ:
         rated = generator.choice(rated, USERS_READ, replace=False)
     users = []
@@ -79,20 +80,35 @@ def fit(
             chosen = generator.choice(len(items), RATINGS_READ, replace=False)
             items, ratings = items[chosen], ratings[chosen]
         users.append((items, ratings))
-    for _ in range(ITERATIONS if users else 0):
-        z = features @ mean + offsets
-        expected, slopes = link(z), link.slope(z)
-        weights = np.empty((len(users), features.shape[1]))
-        precision = np.zeros_like(covariance)
-        for index, (items, ratings) in enumerate(users):
-            seen = features[items] * slopes[items, None]  # (n, k + 1)
-            spread = seen @ covariance @ seen.T + noise_variance * np.eye(len(items))  # (n, n)
-            solved = np.linalg.solve(spread, np.column_stack([seen, ratings - expected[items]]))
-            weights[index] = covariance @ (seen.T @ solved[:, -1])
-            precision += seen.T @ solved[:, :-1]
-        shift = weights.mean(0)
-        spread_of_means = (weights - shift).T @ (weights - shift) / len(users)
-        covariance = covariance - covariance @ precision @ covariance / len(users) + spread_of_means
-        covariance = (covariance + covariance.T) / 2
-        mean = mean + shift
+    # These products are too small for threads, which would wait for each other more than they work.
+    with threadpool_limits(1, user_api="blas"):
+        for _ in range(ITERATIONS if users else 0):
+            mean, covariance = _improved(mean, covariance, features, offsets, link, users, noise_variance)
     return Population(mean=mean, covariance=covariance)
+
+
+def _improved(
+    mean: FloatArray,
+    covariance: FloatArray,
+    features: FloatArray,
+    offsets: FloatArray,
+    link: Link,
+    users: list[tuple[IntArray, FloatArray]],
+    noise_variance: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and covariance after one more round of expectation-maximisation."""
+    z = features @ mean + offsets
+    expected, slopes = link(z), link.slope(z)
+    weights = np.empty((len(users), features.shape[1]))
+    precision = np.zeros_like(covariance)
+    for index, (items, ratings) in enumerate(users):
+        seen = features[items] * slopes[items, None]  # (n, k + 1)
+        spread = seen @ covariance @ seen.T + noise_variance * np.eye(len(items))  # (n, n)
+        solved = np.linalg.solve(spread, np.column_stack([seen, ratings - expected[items]]))
+        weights[index] = covariance @ (seen.T @ solved[:, -1])
+        precision += seen.T @ solved[:, :-1]
+    shift = weights.mean(0)
+    spread_of_means = (weights - shift).T @ (weights - shift) / len(users)
+    covariance = covariance - covariance @ precision @ covariance / len(users) + spread_of_means
+    covariance = (covariance + covariance.T) / 2
+    return mean + shift, covariance

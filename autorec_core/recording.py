@@ -120,6 +120,7 @@ def _keep(
         "is_refitted": event.is_refitted,
         "train_rmse": event.train_rmse,
         "valid_rmse": event.valid_rmse,
+        "valid_baselines": trainer.valid_baselines,
         "test_rmse": event.test_rmse,
         "test_mae": event.test_mae,
         "num_test_fallback": event.num_test_fallback,

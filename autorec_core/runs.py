@@ -363,6 +363,13 @@ class Run:
         """Whether there is a model to use."""
         return (self.folder / "model.json").exists()
 
+    @property
+    def beats_averages(self) -> bool:
+        """Whether there is a model that got under the best baseline on the validation ratings."""
+        result = self.result or {}
+        valid_rmse, lines = result.get("valid_rmse"), result.get("valid_baselines") or {}
+        return self.has_model and valid_rmse is not None and all(valid_rmse < line for line in lines.values())
+
     def save_model(self, model: TrainedModel) -> None:
         """Writes the model: arrays, then what they mean, so that a `model.json` always has its arrays.
 

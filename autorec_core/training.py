@@ -75,6 +75,11 @@ class Trainer:
         return self._fit.epoch
 
     @property
+    def valid_baselines(self) -> dict[str, float]:
+        """Validation RMSE of each baseline by name: the lines to get under."""
+        return baselines.rmse_of_all(self._baselines, self.split.valid)
+
+    @property
     def threads_worthwhile(self) -> int:
         """How many threads a step can use well; at least 1."""
         return self._fit.threads_worthwhile
@@ -89,7 +94,7 @@ class Trainer:
             num_train=self.split.train.num_ratings,
             num_valid=self.split.valid.num_ratings,
             num_test=self.split.test.num_ratings,
-            baselines=baselines.rmse_of_all(self._baselines, self.split.valid),
+            baselines=self.valid_baselines,
         )
         while (reason := self._reason_to_end()) is None:
             yield self._run_epoch()

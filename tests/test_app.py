@@ -96,3 +96,31 @@ def test_a_search_without_a_hit_says_what_to_do(trained):
 def test_without_ratings_the_recommendations_page_points_to_rating(trained):
     app = opened("recommendations")
     assert any("Rate" in button.label for button in app.button)
+
+
+def test_an_own_model_is_taken_into_use_by_itself_only_if_it_beats_the_averages(trained, monkeypatch):
+    monkeypatch.setattr(services.state, "owner", lambda: "me")
+    chosen: list[str] = []
+    monkeypatch.setattr(services.state, "chosen_run_id", lambda: chosen[0] if chosen else None)
+
+    def train(**changes):
+        config = RunConfig(
+            source=Source(dataset=datasets.BUNDLED),
+            hyperparameters=Hyperparameters(hidden_units=8, **changes),
+            owner="me",
+        )
+        run = RunStore(storage.runs_folder()).create(config)
+        record(run, lambda trainer, event, save: True)
+        return run
+
+    bad = train(epochs=1, learning_rate=1e-6, centering=False)
+    assert bad.has_model
+    assert not bad.beats_averages
+    assert services.current_run().id == trained.id
+    good = train(epochs=12)
+    assert good.beats_averages
+    assert services.current_run().id == good.id
+    train(epochs=1, learning_rate=1e-6, centering=False)
+    assert services.current_run().id == good.id
+    chosen.append(bad.id)
+    assert services.current_run().id == bad.id, "whoever asks for it gets it"

@@ -31,6 +31,7 @@ LEARNS = Hyperparameters(
     input_dropout=0.2,
     code_dropout=0.0,
     refit=False,
+    input_presence=0.0,  # who rated what is planted at random
 )
 """Enough to find the planted pattern."""
 
@@ -133,7 +134,8 @@ class Contract:
             assert (high <= 5).all()
             assert (low <= met.predicted_ratings).all()
             assert (met.predicted_ratings <= high).all()
-            assert (low < high).all()
+            inside = (met.raw > 1) & (met.raw < 5)
+            assert (low[inside] < high[inside]).all()
 
     def test_a_surer_interval_is_wider(self, met: FoldIn) -> None:
         narrow, wide = met.interval(0.5), met.interval(0.95)
@@ -261,12 +263,18 @@ class TestUserBasedFoldIn(Contract):
 
     @pytest.mark.parametrize("centering", [True, False])
     @pytest.mark.parametrize("input_scaling", [True, False])
+    @pytest.mark.parametrize("input_presence", [0.0, 1.5])
     @pytest.mark.parametrize("decoder", ["identity", "sigmoid", "selu"])
     def test_so_is_it_with_every_reading_of_the_input(
-        self, train: Train, split: Split, centering: bool, input_scaling: bool, decoder: str
+        self, train: Train, split: Split, centering: bool, input_scaling: bool, input_presence: float, decoder: str
     ) -> None:
         model = train(
-            based_on="users", centering=centering, input_scaling=input_scaling, decoder_activation=decoder, epochs=3
+            based_on="users",
+            centering=centering,
+            input_scaling=input_scaling,
+            input_presence=input_presence,
+            decoder_activation=decoder,
+            epochs=3,
         )
         items, ratings = split.train.by_user.row(3)
         raw = forward_rows(model, items, ratings[None].astype(float))[0]

@@ -152,14 +152,15 @@ def test_a_rating_of_zero_is_a_rating(based_on: str) -> None:
     assert (fit.everything.targets == 0).any()
     assert fit.run_epoch().ratings_seen == observed.sum()
     # Taking one 0 away takes its error, and with it its gradient, away.
+    plain = SMALL.with_changes(based_on=based_on, centering=False, input_scaling=False, input_presence=0.0)
     without = observed.copy()
     without[3, 0] = False
     other = Fit(
         ratings_of(matrix, name="less one", scale=scale, observed=without),
-        SMALL.with_changes(based_on=based_on, centering=False, input_scaling=False),
+        plain,
         seed=0,
     )
-    whole = Fit(ratings, SMALL.with_changes(based_on=based_on, centering=False, input_scaling=False), seed=0)
+    whole = Fit(ratings, plain, seed=0)
     column = 3 if based_on == "items" else 0
     difference = gradients_of(whole)["decoder_bias"] - gradients_of(other)["decoder_bias"]
     assert difference[column].abs() > 1e-6

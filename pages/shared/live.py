@@ -302,14 +302,14 @@ def seconds_in_words(seconds: float | None) -> str:
     """A duration as people read it.
 
     >>> seconds_in_words(3.14), seconds_in_words(75), seconds_in_words(4000), seconds_in_words(None)
-    ('3.1 s', '1 min 15 s', '1 h 06 min', '–')
+    ('3.1 s', '1:15 min', '1:06 h', '–')
     """
     if seconds is None:
         return "–"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02} h"
 
 
 def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:

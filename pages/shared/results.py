@@ -46,6 +46,8 @@ def of_run(run: Run) -> None:
         )
     current = services.current_run()
     is_current = current is not None and current.id == run.id
+    if run.has_model and not is_current and not run.beats_averages:
+        st.caption("Averages alone predict better than this model, so it is not taken into use by itself.")
     with st.container(horizontal=True):
         st.button(
             "This model is in use" if is_current else "Use this model",

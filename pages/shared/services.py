@@ -98,7 +98,10 @@ def own_runs() -> list[Run]:
 
 
 def current_run() -> Run | None:
-    """The run whose model is in use: what the visitor chose, else their newest, else anybody's newest."""
+    """The run whose model is in use.
+
+    What the visitor chose; else the newest of their own that beats the averages; else the newest of nobody's.
+    """
     chosen = state.chosen_run_id()
     if chosen is not None:
         try:
@@ -108,7 +111,9 @@ def current_run() -> Run | None:
         if run is not None and run.has_model and can_see(run):
             return run
     found = [run for run in own_runs() if run.has_model]
-    return next((run for run in found if run.config.owner is not None), found[0] if found else None)
+    good = (run for run in found if run.config.owner is not None and run.beats_averages)
+    of_nobody = (run for run in found if run.config.owner is None)
+    return next(good, next(of_nobody, found[0] if found else None))
 
 
 def starter_run() -> Run | None:
