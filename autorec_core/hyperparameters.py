@@ -105,7 +105,7 @@ class Hyperparameters:
         options=ACTIVATIONS,
     )
     regularization: float = _field(
-        6.0,
+        14.0,
         "Regularization λ",
         "Weight of the squared weights in the objective; higher forgets details sooner.",
         "training",
@@ -114,7 +114,7 @@ class Hyperparameters:
         log=True,
     )
     encoder_regularization_factor: float = _field(
-        0.25,
+        0.08,
         "Encoder λ factor",
         "The encoder's weights are penalised with λ times this; 1 is the paper's objective.",
         "training",
@@ -131,7 +131,7 @@ class Hyperparameters:
         options=("adam", "rprop", "lbfgs"),
     )
     learning_rate: float = _field(
-        0.013,
+        0.01,
         "Learning rate",
         "How far a step goes; too high diverges, too low crawls.",
         "training",
@@ -146,7 +146,7 @@ class Hyperparameters:
         "training",
         options=("constant", "one-cycle", "cosine", "linear"),
     )
-    batch_size: int = _field(64, "Batch size", "Rows that one step looks at.", "training", low=1, high=65_536, log=True)
+    batch_size: int = _field(128, "Batch size", "Rows that one step looks at.", "training", low=1, high=65_536, log=True)
     epochs: int = _field(20, "Epochs", "Passes over the training rows.", "training", low=1, high=2_000, log=True)
     patience: int = _field(
         0,
@@ -174,7 +174,7 @@ class Hyperparameters:
         "input",
     )
     input_presence: float = _field(
-        2.0,
+        2.75,
         "Presence in the input",
         "Added to every known input, so that the code learns from who rated at all, which centring would take away.",
         "input",
@@ -201,7 +201,7 @@ class Hyperparameters:
         0.1, "Code dropout", "Share of the code units silenced at each step.", "input", low=0.0, high=0.95, step=0.05
     )
     initial_scale: float = _field(
-        0.012,
+        0.008,
         "Initial weight scale",
         "Standard deviation of the first weights.",
         "training",

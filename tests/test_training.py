@@ -257,7 +257,12 @@ def test_full_batch_optimizers_reach_a_point_where_the_penalised_gradient_vanish
     optimizer: str, checkerboard: Ratings
 ) -> None:
     hyperparameters = SMALL.with_changes(
-        optimizer=optimizer, hidden_units=2, regularization=20.0, learning_rate=0.01, epochs=300
+        optimizer=optimizer,
+        hidden_units=2,
+        regularization=20.0,
+        encoder_regularization_factor=0.25,
+        learning_rate=0.01,
+        epochs=300,
     )
     fit = Fit(checkerboard, hyperparameters, seed=0)
     for _ in range(300):
@@ -320,7 +325,10 @@ def test_a_planted_matrix_of_low_rank_is_recovered_far_better_than_by_biases(
         hidden_units=16,
         encoder_activation="identity",
         regularization=0.3,
+        encoder_regularization_factor=0.25,
         epochs=150,
+        batch_size=64,
+        input_presence=0.0,  # who rated what was drawn at random
         input_dropout=0.2,
         code_dropout=0.0,
         learning_rate=0.02,
