@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 
 from playwright.sync_api import Page, expect
 
@@ -51,6 +52,26 @@ def test_rapid_ratings_of_many_movies_are_all_kept(page: Page, app):
     for place in range(12):
         expect(page.locator(".card").nth(place).get_by_role("status")).to_have_text("✓ saved")
     expect(page.get_by_text("You rated 12 movies.")).to_be_visible()
+
+
+def test_a_rating_that_the_database_does_not_take_is_told_and_the_old_one_stands(page: Page, app):
+    open_rate(page, app.url)
+    status = card(page, "Forrest Gump").get_by_role("status")
+    stars(page, "Forrest Gump").press("2")
+    expect(status).to_have_text("✓ saved")
+    other = sqlite3.connect(app.home / "visitors.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        stars(page, "Forrest Gump").press("5")
+        expect(page.get_by_text("Could not save the rating")).to_be_visible()
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    expect(stars(page, "Forrest Gump")).to_have_attribute("aria-valuenow", "2")
+    stars(page, "Forrest Gump").press("5")
+    expect(status).to_have_text("✓ saved")
+    open_rate(page, app.url)
+    expect(stars(page, "Forrest Gump")).to_have_attribute("aria-valuenow", "5")
 
 
 def test_a_search_finds_titles_as_people_write_them(page: Page, app):
