@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--holdout-users", type=float, default=0.0, help="share of the users held out whole, for fold-in")
     data.add_argument("--seed", type=int, default=0, help="of the split, the weights, batches and dropout (default: 0)")
     model = train.add_argument_group("model and training")
-    model.add_argument("--preset", default=None, help=f"one of {', '.join(hyperparameters.PRESETS)}")
+    model.add_argument(
+        "--preset", default=None, help=f"one of {', '.join(hyperparameters.PRESETS)} (default: the best for the base)"
+    )
     for name in hyperparameters.names():
         _add_hyperparameter(model, name)
     train.add_argument("--resume", metavar="RUN", help="go on with an interrupted run; its own choices hold")
@@ -202,8 +204,9 @@ def _train(chosen: argparse.Namespace) -> int:
 
 
 def _config(chosen: argparse.Namespace) -> RunConfig:
-    preset = chosen.preset or hyperparameters.DEFAULT_PRESET
     changes = {name: getattr(chosen, name) for name in hyperparameters.names() if getattr(chosen, name) is not None}
+    usual = hyperparameters.DEFAULT_PRESETS.get(changes.get("based_on", "items"), hyperparameters.DEFAULT_PRESET)
+    preset = chosen.preset or usual
     values = hyperparameters.preset(preset).with_changes(**changes)
     for name in ("ratings", "items", "test_ratings"):
         path = getattr(chosen, name)
@@ -224,7 +227,7 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
             dataset=dataset, scale=tuple(chosen.rating_scale) if chosen.rating_scale is not None else None, **absolute
         ),
         hyperparameters=values,
-        preset=preset if not changes else None,
+        preset=preset if values == hyperparameters.preset(preset) else None,
         seed=chosen.seed,
         test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
         valid_fraction=chosen.valid_fraction,

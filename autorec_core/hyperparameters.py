@@ -146,7 +146,9 @@ class Hyperparameters:
         "training",
         options=("constant", "one-cycle", "cosine", "linear"),
     )
-    batch_size: int = _field(128, "Batch size", "Rows that one step looks at.", "training", low=1, high=65_536, log=True)
+    batch_size: int = _field(
+        128, "Batch size", "Rows that one step looks at.", "training", low=1, high=65_536, log=True
+    )
     epochs: int = _field(20, "Epochs", "Passes over the training rows.", "training", low=1, high=2_000, log=True)
     patience: int = _field(
         0,
@@ -291,6 +293,9 @@ class Preset:
 
 DEFAULT_PRESET = "balanced"
 
+DEFAULT_PRESETS = {"items": DEFAULT_PRESET, "users": "users"}
+"""The preset to begin with for each base: what is good for one is not for the other."""
+
 PRESETS: dict[str, Preset] = {
     "balanced": Preset("Balanced", "The default: the best validation RMSE within seconds.", Hyperparameters()),
     "quick": Preset(
@@ -321,8 +326,20 @@ PRESETS: dict[str, Preset] = {
     "users": Preset(
         "User-based",
         "U-AutoRec: one vector per user, so a visitor is one forward pass.",
-        # A visitor's few ratings must not look like the taste of somebody who has rated little.
-        Hyperparameters(based_on="users", input_presence=0.0),
+        Hyperparameters(
+            based_on="users",
+            hidden_units=128,
+            encoder_activation="tanh",
+            regularization=30.0,
+            encoder_regularization_factor=0.55,
+            learning_rate=0.0026,
+            batch_size=32,
+            epochs=40,
+            input_presence=0.25,  # more would take a visitor's few ratings for the taste of who rates little
+            input_dropout=0.7,
+            code_dropout=0.3,
+            initial_scale=0.015,
+        ),
     ),
     "notebook": Preset(
         "Notebook (a cautionary tale)",

@@ -122,3 +122,16 @@ def find(form: AppTest, key: str) -> Any:
     """A control by its key, whatever kind it is."""
     kinds = (form.select_slider, form.selectbox, form.toggle, form.slider, form.number_input, form.button_group)
     return next(control for kind in kinds for control in kind if control.key == key)
+
+
+class TestBase:
+    def switch(self, form: AppTest, base: str) -> AppTest:
+        return form.segmented_control(key=key_of("based_on")).set_value(base).run()
+
+    def test_the_other_base_brings_what_is_good_for_it_where_nothing_was_changed(self, form: AppTest) -> None:
+        assert chosen(self.switch(form, "users")) == PRESETS["users"].hyperparameters
+        assert chosen(self.switch(form, "items")) == Hyperparameters()
+
+    def test_values_of_ones_own_stay_with_the_other_base(self, form: AppTest) -> None:
+        form.slider(key=key_of("code_dropout")).set_value(0.4).run()
+        assert chosen(self.switch(form, "users")) == Hyperparameters(based_on="users", code_dropout=0.4)

@@ -14,7 +14,15 @@ import streamlit as st
 
 from autorec_core import datasets
 from autorec_core.errors import AutoRecError
-from autorec_core.hyperparameters import DEFAULT_PRESET, PRESETS, Hyperparameters, choice_of, names, preset
+from autorec_core.hyperparameters import (
+    DEFAULT_PRESET,
+    DEFAULT_PRESETS,
+    PRESETS,
+    Hyperparameters,
+    choice_of,
+    names,
+    preset,
+)
 from pages.shared import state
 
 CUSTOM = "custom"
@@ -115,6 +123,14 @@ def take_preset() -> None:
     name = state.get("preset")
     if name in PRESETS:
         put(PRESETS[name].hyperparameters)
+
+
+def _take_base() -> None:
+    # Whoever has changed nothing else gets what is good for the other base, not values that were never meant for it.
+    if state.get("preset") in DEFAULT_PRESETS.values():
+        put(preset(DEFAULT_PRESETS[state.get(_key(ON_TOP))]))
+    else:
+        _note_change()
 
 
 def _note_change() -> None:
@@ -227,7 +243,7 @@ def _control(name: str) -> None:
         "label": choice.label,
         "help": choice.help,
         "key": _key(name),
-        "on_change": _note_change,
+        "on_change": _take_base if name == ON_TOP else _note_change,
         "persist_state": "session",
     }
     if choice.options:
