@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import CookieError, SimpleCookie
@@ -59,6 +60,8 @@ def _visitor_of(headers: Headers) -> bool:
 
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
-    """Around the server's life: a training that runs when it stops is saved, and no process is left behind."""
+    """Around the server's life: the starter model trains before the first visitor comes, and at the end a training that
+    runs is saved and no process is left behind."""
+    threading.Thread(target=services.jobs, daemon=True).start()
     yield
     services.close_jobs()
