@@ -50,8 +50,8 @@ class Batch:
 
     @cached_property
     def by_column(self) -> Tensor:
-        """(n,) int64, the entries in the order of their columns, rows ascending within one."""
-        return torch.sort(self.columns, stable=True).indices
+        """(n,) int32, the entries in the order of their columns, rows ascending within one."""
+        return torch.sort(self.columns, stable=True).indices.to(torch.int32)
 
     @cached_property
     def column_indptr(self) -> Tensor:
@@ -62,7 +62,7 @@ class Batch:
     @cached_property
     def column_rows(self) -> Tensor:
         """(n,) int32, row of each entry, in the order of `by_column`."""
-        return self.rows[self.by_column].to(torch.int32)
+        return self.rows.to(torch.int32).index_select(0, self.by_column)
 
 
 def _bags(indices: Tensor, indptr: Tensor, weights: Tensor, table: Tensor) -> Tensor:
@@ -83,9 +83,8 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         batch = ctx.batch
-        by_column = _bags(
-            batch.column_rows, batch.column_indptr, ctx.inputs[batch.by_column], gradients[0].contiguous()
-        )
+        inputs = ctx.inputs.index_select(0, batch.by_column)
+        by_column = _bags(batch.column_rows, batch.column_indptr, inputs, gradients[0].contiguous())
         return by_column, None, None  # (C, k)
 
 
@@ -99,7 +98,7 @@ class _Decode(torch.autograd.Function):
         pattern = torch.sparse_csr_tensor(
             batch.indptr,
             batch.columns,
-            bias[batch.columns],
+            bias.index_select(0, batch.columns),
             (len(batch), batch.num_columns),
             check_invariants=False,
         )
@@ -111,7 +110,8 @@ class _Decode(torch.autograd.Function):
         batch, (codes, weights) = ctx.batch, ctx.saved_tensors
         errors = gradients[0].contiguous()
         to_codes = _bags(batch.columns, batch.indptr, errors, weights)  # (B, k)
-        to_weights = _bags(batch.column_rows, batch.column_indptr, errors[batch.by_column], codes)  # (C, k)
+        by_column = errors.index_select(0, batch.by_column)
+        to_weights = _bags(batch.column_rows, batch.column_indptr, by_column, codes)  # (C, k)
         to_bias = errors.new_zeros(batch.num_columns).index_add_(0, batch.columns, errors)  # (C,)
         return to_codes, to_weights, to_bias, None
 
