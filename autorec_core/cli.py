@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import csv
 import json
+import shlex
 import signal
 import sys
 import time
@@ -186,13 +187,18 @@ def _train(chosen: argparse.Namespace) -> int:
         progress.show(event)
         return not stop.is_asked
 
-    with stop:
-        result = record(run, control, progress=_bar("Fetching"))
+    try:
+        with stop:
+            result = record(run, control, progress=_bar("Fetching"))
+    except AutoRecError:
+        if run.state == "waiting":  # its ratings can't be used: nothing of it is worth keeping
+            store.delete(run.id)
+        raise
     progress.close()
     if result is None:
         print(
             f"autorec_core: interrupted after epoch {run.checkpoint_epoch}. Go on with: "
-            f"python -m autorec_core train --resume {run.id}",
+            f"python -m autorec_core train --resume {shlex.quote(str(run.folder)) if chosen.runs else run.id}",
             file=sys.stderr,
         )
         return INTERRUPTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autorec_core import baselines
+from autorec_core.baselines import DAMPING
 from autorec_core.metrics import squared_error
 from autorec_core.recommender import Recommender
 from autorec_core.splits import Split
@@ -21,8 +21,10 @@ def fold_in_rmse(recommender: Recommender, split: Split) -> dict[str, dict[str, 
     Of each held-out user a random fifth (at least one) is scored; the others become known one by one in a random order.
     A user with fewer others than asked for counts with all of them.
 
+    The baseline knows the same item means as the model, so that neither has seen more.
+
     Args:
-        recommender: of a model trained on `split.train`.
+        recommender: of a model that never saw the held-out users.
         split: with held-out users.
 
     Returns:
@@ -31,7 +33,7 @@ def fold_in_rmse(recommender: Recommender, split: Split) -> dict[str, dict[str, 
     if split.holdout is None:
         raise ValueError("The split holds no users out.")
     by_user, scale = split.holdout.by_user, split.holdout.scale
-    bias = baselines.fit_all(split.train)["user_item_bias"]
+    expected = recommender.model.item_means
     generator = np.random.default_rng([split.seed, 1])
     orders = [(user, generator.permutation(by_user.counts[user])) for user in np.flatnonzero(by_user.counts >= 2)]
     results = {}
@@ -43,8 +45,7 @@ def fold_in_rmse(recommender: Recommender, split: Split) -> dict[str, dict[str, 
             num_scored = max(1, round(SCORED_SHARE * len(order)))
             scored, others = order[:num_scored], order[num_scored:][:known]
             ours = recommender.fold_in(items[others], ratings[others]).predicted_ratings[items[scored]]
-            expected = bias.global_mean + bias.item_biases
-            user_bias = (ratings[others] - expected[items[others]]).sum() / (len(others) + baselines.DAMPING)
+            user_bias = (ratings[others] - expected[items[others]]).sum() / (len(others) + DAMPING)
             theirs = scale.clip(expected[items[scored]] + user_bias)
             total += [squared_error(ours, ratings[scored])[0], squared_error(theirs, ratings[scored])[0]]
             number += num_scored

@@ -82,6 +82,7 @@ class Fit:
         self._optimizer = Penalised(hyperparameters, zip(self.model.parameters(), self._penalties(), strict=True))
         # RProp and L-BFGS need the whole gradient at each step.
         full = hyperparameters.optimizer != "adam"
+        self._schedule = "constant" if full else hyperparameters.schedule  # RProp and L-BFGS find their own steps
         self._batch_size = len(self._trained_rows) if full else hyperparameters.batch_size
         self._steps_per_pass = math.ceil(len(self._trained_rows) / self._batch_size)
         self._steps_per_epoch = hyperparameters.steps_per_epoch or self._steps_per_pass
@@ -114,7 +115,7 @@ class Fit:
         began = time.perf_counter()
         for _ in range(self._steps_per_epoch):
             progress = min(1.0, self._steps_done / total_steps)
-            learning_rate = learning_rate_at(hyperparameters.schedule, hyperparameters.learning_rate, progress)
+            learning_rate = learning_rate_at(self._schedule, hyperparameters.learning_rate, progress)
             self._optimizer.set_learning_rate(learning_rate)
             batch = self._next_batch()
             loss = _BatchLoss(self.model, batch, hyperparameters, generator)

@@ -68,6 +68,10 @@ def _field(default: Any, label: str, help: str, group: str, **accepts: Any) -> A
     return dataclasses.field(default=default, metadata={"choice": Choice(label, help, group, **accepts)})
 
 
+BEFORE_THEY_WERE = {"input_presence": 0.0}
+"""What a model did that was written before a hyperparameter existed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
     """One model and its training. Frozen; `with_changes` makes another.
@@ -260,12 +264,12 @@ class Hyperparameters:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Hyperparameters:
-        """The inverse of `to_json`; what is missing takes its default.
+        """The inverse of `to_json`; what is missing is as it was before it could be chosen, else its default.
 
         Raises:
             InvalidHyperparameterError: a name is unknown or a value not accepted.
         """
-        return cls().with_changes(**values)
+        return cls().with_changes(**{**BEFORE_THEY_WERE, **values})
 
 
 def names() -> tuple[str, ...]:

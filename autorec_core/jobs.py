@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autorec_core.errors import QueueError
+from autorec_core.errors import QueueError, StorageError
 from autorec_core.runs import Run, RunConfig, RunStore
 
 SECONDS_TO_CLOSE = 4.0
@@ -276,11 +276,7 @@ class JobRunner:
                 return
             if self._current is not None:
                 run, self._current = self._current, None
-                last, checkpoint = run.last_epoch, run.checkpoint_epoch
-                self._messages[run.id] = (
-                    f"The training worker stopped unexpectedly after epoch {last.epoch if last else 0}. "
-                    f"Resume goes on from {f'epoch {checkpoint}' if checkpoint else 'the beginning'}."
-                )
+                self._messages[run.id] = _obituary(run)
             self._process, self._is_ready = None, False
             self._deaths += 1
             if self._deaths < MOST_DEATHS_IN_A_ROW:
@@ -290,3 +286,15 @@ class JobRunner:
                 self._failed.add(run.id)
                 self._messages[run.id] = "The training worker does not start; the server's log has the details."
             self._queue.clear()
+
+
+def _obituary(run: Run) -> str:
+    """What became of a run whose worker died."""
+    try:
+        last, checkpoint = run.last_epoch, run.checkpoint_epoch
+    except StorageError as error:
+        return f"The training worker stopped unexpectedly. {error}"
+    return (
+        f"The training worker stopped unexpectedly after epoch {last.epoch if last else 0}. "
+        f"Resume goes on from {f'epoch {checkpoint}' if checkpoint else 'the beginning'}."
+    )

@@ -63,7 +63,7 @@ def fit(
         seed: of the choice of users and ratings, where there are many.
 
     Returns:
-        The population; where no user has a rating, the decoder rows' own mean and covariance.
+        The population; where no user has a rating, mean 0 and next to no covariance.
     """
     features = with_constant(codes)
     generator = np.random.default_rng([seed, 2])

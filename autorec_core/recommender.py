@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autorec_core.errors import InvalidRatingsError
+from autorec_core.errors import InvalidRatingsError, NotFoundError
 from autorec_core.fold_in import FoldIn, ItemBasedFoldIn, Prior, UserBasedFoldIn
 from autorec_core.ratings import BoolArray, FloatArray, IntArray, Items
 from autorec_core.trained_model import TrainedModel
@@ -110,10 +110,13 @@ class Recommender:
 
         Raises:
             InvalidRatingsError: an item is rated twice, or a rating is off the scale.
+            NotFoundError: there is no item of this index.
         """
         indices, given = np.asarray(item_indices, dtype=np.int64), np.asarray(ratings, dtype=np.float64)
         if indices.shape != given.shape or indices.ndim != 1:
             raise ValueError(f"Needs as many items as ratings, got {indices.shape} and {given.shape}.")
+        if len(indices) and not (indices.min() >= 0 and indices.max() < len(self.items)):
+            raise NotFoundError(f"Item indices go from 0 to {len(self.items) - 1}; `items.index(item_id)` gives them.")
         if len(np.unique(indices)) != len(indices):
             raise InvalidRatingsError("An item is rated twice. Keep one rating of each.")
         scale = self.model.scale

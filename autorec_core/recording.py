@@ -64,7 +64,16 @@ def record(run: Run, control: Control, *, progress: Progress | None = None) -> d
         began = time.perf_counter()
         split = run.config.split(progress)
         seconds_to_load = time.perf_counter() - began
-        checkpoint = run.load_checkpoint()
+        fingerprint = split.train.fingerprint
+        try:
+            checkpoint = run.load_checkpoint()
+        except StorageError:  # cut short or damaged: what it held is lost, and the training begins anew
+            checkpoint = None
+        if checkpoint is not None and checkpoint[1].get("fingerprint") not in (None, fingerprint):
+            raise StorageError(
+                f"The ratings of run {run.id} have changed since it began, so it can't go on: it would be scored on "
+                "what it learnt from. Start a new run."
+            )
         if checkpoint is None:
             run.cut_back(-1)
         else:
@@ -75,13 +84,15 @@ def record(run: Run, control: Control, *, progress: Progress | None = None) -> d
         saved_at = time.monotonic()
 
         def save() -> None:
-            run.save_checkpoint(*trainer.checkpoint())
+            arrays, values = trainer.checkpoint()
+            run.save_checkpoint(arrays, values | {"fingerprint": fingerprint})
 
         for event in trainer:
             if isinstance(event, TrainingEnded):
                 save()
                 result = _keep(run, trainer, event, split, seconds_to_load, began)
                 run.append(event)  # last: whoever sees the end finds the model and the figures
+                run.drop_checkpoint()
                 return result
             run.append(event)
             if time.monotonic() - saved_at >= SECONDS_BETWEEN_CHECKPOINTS:
@@ -112,6 +123,7 @@ def _keep(
             "num_train": whole.num_ratings,
             "num_valid": split.valid.num_ratings,
             "num_test": split.test.num_ratings,
+            "fingerprint": whole.fingerprint,
         },
         "hyperparameters": trainer.hyperparameters.to_json(),
         "ended": event.reason,

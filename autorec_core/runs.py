@@ -21,7 +21,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,8 @@ class Source:
     def title(self) -> str:
         """What people call it."""
         if self.dataset is not None:
-            return datasets.find(self.dataset).title
+            known = datasets.DATASETS.get(self.dataset)
+            return self.dataset if known is None else known.title
         return Path(self.ratings or "").name
 
     def load(self, progress: datasets.Progress | None = None) -> tuple[Ratings, Ratings | None]:
@@ -171,7 +172,7 @@ class Run:
         self.folder = folder
         self.id = folder.name
         try:
-            self.config = RunConfig.from_json(json.loads((folder / "run.json").read_text()))
+            self.config = RunConfig.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError) as error:
             raise StorageError(f"The run {folder.name} can't be read: {error}") from error
 
@@ -333,6 +334,11 @@ class Run:
         content = safetensors.numpy.save(_contiguous(arrays), {"meta": json.dumps(meta)})
         storage.replace_file(self.folder / "last.safetensors", content)
 
+    def drop_checkpoint(self) -> None:
+        """Frees the disk of the checkpoint of a training that has ended."""
+        with contextlib.suppress(OSError):
+            (self.folder / "last.safetensors").unlink()
+
     def load_checkpoint(self) -> tuple[Arrays, dict[str, Any]] | None:
         """What `save_checkpoint` was last given; None where nothing was.
 
@@ -409,7 +415,7 @@ class Run:
             raise NotFoundError(f"Run {self.id} has no model yet. Let it end, or resume it.")
         arrays, _ = _load_arrays(self.folder / "model.safetensors", f"The model of run {self.id}")
         try:
-            meta = json.loads((self.folder / "model.json").read_text())
+            meta = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
             table = (self.folder / "items.csv").read_bytes().decode()
             rows = list(csv.reader(io.StringIO(table, newline="")))[1:]
             ids = [int(row[0]) for row in rows] if meta["item_ids_are_numbers"] else [row[0] for row in rows]
@@ -440,7 +446,7 @@ class Run:
     def result(self) -> dict[str, Any] | None:
         """The figures, or None where there are none that can be read."""
         try:
-            found = json.loads((self.folder / "result.json").read_text())
+            found = json.loads((self.folder / "result.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
@@ -455,6 +461,7 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._known: dict[str, Run] = {}
 
     def create(self, config: RunConfig) -> Run:
         """Makes the folder of a new run.
@@ -462,6 +469,7 @@ class RunStore:
         Raises:
             StorageError: the disk does not take it.
         """
+        config = replace(config, created=time.time())  # now, and not when a page drew the button
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(config.created))
         folder = self.folder / f"{stamp}-{''.join(secrets.choice(_ALPHABET) for _ in range(8))}"
         storage.make_folder(folder)
@@ -484,9 +492,14 @@ class RunStore:
         found = []
         with contextlib.suppress(OSError):
             for folder in sorted(self.folder.iterdir(), reverse=True):
-                if _RUN_ID.fullmatch(folder.name):
+                if not _RUN_ID.fullmatch(folder.name):
+                    continue
+                if folder.name not in self._known or not (folder / "run.json").exists():
+                    self._known.pop(folder.name, None)
                     with contextlib.suppress(StorageError):
-                        found.append(Run(folder))
+                        self._known[folder.name] = Run(folder)
+                if folder.name in self._known:
+                    found.append(self._known[folder.name])
         return found
 
     def delete(self, run_id: str) -> None:

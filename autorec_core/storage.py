@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
+import time
 from pathlib import Path
 
 from autorec_core.errors import StorageError
@@ -51,15 +52,24 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         StorageError: the disk is full, read-only or not there; the old file, if any, is as it was.
     """
-    temporary = ""
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:  # with the rights of any other file, as a server of another user may read it
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _move(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise StorageError(f"Can't write {path}: {error.strerror}.") from error
+
+
+def _move(source: Path, target: Path) -> None:
+    for _ in range(20):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:  # Windows, while a reader has the old file open: it soon lets go
+            time.sleep(0.05)
+    os.replace(source, target)

@@ -113,8 +113,11 @@ class Trainer:
 
         Raises:
             InvalidHyperparameterError: a value is not accepted.
-            ValueError: the change would need a new model or other batches.
+            ValueError: the change would need a new model or other batches, or the refit has begun, which repeats what
+                validation chose.
         """
+        if self._refit is not None:
+            raise ValueError("The refit repeats the epochs that validation chose; nothing can change in it.")
         if fixed := set(hyperparameters) - CHANGEABLE:
             raise ValueError(f"{', '.join(sorted(fixed))} can't change while it trains; start a new run.")
         self.hyperparameters = self.hyperparameters.with_changes(**hyperparameters)
@@ -158,6 +161,7 @@ class Trainer:
             if not figures.is_finite:  # the chosen model is there; it is used instead
                 self._refit = None
                 return
+            self._trained = None  # somebody may have asked for the model before it was refitted
             yield RefitEpochEnded(epoch=self._refit.epoch, epochs=self._best_epoch, seconds=figures.seconds)
 
     def _new_refit(self) -> Fit:

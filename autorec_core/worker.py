@@ -69,6 +69,8 @@ class Worker:
         with self._condition:
             if command == "train":
                 self._to_train.append(Path(message["folder"]))
+                self._is_paused = self._is_stopping = self._is_interrupted = False
+                self._steps, self._changes = 0, {}
             elif command == "pause":
                 self._is_paused = True
             elif command == "go_on":
@@ -94,8 +96,7 @@ class Worker:
                 if self._is_closing:
                     return
                 folder = self._to_train.pop(0)
-                self._is_paused = self._is_stopping = self._is_interrupted = False
-                self._steps, self._changes, self._run_id = 0, {}, folder.name
+                self._run_id = folder.name
             try:
                 run = Run(folder)
                 self.report("started")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import cards, frame, rows, services
+from pages.shared import cards, frame, live, rows, services
 
 with frame.open_page("home"):
     st.title("An autoencoder fills in the rating matrix")
@@ -16,10 +16,7 @@ with frame.open_page("home"):
     run = services.current_run()
     given = services.given()
     if run is None:
-        st.info(
-            "A small starter model is training in the background; the picture of it appears here in a few seconds. "
-            "You can rate movies meanwhile."
-        )
+        live.starter_notice()
         frame.go_button("Rate movies", "rate")
     else:
         model = services.recommender(run.id).model

@@ -69,7 +69,7 @@ with frame.open_page("rate"):
         found = [index for index in given.item_indices.tolist() if index in wanted]
     elif show == "Not rated yet":
         # A movie rated just now stays where it is until the list is asked for anew, so that nothing jumps away.
-        asked = (query, tuple(genres), years, sort)
+        asked = (catalogue_name, query, tuple(genres), years, sort)
         hidden = state.live("rate_hidden", {"asked": None, "items": set()})
         if hidden["asked"] != asked:
             hidden.update(asked=asked, items=set(rated))

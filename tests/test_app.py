@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from autorec_core import datasets, storage
+from autorec_core.errors import StorageError
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import RunConfig, RunStore, Source
@@ -72,6 +73,45 @@ def test_each_page_draws_before_there_is_a_model(page):
 def test_each_page_opens_by_itself_as_after_a_restart(trained, page):
     app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=SECONDS).run()
     assert not app.exception
+    assert not app.error
+    assert app.title[0].value
+
+
+@pytest.mark.parametrize("page", frame.PAGES)
+def test_a_model_cut_short_on_disk_breaks_no_page_and_is_trained_anew(trained, page):
+    path = trained.folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    app = opened(page)
+    assert not app.exception
+    assert not app.error
+    assert services.current_run() is None
+    kinds = [run.config.kind for run in services.run_store().all()]
+    assert kinds == ["starter", "starter"]
+
+
+def test_what_stands_in_the_starters_way_is_told_and_starts_no_second_worker(trained, monkeypatch):
+    (trained.folder / "model.json").unlink()
+    monkeypatch.setattr(RunStore, "create", _refuse)
+    for _ in range(3):
+        app = opened("home")
+        assert not app.exception
+        assert "The disk is full." in texts(app)
+    assert len(services._runner_of_process) == 1
+
+
+def _refuse(self, config):
+    raise StorageError("The disk is full.")
+
+
+def test_ratings_that_cannot_be_read_are_told_and_training_goes_on(trained, monkeypatch, tmp_path):
+    (tmp_path / "a_file").write_text("not a database, " * 100)
+    monkeypatch.setenv("AUTOREC_DATABASE_URL", f"sqlite:///{tmp_path}/a_file")
+    app = opened("rate")
+    assert not app.exception
+    assert "can't be opened" in texts(app)
+    app = opened("train")
+    assert not app.exception
+    assert any(button.label == "Start training" for button in app.button)
 
 
 def test_the_first_start_trains_a_starter_model():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from autorec_core import baselines
 from autorec_core.evaluation import fold_in_rmse
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings
@@ -34,9 +35,11 @@ def split(low_rank: tuple[Ratings, np.ndarray]) -> Split:
 class Watching:
     """Stands in for a recommender: predicts one number, and writes down what it is told."""
 
-    def __init__(self, num_items: int, answer: float) -> None:
+    def __init__(self, learnt: Ratings, answer: float) -> None:
         self.told: list[tuple[list[int], list[float]]] = []
-        self.predicted = np.full(num_items, answer)
+        self.predicted = np.full(learnt.num_items, answer)
+        bias = baselines.fit_all(learnt)["item_mean"]
+        self.model = SimpleNamespace(item_means=bias.global_mean + bias.item_biases)
 
     def fold_in(self, items: np.ndarray, ratings: np.ndarray) -> SimpleNamespace:
         self.told.append((items.tolist(), ratings.tolist()))
@@ -69,7 +72,7 @@ def test_more_known_ratings_predict_the_others_better_and_better_than_biases(bas
 
 
 def test_what_is_scored_is_never_told_and_is_the_same_for_every_number_of_known_ratings(split: Split) -> None:
-    watching = Watching(split.train.num_items, 3.0)
+    watching = Watching(split.train, 3.0)
     scores = measure(watching, split)
     assert len({score["autorec"] for score in scores.values()}) == 1  # the same answer to the same ratings
     assert split.holdout is not None
@@ -98,7 +101,7 @@ def test_bias_with_one_rating_known_is_worked_out_as_at_training(toy: Ratings) -
     held_out = toy.by_user.rows == 5
     split = Split(train=toy.select(~held_out), valid=toy.select(held_out & False), test=toy, holdout=None, seed=0)
     split = replace(split, holdout=toy.select(held_out))
-    watching = Watching(5, 3.0)
+    watching = Watching(split.train, 3.0)
     scores = measure(watching, split)
     known, rating = watching.told[0][0][0], watching.told[0][1][0]
     scored = ({1, 4} - {known}).pop()
@@ -110,6 +113,17 @@ def test_bias_with_one_rating_known_is_worked_out_as_at_training(toy: Ratings) -
     assert scores["1"] == scores["all"]
 
 
+def test_the_baseline_has_seen_what_the_model_has_seen(split: Split) -> None:
+    trainer = Trainer(split, Hyperparameters(hidden_units=2, epochs=2, refit=True))
+    list(trainer)
+    model = trainer.trained_model()
+    learnt = split.train.num_ratings + split.valid.num_ratings
+    assert model.item_counts.sum() == learnt
+    shifted = replace(model, item_means=model.item_means + 1.0)
+    scores, other = (fold_in_rmse(Recommender(each), split)["all"]["user_item_bias"] for each in (model, shifted))
+    assert scores != other
+
+
 def test_users_held_out_are_not_in_what_was_trained_on(split: Split) -> None:
     assert split.holdout is not None
     for part in (split.train, split.valid, split.test):
@@ -118,4 +132,4 @@ def test_users_held_out_are_not_in_what_was_trained_on(split: Split) -> None:
 
 def test_without_held_out_users_there_is_nothing_to_measure(toy: Ratings) -> None:
     with pytest.raises(ValueError, match="holds no users out"):
-        measure(Watching(5, 3.0), random_split(toy))
+        measure(Watching(toy, 3.0), random_split(toy))

@@ -113,8 +113,8 @@ def test_hyperparameters_are_frozen_and_only_take_names() -> None:
         Hyperparameters("items")  # type: ignore[misc]
 
 
-def test_what_is_missing_in_json_takes_its_default() -> None:
-    assert Hyperparameters.from_json({"epochs": 3}) == Hyperparameters(epochs=3)
+def test_what_is_missing_in_json_is_as_it_was_before_it_could_be_chosen_else_its_default() -> None:
+    assert Hyperparameters.from_json({"epochs": 3}) == Hyperparameters(epochs=3, input_presence=0.0)
     with pytest.raises(InvalidHyperparameterError, match="Did you mean epochs"):
         Hyperparameters.from_json({"epoch": 3})
 

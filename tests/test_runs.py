@@ -8,6 +8,7 @@ import pytest
 from autorec_core.errors import NotFoundError, QueueError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded
 from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.recording import record
 from autorec_core.runs import RunConfig, RunStore, Source
 from autorec_core.splits import random_split
 from autorec_core.training import Trainer
@@ -56,7 +57,7 @@ def test_a_run_comes_back_as_it_was_asked_for(run):
 
 def test_a_scale_comes_back_as_it_was_given(tmp_path):
     config = RunConfig(source=Source(ratings="/x.csv", scale=(1, 10)))
-    assert RunStore(tmp_path).create(config).config == config
+    assert RunStore(tmp_path).create(config).config.source == config.source
 
 
 def test_events_come_back_and_only_new_ones_after_a_cursor(run):
@@ -129,6 +130,39 @@ def test_a_model_whose_parts_do_not_belong_together_is_refused(run, low_rank):
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(StorageError, match="not whole: offsets"):
         run.load_model()
+
+
+def test_a_run_is_as_old_as_its_folder_and_not_as_the_button_that_asked_for_it(tmp_path):
+    config = RunConfig(created=0.0)
+    assert RunStore(tmp_path).create(config).config.created > 1e9
+
+
+def test_a_training_never_goes_on_with_other_ratings(tmp_path):
+    lines = [f"{user},{item},{1 + (user * item) % 5}" for user in range(12) for item in range(12) if (user + item) % 3]
+    file = tmp_path / "ratings.csv"
+    file.write_text("\n".join(["user,item,rating", *lines]))
+    config = RunConfig(
+        source=Source(ratings=str(file)), hyperparameters=Hyperparameters(hidden_units=2, epochs=5, batch_size=4)
+    )
+    run = RunStore(tmp_path / "runs").create(config)
+    assert record(run, lambda trainer, event, save: trainer.epoch < 2) is None
+    file.write_text("\n".join(["user,item,rating", *lines[:-1], "11,11,1"]))
+    with pytest.raises(StorageError, match="have changed since it began"):
+        record(run, lambda *_: True)
+    file.write_text("\n".join(["user,item,rating", *lines]))
+    assert record(run, lambda *_: True)["epochs_run"] == 5
+    assert run.checkpoint_epoch is None, "a training that has ended needs no checkpoint"
+
+
+def test_a_damaged_checkpoint_costs_the_epochs_and_not_the_run(run, low_rank):
+    quick = RunConfig(hyperparameters=Hyperparameters(hidden_units=2, epochs=3, batch_size=1024))
+    run = RunStore(run.folder.parent).create(quick)
+    assert record(run, lambda trainer, event, save: trainer.epoch < 2) is None
+    path = run.folder / "last.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    result = record(run, lambda *_: True)
+    assert result["epochs_run"] == 3
+    assert [event.epoch for event in run.events() if event.kind == "epoch"] == [1, 2, 3]
 
 
 def test_the_state_is_read_off_files_and_lock(run):

@@ -427,6 +427,18 @@ def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit(
     assert_same_model(resumed.trained_model(), whole.trained_model())
 
 
+def test_asking_for_the_model_on_the_way_changes_nothing_of_what_comes_out(split: Split) -> None:
+    hyperparameters = SMALL.with_changes(refit=True)
+    asked, alone = Trainer(split, hyperparameters), Trainer(split, hyperparameters)
+    for event in asked:
+        if event.kind != "started":
+            asked.trained_model()
+    list(alone)
+    np.testing.assert_array_equal(asked.trained_model().decoder_weights, alone.trained_model().decoder_weights)
+    with pytest.raises(ValueError, match="refit"):
+        asked.change(regularization=1.0)
+
+
 def test_a_checkpoint_is_a_copy_that_further_training_leaves_alone(split: Split) -> None:
     trainer = Trainer(split, RANDOM)
     watched = iter(trainer)

@@ -22,8 +22,7 @@ _ROW_STYLE = f"""<style>
 .through .bars i {{ flex: 1 1 0; min-width: 0; }}
 .through .note {{ font-size: .82rem; opacity: .76; margin-top: .45rem; line-height: 1.4; }}
 @media (max-width: 760px) {{ .through {{ grid-template-columns: minmax(0, 1fr); }}
-  .through .arrow b {{ transform: rotate(90deg); }} .through .bars {{ display: flex; height: 10rem; opacity: .75; }}
-.through .bars i {{ flex: 1 1 0; min-width: 0; }}
+  .through .arrow b {{ transform: rotate(90deg); }} }}
 </style>"""
 
 

@@ -63,12 +63,21 @@ def open_page(name: str) -> Iterator[None]:
         st.stop()
     st.set_page_config(page_title=f"{PAGES[name]} · AutoRec Playground", page_icon=_ICON, layout="wide")
     st.html(STYLE)
-    try:
-        services.jobs()
+    with _told():
+        services.begin()
         _sidebar()
+    with _told():
+        yield
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a visitor or the machine can cause becomes a sentence on the page, and the page ends there."""
+    try:
         yield
     except AutoRecError as error:
         st.error(str(error).replace("\n", "  \n"))
+        st.stop()
 
 
 def go_button(label: str, name: str) -> None:
@@ -100,19 +109,24 @@ def _sidebar() -> None:
             st.markdown(f"**{model_name(run)}**  \n{run.config.source.title}")
             if result.get("test_rmse") is not None:
                 st.caption(f"Test RMSE {result['test_rmse']:.4f}, seed {run.config.seed}")
-        count = len(services.given().by_id)
         st.caption("You")
-        st.markdown(f"**{count}** {'movie' if count == 1 else 'movies'} rated")
+        try:
+            count = len(services.given().by_id)
+        except AutoRecError as error:  # the pages that need no ratings go on without them
+            st.markdown(str(error))
+        else:
+            st.markdown(f"**{count}** {'movie' if count == 1 else 'movies'} rated")
 
 
 @st.fragment(run_every=0.5)
 def _wait_for_starter() -> None:
     """Says how far the starter model is, and draws the page anew when it is there."""
     run = services.starter_run()
-    if run is None:
-        st.markdown("None yet: train one.")
+    why = services.begin()
+    if run is None or why:
+        st.markdown(why or "None yet: train one.")
         return
-    if run.has_model and run.state == "ended":
+    if services.is_usable(run) and run.state == "ended":
         st.rerun()
     status, last = services.jobs().status(run.id), run.last_epoch
     if status.state in ("failed", "interrupted"):

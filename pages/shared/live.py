@@ -346,20 +346,24 @@ def _buttons(run: Run | None, status: JobStatus | None) -> None:
     runner, name = services.jobs(), "" if status is None else status.state
     run_id = "" if run is None else run.id
     resumes, resume_label = runner.go_on, "Resume"
-    if run is not None and name == "interrupted":
+    is_own = run is not None and run.config.owner == state.owner()
+    can_go_on = name == "interrupted" or (name == "failed" and run is not None and run.state != "ended")
+    if run is not None and can_go_on:
         checkpoint = run.checkpoint_epoch
         resumes, resume_label = runner.resume, f"Resume from epoch {checkpoint}" if checkpoint else "Start again"
     is_queued = name in ("queued", "starting")
     with st.container(horizontal=True, key="transport"):
-        _button("pause", "Pause", runner.pause, run_id, name == "running", "Hold after the epoch that is under way.")
-        _button("resume", resume_label, resumes, run_id, name in ("paused", "interrupted"), "Go on training.")
-        _button("step", "Step", runner.step, run_id, name in ("paused", "running"), "Train one epoch, then hold.")
+        holds, goes_on = is_own and name == "running", can_go_on or (is_own and name == "paused")
+        steps = is_own and name in ("paused", "running")
+        _button("pause", "Pause", runner.pause, run_id, holds, "Hold after the epoch that is under way.")
+        _button("resume", resume_label, resumes, run_id, goes_on, "Go on training.")
+        _button("step", "Step", runner.step, run_id, steps, "Train one epoch, then hold.")
         _button(
             "stop",
             "Leave the queue" if name == "queued" else "Stop",
             runner.stop,
             run_id,
-            is_queued or name in ("running", "paused"),
+            is_own and (is_queued or name in ("running", "paused")),
             "Take it out of the line." if name == "queued" else "End here: the best epoch so far is kept and tested.",
         )
 
@@ -399,8 +403,9 @@ def starter_notice() -> None:
     """Says how far the app's own first model is; the sidebar draws the page anew when it is there."""
     run = services.starter_run()
     status = None if run is None else services.jobs().status(run.id)
-    if run is None or status is None or status.state in ("failed", "interrupted"):
-        st.info("There is no model yet. Train one: with the preset Balanced it takes a few seconds.")
+    why = services.begin()
+    if run is None or status is None or why or status.state in ("failed", "interrupted"):
+        st.info(f"There is no model yet. {why} Train one: with the preset Balanced it takes a few seconds.")
         return
     done, epochs = len(read(run).epochs), run.config.hyperparameters.epochs
     st.info("The app is training a small starter model by itself. This page fills in when it is ready.")

@@ -43,9 +43,8 @@ def names(run: Run, model: TrainedModel) -> dict[int, str]:
     counts = model.item_counts if model.by_items else model.user_counts
     first = np.argsort(-counts, kind="stable")[:MOST_NAMES].tolist() if split_or_none(run) is not None else []
     if model.by_items:
-        return {
-            index: f"{display_title(str(model.items.titles[index]))} ({model.items.years[index]})" for index in first
-        }
+        catalogue = services.catalogue_of(run.id)
+        return {index: _name(catalogue, index) for index in first}
     return {index: f"User {model.user_ids[index]}" for index in first}
 
 

@@ -62,6 +62,6 @@ def _visitor_of(headers: Headers) -> bool:
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Around the server's life: the starter model trains before the first visitor comes, and at the end a training that
     runs is saved and no process is left behind."""
-    threading.Thread(target=services.jobs, daemon=True).start()
+    threading.Thread(target=services.begin, daemon=True).start()
     yield
     services.close_jobs()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from autorec_core import datasets, storage
 from autorec_core.catalogue import Catalogue
-from autorec_core.errors import AutoRecError
+from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
 from autorec_core.jobs import JobRunner
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
@@ -30,21 +30,35 @@ def run_store() -> RunStore:
 
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobRunner:
-    """The line of trainings with its warm worker; at the first start it trains the starter model."""
+    """The line of trainings with its warm worker."""
     runner = JobRunner(run_store())
     _runner_of_process.append(runner)
     runner.start()
-    runs = run_store().all()
-    if not any(run.has_model for run in runs):
-        started = next((run for run in runs if run.config.kind == "starter"), None)
-        if started is not None and started.state != "ended":
-            runner.resume(started.id)
-        else:
+    return runner
+
+
+@st.cache_resource(show_spinner=False)
+def begin() -> str:
+    """Once a process: starts the worker, and the starter model where there is no model for everybody yet.
+
+    Returns:
+        What stands in the starter's way, as a sentence; nothing where all is well.
+    """
+    runner = jobs()
+    if any(run.config.kind == "starter" and is_usable(run) for run in run_store().all()):
+        return ""
+    try:
+        started = starter_run()
+        if started is None or started.state == "ended":  # ended without a model that can be read
             source = Source(dataset=datasets.BUNDLED)
             runner.submit(
                 RunConfig(source=source, hyperparameters=preset(DEFAULT_PRESET), preset=DEFAULT_PRESET, kind="starter")
             )
-    return runner
+        elif started.state != "running":
+            runner.resume(started.id)
+    except AutoRecError as error:
+        return str(error)
+    return ""
 
 
 def close_jobs() -> None:
@@ -63,6 +77,17 @@ def visitor_store() -> VisitorStore:
 def recommender(run_id: str) -> Recommender:
     """A run's model in use."""
     return Recommender(run_store().get(run_id).load_model())
+
+
+def is_usable(run: Run) -> bool:
+    """Whether a run has a model that can be read."""
+    if not run.has_model:
+        return False
+    try:
+        recommender(run.id)
+    except AutoRecError:
+        return False
+    return True
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -84,7 +109,12 @@ def bundled_catalogue() -> Catalogue:
 @st.cache_resource(show_spinner="Loading the ratings …", max_entries=4)
 def split_of(run_id: str) -> Split:
     """The ratings that a run learnt from, was chosen by and was scored on."""
-    return run_store().get(run_id).config.split()
+    run = run_store().get(run_id)
+    split = run.config.split()
+    known = ((run.result or {}).get("split") or {}).get("fingerprint")
+    if known not in (None, split.train.fingerprint):
+        raise StorageError(f"The ratings of run {run_id} have changed since; what it learnt from can't be shown.")
+    return split
 
 
 def can_see(run: Run) -> bool:
@@ -100,7 +130,7 @@ def own_runs() -> list[Run]:
 def current_run() -> Run | None:
     """The run whose model is in use.
 
-    What the visitor chose; else the newest of their own that beats the averages; else the newest of nobody's.
+    What the visitor chose; else the newest of their own that beats the averages; else the app's own starter; else any.
     """
     chosen = state.chosen_run_id()
     if chosen is not None:
@@ -108,16 +138,16 @@ def current_run() -> Run | None:
             run = run_store().get(chosen)
         except AutoRecError:
             run = None
-        if run is not None and run.has_model and can_see(run):
+        if run is not None and can_see(run) and is_usable(run):
             return run
-    found = [run for run in own_runs() if run.has_model]
+    found = own_runs()
     good = (run for run in found if run.config.owner is not None and run.beats_averages)
-    of_nobody = (run for run in found if run.config.owner is None)
-    return next(good, next(of_nobody, found[0] if found else None))
+    starters = (run for run in found if run.config.kind == "starter")
+    return next((run for run in (*good, *starters, *found) if is_usable(run)), None)
 
 
 def starter_run() -> Run | None:
-    """The model that the app trains by itself at its first start, or None."""
+    """The newest model that the app trains by itself, or None."""
     return next((run for run in run_store().all() if run.config.kind == "starter"), None)
 
 

@@ -29,8 +29,8 @@ def _component() -> Any:
     return st.components.v2.component(
         "autorec_stars",
         html=_HTML,
-        css=(_ASSETS / "stars.css").read_text(),
-        js=(_ASSETS / "stars.js").read_text(),
+        css=(_ASSETS / "stars.css").read_text(encoding="utf-8"),
+        js=(_ASSETS / "stars.js").read_text(encoding="utf-8"),
     )
 
 
