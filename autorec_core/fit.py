@@ -155,10 +155,10 @@ class Fit:
         return self.model.encoder(self.everything, self.everything.inputs)
 
     @torch.no_grad()
-    def rmse_at(self, entries: Batch) -> float:
-        """RMSE of the reconstruction of the training ratings at some entries, clipped to the scale."""
+    def squared_error_at(self, entries: Batch) -> tuple[float, int]:
+        """Sum of squared errors and count of the reconstruction at some entries, clipped to the scale."""
         predicted = self.model.decoder(self.codes(), entries)
-        return math.sqrt(float(self._clipped_squared_error(predicted, entries.targets)) / max(1, len(entries.targets)))
+        return float(self._clipped_squared_error(predicted, entries.targets)), len(entries.targets)
 
     def weights(self) -> Weights:
         """A copy of the weights by name."""

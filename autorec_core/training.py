@@ -21,8 +21,8 @@ from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, Trai
 from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
 from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import Hyperparameters
-from autorec_core.metrics import mae, rmse
-from autorec_core.ratings import Ratings
+from autorec_core.metrics import mae, rmse, squared_error
+from autorec_core.ratings import BoolArray, Ratings
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 
@@ -57,7 +57,9 @@ class Trainer:
         self.seed = seed
         self._baselines = baselines.fit_all(split.train)
         self._fit = Fit(split.train, hyperparameters, seed=seed)
-        self._valid = self._fit.entries(split.valid)
+        is_cold = _is_cold(split.valid, split.train)
+        self._valid = self._fit.entries(split.valid.select(~is_cold))
+        self._cold_error = self._fallback_error(split.valid.select(is_cold))
         self._best: Weights = self._fit.weights()
         self._best_epoch = 0
         self._best_valid = math.inf
@@ -136,7 +138,7 @@ class Trainer:
     def _run_epoch(self) -> EpochEnded:
         figures = self._fit.run_epoch()
         self._epoch_seconds.append(figures.seconds)
-        valid_rmse = self._fit.rmse_at(self._valid)
+        valid_rmse = self._valid_rmse()
         self._has_diverged = not (figures.is_finite and math.isfinite(valid_rmse))
         is_best = not self._has_diverged and valid_rmse < self._best_valid
         if is_best:
@@ -152,6 +154,16 @@ class Trainer:
             ratings_per_second=figures.ratings_seen / figures.seconds,
             is_best=is_best,
         )
+
+    def _valid_rmse(self) -> float:
+        """As the test is scored: who or what has no training rating gets the fallback."""
+        total, count = self._fit.squared_error_at(self._valid)
+        return math.sqrt((total + self._cold_error[0]) / (count + self._cold_error[1]))
+
+    def _fallback_error(self, cold: Ratings) -> tuple[float, int]:
+        bias = self._baselines["user_item_bias"]
+        predicted = cold.scale.clip(bias.predict_pairs(cold.by_user.rows, cold.by_user.indices))
+        return squared_error(predicted, cold.by_user.values)
 
     def _run_refit(self) -> Iterator[RefitEpochEnded]:
         if self._refit is None:
@@ -213,7 +225,8 @@ class Trainer:
             message += f" The model was fitted again to train and validation, for {self._best_epoch} epochs."
         current = self._fit.weights()
         self._fit.load_weights(self._best)
-        train_rmse = self._fit.rmse_at(self._fit.everything)
+        total, count = self._fit.squared_error_at(self._fit.everything)
+        train_rmse = math.sqrt(total / count)
         self._fit.load_weights(current)
         return TrainingEnded(
             **common,
@@ -301,6 +314,12 @@ class Trainer:
     def _refitted(self, refit: Fit) -> TrainedModel:
         model = _as_arrays(refit, self._residual_variance, self._final_baselines()["user_item_bias"])
         return replace(model, hyperparameters=self.hyperparameters)
+
+
+def _is_cold(ratings: Ratings, train: Ratings) -> BoolArray:
+    """(num_ratings,) bool, True where the user or the item has no training rating."""
+    users, items = ratings.by_user.rows, ratings.by_user.indices
+    return np.asarray((train.by_user.counts[users] == 0) | (train.by_item.counts[items] == 0))
 
 
 def _joined(train: Ratings, valid: Ratings) -> Ratings:

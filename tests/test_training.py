@@ -683,3 +683,19 @@ def test_fewer_rows_than_a_batch_and_a_single_validation_rating_are_enough(toy: 
         assert split.valid.num_ratings == 1
         _, ended = run(Trainer(split, Hyperparameters(based_on=based_on, epochs=3)))
         assert ended.reason == "finished"
+
+
+@pytest.mark.parametrize("everything_is_cold", [False, True])
+def test_validation_is_scored_as_the_test_is_with_the_fallback_for_what_has_no_training_rating(
+    everything_is_cold: bool, low_rank: tuple[Ratings, np.ndarray]
+) -> None:
+    ratings = low_rank[0]
+    is_cold = ratings.by_user.indices < 8
+    warm = np.random.default_rng(0).random(ratings.num_ratings) < 0.2
+    valid = ratings.select(is_cold if everything_is_cold else is_cold | warm)
+    split = Split(train=ratings.select(~is_cold & ~warm), valid=valid, test=valid, holdout=None, seed=0)
+    events, ended = run(Trainer(split, SMALL.with_changes(epochs=3)))
+    assert ended.valid_rmse == pytest.approx(ended.test_rmse, abs=1e-6)
+    assert ended.num_test_fallback >= is_cold.sum()
+    if everything_is_cold:
+        assert ended.valid_rmse == pytest.approx(events[0].baselines["user_item_bias"], abs=1e-6)
