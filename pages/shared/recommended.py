@@ -162,7 +162,7 @@ KEY = (
     '<div><span class="rec-scale"><i class="line"></i><i class="dot" style="left:50%"></i></span>'
     "predicted for you</div>"
     '<div><span class="rec-scale"><i class="line"></i><i class="range" style="left:5%;width:90%"></i></span>'
-    "where your own rating would fall, with 80 % probability</div>"
+    "where your own rating would fall: 80 % of such ratings do, on average</div>"
     '<div><span class="rec-scale"><i class="line"></i><i class="mean" style="left:50%"></i></span>'
     "what everybody gives it</div></div>"
 )

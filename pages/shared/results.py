@@ -32,7 +32,7 @@ def of_run(run: Run) -> None:
             else ""
         )
         st.markdown(
-            f"The model, {fitted}, on {num_test:,} ratings that neither trained it nor chose anything, beside what "
+            f"The model, {fitted}, on {num_test:,} ratings that neither trained it nor chose its epoch, beside what "
             f"needs no network. Predictions are clipped to the rating scale.{fallback}"
         )
         numbers, picture = st.columns([1, 3])
