@@ -4,8 +4,8 @@
 
 Side by side in one run, on one random 90/10 split; medians of the rounds. The clock runs over set-up and training, not
 over loading and scoring. Whoever has not reached the target after `--seconds`, or at the end of its training, is listed
-with the lowest RMSE that it reached, and with the time in which the default preset gets under that. Surprise is measured
-where it is installed (`pip install scikit-surprise`), with its own defaults.
+with the lowest RMSE that it reached, and with the time in which the default preset gets under that. Surprise is
+measured where it is installed (`pip install scikit-surprise`), with its own defaults.
 
 The usual way is dense rows from a DataLoader, unknowns as 0, a mask in the loss, autograd and Adam over whole rows; of
 three learning rates, the one that reaches the lowest RMSE is shown.
