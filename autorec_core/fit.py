@@ -142,6 +142,10 @@ class Fit:
             is_finite=math.isfinite(mean_squared_error + penalty) and mean_squared_error < bound**2,
         )
 
+    def drop_batches(self) -> None:
+        """Frees the memory of the batches; they are made again when a step needs them."""
+        self._batches = None
+
     # -- measures and state -------------------------------------------------------------------------------------------
 
     def entries(self, ratings: Ratings) -> Batch:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import re
@@ -331,8 +332,7 @@ class Run:
         Raises:
             StorageError: the disk does not take it; the old one is as it was.
         """
-        content = safetensors.numpy.save(_contiguous(arrays), {"meta": json.dumps(meta)})
-        storage.replace_file(self.folder / "last.safetensors", content)
+        _save_arrays(self.folder / "last.safetensors", arrays, {"meta": json.dumps(meta)})
 
     def drop_checkpoint(self) -> None:
         """Frees the disk of the checkpoint of a training that has ended."""
@@ -400,7 +400,7 @@ class Run:
             "item_ids_are_numbers": model.items.ids.dtype.kind in "iu",
             "user_ids": model.user_ids.tolist(),
         }
-        storage.replace_file(self.folder / "model.safetensors", safetensors.numpy.save(_contiguous(arrays)))
+        _save_arrays(self.folder / "model.safetensors", arrays)
         storage.replace_file(self.folder / "items.csv", lines.getvalue().encode())
         storage.replace_file(self.folder / "model.json", json.dumps(meta, indent=1).encode())
 
@@ -549,8 +549,16 @@ def _check_shapes(model: TrainedModel, what: str) -> None:
             raise StorageError(f"{what} is not whole: {name} is {found}, not {shape}. Copy its folder again.")
 
 
-def _contiguous(arrays: Arrays) -> Arrays:
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+def _save_arrays(path: Path, arrays: Arrays, metadata: dict[str, str] | None = None) -> None:
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+
+    def write(temporary: Path) -> None:
+        try:
+            safetensors.numpy.save_file(contiguous, temporary, metadata)
+        except SafetensorError as error:  # its own name for a disk that is full
+            raise OSError(errno.EIO, str(error)) from error
+
+    storage.replace_file(path, write)
 
 
 def _load_arrays(path: Path, what: str) -> tuple[Arrays, dict[str, str]]:

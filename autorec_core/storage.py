@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from autorec_core.errors import StorageError
@@ -46,8 +47,12 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes | Callable[[Path], None]) -> None:
     """Writes a file whole or not at all: to a neighbour first, then renamed over it.
+
+    Args:
+        path: the file.
+        content: its bytes, or what writes them to a path, for a content too large to hold twice.
 
     Raises:
         StorageError: the disk is full, read-only or not there; the old file, if any, is as it was.
@@ -55,8 +60,11 @@ def replace_file(path: Path, content: bytes) -> None:
     temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:
         with temporary.open("xb") as file:  # with the rights of any other file, as a server of another user may read it
-            file.write(content)
-            file.flush()
+            if not callable(content):
+                file.write(content)
+                file.flush()
+            else:
+                content(temporary)
             os.fsync(file.fileno())
         _move(temporary, path)
     except OSError as error:

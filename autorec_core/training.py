@@ -166,6 +166,7 @@ class Trainer:
         return squared_error(predicted, cold.by_user.values)
 
     def _run_refit(self) -> Iterator[RefitEpochEnded]:
+        self._fit.drop_batches()
         if self._refit is None:
             self._refit = self._new_refit()
         while self._refit.epoch < self._best_epoch and not self._is_stopping:
