@@ -47,5 +47,9 @@ class DownloadError(AutoRecError, OSError):
     """A data set could not be fetched whole."""
 
 
+class NotEnoughMemoryError(AutoRecError, MemoryError):
+    """A training would need more memory than there is."""
+
+
 class QueueError(AutoRecError, RuntimeError):
     """A training can't be queued, or is not in the state that the request needs."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from autorec_core.datasets import Progress
+from autorec_core import datasets, memory
 from autorec_core.errors import StorageError
 from autorec_core.evaluation import fold_in_rmse
 from autorec_core.events import TrainingEnded, TrainingEvent
@@ -45,7 +45,7 @@ class Control(Protocol):
         """
 
 
-def record(run: Run, control: Control, *, progress: Progress | None = None) -> dict[str, Any] | None:
+def record(run: Run, control: Control, *, progress: datasets.Progress | None = None) -> dict[str, Any] | None:
     """Trains a run, from its checkpoint where it has one, and keeps all that comes of it in its folder.
 
     Args:
@@ -58,11 +58,17 @@ def record(run: Run, control: Control, *, progress: Progress | None = None) -> d
 
     Raises:
         QueueError: another process trains it.
+        NotEnoughMemoryError: it would not fit into the memory.
         AutoRecError: the ratings can't be loaded, or the disk does not take a file; what was saved before is there.
     """
     with run.hold():
         began = time.perf_counter()
+        hyperparameters, named = run.config.hyperparameters, datasets.DATASETS.get(run.config.source.dataset or "")
+        if named is not None:  # its size is known before it is loaded
+            memory.check(memory.predicted_bytes(named.num_ratings, named.num_users, named.num_items, hyperparameters))
         split = run.config.split(progress)
+        train = split.train
+        memory.check(memory.predicted_bytes(_num_ratings(split), train.num_users, train.num_items, hyperparameters))
         seconds_to_load = time.perf_counter() - began
         fingerprint = split.train.fingerprint
         try:
@@ -113,7 +119,7 @@ def _keep(
         "run_id": run.id,
         "dataset": {
             "name": whole.name,
-            "num_ratings": sum(part.num_ratings for part in (whole, split.valid, split.test, split.holdout) if part),
+            "num_ratings": _num_ratings(split),
             "num_users": whole.num_users,
             "num_items": whole.num_items,
             "scale": [whole.scale.low, whole.scale.high],
@@ -151,6 +157,10 @@ def _keep(
     }
     run.save_result(result)
     return result
+
+
+def _num_ratings(split: Split) -> int:
+    return sum(part.num_ratings for part in (split.train, split.valid, split.test, split.holdout) if part is not None)
 
 
 def _peak_rss_mb() -> float | None:

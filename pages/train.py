@@ -33,18 +33,20 @@ with frame.open_page("train"):
     )
 
     with view:
-        is_ready = datasets.is_ready(dataset)
+        is_ready, shortage = datasets.is_ready(dataset), controls.shortage(dataset)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.button(
                 "Start training",
                 key="start",
                 type="primary",
-                disabled=not is_ready,
+                disabled=not is_ready or bool(shortage),
                 on_click=live.start,
                 args=(config,),
                 help="Splits the ratings, trains on 81 %, chooses the epoch on 9 % and tests once on 10 %.",
             )
             st.caption(controls.dataset_note(dataset), width="stretch")
+        if shortage:
+            st.warning(shortage)
         if not is_ready:
             controls.download_control(dataset)
         runs = live.shown_runs()

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from autorec_core import datasets
+from autorec_core import datasets, memory
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import (
     DEFAULT_PRESET,
@@ -263,10 +263,20 @@ def _control(name: str) -> None:
         st.slider(min_value=float(choice.low or 0), max_value=float(choice.high or 1), step=choice.step, **common)
 
 
+def _predicted_bytes(name: str) -> float:
+    known = datasets.find(name)
+    return memory.predicted_bytes(known.num_ratings, known.num_users, known.num_items, chosen())
+
+
 def dataset_note(name: str) -> str:
-    """How large a data set is, in a line."""
+    """How large a data set is, and how much memory this training will take, in a line."""
     known = datasets.find(name)
     return (
         f"{known.num_ratings:,} ratings of {known.num_items:,} movies by {known.num_users:,} people, "
-        f"on a scale of {known.scale}"
+        f"on a scale of {known.scale}; about {memory.in_words(_predicted_bytes(name))} of memory"
     )
+
+
+def shortage(name: str) -> str:
+    """Why this training would not fit into the memory; nothing where it does."""
+    return memory.shortage(_predicted_bytes(name) - memory.BASE)  # the worker holds the base already
