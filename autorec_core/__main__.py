@@ -1,7 +1,11 @@
-"""`python -m autorec_core`: see `cli`."""
+"""`python -m autorec_core`."""
 
 import sys
 
-from autorec_core.cli import main
+from autorec_core import environment
+
+environment.prepare()
+
+from autorec_core.cli import main  # noqa: E402 (torch comes with it, and reads its environment once)
 
 sys.exit(main())

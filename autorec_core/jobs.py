@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autorec_core import environment
 from autorec_core.errors import QueueError, StorageError
 from autorec_core.runs import Run, RunConfig, RunStore
 
@@ -230,7 +231,7 @@ class JobRunner:
 
     def _start_worker(self) -> None:
         root = str(Path(__file__).resolve().parent.parent)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         self._is_ready = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "autorec_core.worker"],
@@ -238,7 +239,7 @@ class JobRunner:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env=environment,
+            env={**environment.FOR_TRAINING, **os.environ, "PYTHONPATH": path},
             start_new_session=True,  # a Ctrl-C in the terminal is for the server, which then closes its worker
         )
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
