@@ -61,11 +61,24 @@ class FoldIn:
         without = self.raw[self.item_indices] - np.diagonal(self._raw_effects(self.item_indices))
         return np.asarray(self._model.scale.clip(without))
 
-    def interval(self, level: float = 0.8) -> tuple[FloatArray, FloatArray]:
-        """Where a new rating of each item falls with probability `level`, clipped to the scale: two (num_items,)."""
-        reach = NormalDist().inv_cdf(0.5 + level / 2) * np.sqrt(self.variance)
+    def interval(self, level: float = 0.8, targets: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Where a new rating of an item falls with probability `level`, clipped to the scale.
+
+        Args:
+            level: 0 to 1.
+            targets: (m,) item indices; all items where None.
+
+        Returns:
+            The low and the high ends, each (m,).
+        """
+        raw, variance = (self.raw, self.variance) if targets is None else (self.raw[targets], self.variance_of(targets))
+        reach = NormalDist().inv_cdf(0.5 + level / 2) * np.sqrt(variance)
         clip = self._model.scale.clip
-        return clip(self.raw - reach), clip(self.raw + reach)
+        return clip(raw - reach), clip(raw + reach)
+
+    def variance_of(self, targets: IntArray) -> FloatArray:
+        """(m,) the variance of some items, at the cost of those."""
+        return np.asarray(self.variance[targets])
 
     def effects(self, targets: IntArray) -> FloatArray:
         """What each rating does to some predictions: the predicted rating less the one without that rating.
@@ -118,13 +131,20 @@ class ItemBasedFoldIn(FoldIn):
     @cached_property
     def variance(self) -> FloatArray:  # type: ignore[override]
         """(num_items,) of a new rating around its prediction, noise included, in squared rating units."""
+        return self._variance(self._factors, self._prior_variance)
+
+    def variance_of(self, targets: IntArray) -> FloatArray:
+        """(m,) the variance of some items, at the cost of those."""
+        return self._variance(self._factors[targets], self._prior_variance[targets])
+
+    def _variance(self, factors: FloatArray, before: FloatArray) -> FloatArray:
         rated = self._factors[self.item_indices]
-        if len(rated) < self._factors.shape[1]:  # two ways to the same product, the cheaper one for each n
-            reach = self._factors @ rated.T  # (num_items, n)
+        if len(rated) < factors.shape[1]:  # two ways to the same product, the cheaper one for each n
+            reach = factors @ rated.T  # (m, n)
             removed = np.einsum("in,in->i", reach @ self._inverse, reach)
         else:
-            removed = np.einsum("ik,ik->i", self._factors @ (rated.T @ self._inverse @ rated), self._factors)
-        return np.asarray(np.maximum(self._prior_variance - removed, 0.0) + self._model.residual_variance)
+            removed = np.einsum("ik,ik->i", factors @ (rated.T @ self._inverse @ rated), factors)
+        return np.asarray(np.maximum(before - removed, 0.0) + self._model.residual_variance)
 
     def _raw_effects(self, targets: IntArray) -> FloatArray:
         # Taking observation j out of a linear smoother: G K^-1 e_j * (K^-1 r)_j / (K^-1)_jj, for all targets at once.

@@ -140,10 +140,13 @@ class Recommender:
         allowed = (filter or Filter()).matches(self.model)
         allowed[fold_in.item_indices] = False
         candidates = np.flatnonzero(allowed)
+        if 0 < count < len(candidates):  # only what can be among the first is sorted
+            raw = fold_in.raw[candidates]
+            candidates = candidates[raw >= np.partition(raw, len(raw) - count)[len(raw) - count]]
         # Ties, as at the top of the scale, go to the better known raw prediction, then to the better known item.
         order = np.lexsort((-self.model.item_counts[candidates], -fold_in.raw[candidates]))
         chosen = candidates[order[:count]]
-        low, high = fold_in.interval()
+        low, high = fold_in.interval(targets=chosen)
         effects = fold_in.effects(chosen)
         return [
             Recommendation(
@@ -153,7 +156,7 @@ class Recommender:
                 year=int(self.items.years[item]),
                 genres=self.items.genres[item],
                 predicted_rating=float(fold_in.predicted_ratings[item]),
-                interval=(float(low[item]), float(high[item])),
+                interval=(float(low[place]), float(high[place])),
                 mean_rating=float(self.model.item_means[item]),
                 num_ratings=int(self.model.item_counts[item]),
                 because=self._reasons(fold_in, effects[place], reasons),

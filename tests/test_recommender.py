@@ -187,3 +187,15 @@ def test_similarity_is_the_same_both_ways(recommender: Recommender) -> None:
 def test_the_recommender_knows_the_models_items(recommender: Recommender) -> None:
     assert isinstance(recommender.items, Items)
     assert recommender.items is recommender.model.items
+
+
+def test_a_short_list_is_the_head_of_the_whole_one(recommender: Recommender) -> None:
+    met = recommender.fold_in([3, 5, 8], [5.0, 1.0, 4.0])
+    whole = recommender.recommend(met, count=10_000)
+    assert len(whole) == len(recommender.items) - 3
+    for count in (0, 1, 7, len(whole)):
+        head = recommender.recommend(met, count=count)
+        assert [each.item_index for each in head] == [each.item_index for each in whole[:count]]
+    low, high = met.interval()
+    for each in whole:
+        assert each.interval == pytest.approx((low[each.item_index], high[each.item_index]), abs=1e-12)
