@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from made_ratings import ratings_of
 
 from autorec_core.ratings import Ratings, RatingScale
@@ -85,3 +86,12 @@ def low_rank() -> tuple[Ratings, np.ndarray]:
     observed[np.arange(60), np.arange(60)] = True  # every user and movie has one
     observed[0, :] = True
     return ratings_of(matrix, name="low rank", scale=RatingScale(1, 5, 0.5), observed=observed), matrix
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread, so that sums are added up in one order, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
