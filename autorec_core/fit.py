@@ -21,6 +21,7 @@ from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.model import AutoRec
 from autorec_core.optimizers import Penalised, learning_rate_at
 from autorec_core.ratings import Compressed, FloatArray, IntArray, Ratings
+from autorec_core.steps import steps_for
 from autorec_core.trained_model import Link
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -40,6 +41,8 @@ class EpochFigures:
     """Squared error with penalty, over the entries it looked at."""
     train_rmse: float
     """Of the batches before their steps, dropout on, predictions clipped."""
+    gradient_norm: float
+    """Length of the objective's gradient, root of the mean square over the steps."""
     learning_rate: float
     """At the last step."""
     seconds: float
@@ -86,7 +89,11 @@ class Fit:
         self._batch_size = len(self._trained_rows) if full else hyperparameters.batch_size
         self._steps_per_pass = math.ceil(len(self._trained_rows) / self._batch_size)
         self._steps_per_epoch = hyperparameters.steps_per_epoch or self._steps_per_pass
-        self._batches: list[Batch] | None = None
+        cells = max(1, len(self._trained_rows) * self._rows.num_columns)
+        self._steps = steps_for(
+            self.model, self._optimizer, hyperparameters, train.scale, density=train.num_ratings / cells
+        )
+        self._batches: list[tuple[Any, int]] | None = None
         self._pass_order: tuple[int, IntArray] | None = None
 
     def matrix(self, ratings: Ratings) -> Compressed:
@@ -108,24 +115,21 @@ class Fit:
         """One epoch of steps."""
         hyperparameters = self.hyperparameters
         self.epoch += 1
-        generator = self._generator("dropout", self.epoch)
+        seeds = self._random("dropout", self.epoch).generate_state(2 * self._steps_per_epoch, np.uint64).reshape(-1, 2)
         total_steps = hyperparameters.epochs * self._steps_per_epoch
-        squared_error = torch.zeros((), dtype=torch.float64, device=self._device)
-        clipped_error, count, seen, learning_rate = squared_error.clone(), 0, 0, 0.0
+        sums = torch.zeros(4, dtype=torch.float64, device=self._device)
+        seen, learning_rate = 0, 0.0
         began = time.perf_counter()
-        for _ in range(self._steps_per_epoch):
+        for input_seed, code_seed in seeds.tolist():
             progress = min(1.0, self._steps_done / total_steps)
             learning_rate = learning_rate_at(self._schedule, hyperparameters.learning_rate, progress)
             self._optimizer.set_learning_rate(learning_rate)
-            batch = self._next_batch()
-            loss = _BatchLoss(self.model, batch, hyperparameters, generator)
-            self._optimizer.step(loss)
-            squared_error += loss.squared_error
-            clipped_error += self._clipped_squared_error(loss.predicted, batch.targets)
-            count += loss.count
-            seen += len(batch.targets)
+            batch, num_ratings = self._next_batch()
+            sums += self._steps(batch, hyperparameters, (input_seed, code_seed))
+            seen += num_ratings
             self._steps_done += 1
-        mean_squared_error = float(squared_error) / count  # waits for the last step
+        squared_error, clipped_error, squares, count = sums.tolist()  # waits for the last step
+        mean_squared_error = squared_error / count
         seconds = time.perf_counter() - began
         penalty = sum(
             0.5 * weight * float(parameter.detach().square().sum())
@@ -135,19 +139,23 @@ class Fit:
         bound = 10 * max(abs(scale.low), abs(scale.high), scale.span)
         return EpochFigures(
             objective=mean_squared_error + penalty,
-            train_rmse=math.sqrt(float(clipped_error) / seen),
+            train_rmse=math.sqrt(clipped_error / seen),
+            gradient_norm=math.sqrt(squares / len(seeds)),
             learning_rate=learning_rate,
             seconds=seconds,
             ratings_seen=seen,
             is_finite=math.isfinite(mean_squared_error + penalty) and mean_squared_error < bound**2,
         )
 
-    def batches(self) -> list[Batch]:
-        """All training rows in batches, made when they are first asked for."""
+    def batches(self) -> list[tuple[Any, int]]:
+        """All training rows in batches as the steps want them, each with its number of ratings; made when asked for."""
         if self._batches is None:
             shuffled = np.random.default_rng(self._random("rows", 0)).permutation(self._trained_rows)
             parts = range(0, len(shuffled), self._batch_size)
-            self._batches = [self._rows_of(shuffled[begin : begin + self._batch_size]) for begin in parts]
+            self._batches = []
+            for begin in parts:
+                batch = self._rows_of(shuffled[begin : begin + self._batch_size])
+                self._batches.append((self._steps.prepared(batch), len(batch.columns)))
         return self._batches
 
     def drop_batches(self) -> None:
@@ -224,7 +232,7 @@ class Fit:
             num_columns=matrix.num_columns,
         )
 
-    def _next_batch(self) -> Batch:
+    def _next_batch(self) -> tuple[Any, int]:
         """The next step's batch. Which rows go together is drawn once, their order anew in each pass.
 
         So a batch's order by columns is sorted once a run; drawing the rows anew too would change nothing in accuracy
@@ -274,47 +282,6 @@ class Fit:
     def _clipped_squared_error(self, predicted: Tensor, given: Tensor) -> Tensor:
         scale = self.train.scale
         return (predicted.clamp(scale.low, scale.high) - given).square().sum(dtype=torch.float64)
-
-
-class _BatchLoss:
-    """The mean squared error of one batch with dropout, the same at every call for the same weights."""
-
-    def __init__(
-        self, model: AutoRec, batch: Batch, hyperparameters: Hyperparameters, generator: torch.Generator
-    ) -> None:
-        self.model, self.batch = model, batch
-        self.is_over_all = hyperparameters.loss_over == "all"
-        self.count = len(batch) * batch.num_columns if self.is_over_all else len(batch.targets)
-        self.inputs = _dropped(batch.inputs, hyperparameters.input_dropout, generator)
-        every_unit = torch.ones(
-            len(batch), hyperparameters.hidden_units, dtype=batch.inputs.dtype, device=generator.device
-        )
-        self.code_mask = _dropped(every_unit, hyperparameters.code_dropout, generator)
-        self.squared_error = self.predicted = torch.empty(0)
-        self._is_first = True
-
-    def __call__(self) -> Tensor:
-        codes = self.model.encoder(self.batch, self.inputs) * self.code_mask
-        if self.is_over_all:
-            everywhere = self.model.decoder_everywhere(codes, self.batch)
-            targets = torch.zeros_like(everywhere)
-            targets[self.batch.rows, self.batch.columns] = self.batch.targets
-            squared_error = (everywhere - targets).square().sum()
-            predicted = everywhere[self.batch.rows, self.batch.columns]
-        else:
-            predicted = self.model.decoder(codes, self.batch)
-            squared_error = (predicted - self.batch.targets).square().sum()
-        if self._is_first:  # L-BFGS asks again after it has moved; what is reported is before the step
-            self.squared_error, self.predicted, self._is_first = squared_error.detach(), predicted.detach(), False
-        return squared_error / self.count
-
-
-def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """The values with a share of them at 0 and the others scaled up so that sums keep their mean."""
-    if not share:
-        return values
-    kept = torch.rand(values.shape, generator=generator, device=values.device) >= share
-    return values * kept / (1 - share)
 
 
 def named_tensors(prefix: str, arrays: Arrays) -> Weights:

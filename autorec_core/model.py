@@ -63,8 +63,11 @@ class AutoRec(nn.Module):
 
     def encoder(self, batch: Batch, inputs: Tensor) -> Tensor:
         """Codes (B, hidden_units) of a batch's rows, from its inputs (n,)."""
-        z = encode(self.encoder_weights, inputs, batch) + self.encoder_bias  # (B, hidden_units)
-        return ACTIVATIONS[self.encoder_activation](z)
+        return self.code(encode(self.encoder_weights, inputs, batch))
+
+    def code(self, products: Tensor) -> Tensor:
+        """Codes (B, hidden_units) of the encoder's products (B, hidden_units)."""
+        return ACTIVATIONS[self.encoder_activation](products + self.encoder_bias)
 
     def decoder(self, codes: Tensor, batch: Batch) -> Tensor:
         """Reconstructed ratings (n,) at the batch's observed entries, from codes (B, hidden_units); not clipped."""

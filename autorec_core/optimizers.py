@@ -84,19 +84,25 @@ class Penalised:
             for group, (_, penalty) in zip(self.optimizer.param_groups, self.penalties, strict=True):
                 group["weight_decay"] = penalty
 
-    def step(self, mean_squared_error: Callable[[], Tensor]) -> None:
+    def step(self, mean_squared_error: Callable[[], Tensor]) -> Tensor:
         """One step down the objective.
 
         Args:
             mean_squared_error: computes the mean squared error of the batch, differentiable; called once or, by
                 L-BFGS, several times, always with the same result for the same weights.
+
+        Returns:
+            Squared length of the objective's gradient before the step, a scalar.
         """
+        squares: list[Tensor] = []
 
         def gradients() -> float:
             self.optimizer.zero_grad(set_to_none=True)
             loss = mean_squared_error()
             loss.backward()  # type: ignore[no-untyped-call]
             value = loss.detach()
+            if not squares:
+                squares.append(self._gradient_square())
             if self.kind != "adam":
                 for parameter, penalty in self.penalties:
                     if penalty and parameter.grad is not None:
@@ -109,6 +115,51 @@ class Penalised:
         else:
             gradients()
             self.optimizer.step()
+        return squares[0]
+
+    def step_given(self) -> Tensor:
+        """An Adam step of the parameters that have a gradient; the others are left to whoever calls `adam_of`.
+
+        Returns:
+            Squared length of those gradients, a scalar.
+        """
+        square = self._gradient_square()
+        self.optimizer.step()
+        return square
+
+    def adam_of(self, parameter: Tensor) -> np.ndarray[Any, Any]:
+        """Counts one more step of a parameter that somebody else moves, and says how.
+
+        Returns:
+            (7,) in the parameter's dtype: step size, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), epsilon,
+            penalty.
+        """
+        self.moments_of(parameter)
+        steps = self.optimizer.state[parameter]["step"]
+        steps += 1
+        group = next(group for group in self.optimizer.param_groups if group["params"][0] is parameter)
+        (beta1, beta2), t = group["betas"], float(steps)
+        of_first, of_second = 1 - beta1**t, 1 - beta2**t
+        values = (group["lr"] / of_first, 1 - beta1, beta2, 1 - beta2, of_second**-0.5, group["eps"])
+        return np.array([*values, group["weight_decay"]], dtype=parameter.detach().numpy().dtype)
+
+    def moments_of(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
+        """Adam's two moments of a parameter, each of its shape; 0 before the first step."""
+        state = self.optimizer.state[parameter]
+        if not state:  # as torch makes them at the first step
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        return state["exp_avg"], state["exp_avg_sq"]
+
+    def _gradient_square(self) -> Tensor:
+        """Of the objective, over the parameters that have a gradient; before a penalty is added to it."""
+        with torch.no_grad():
+            squares = [
+                (parameter.grad + penalty * parameter if penalty else parameter.grad).square().sum()
+                for parameter, penalty in self.penalties
+                if parameter.grad is not None
+            ]
+            return torch.stack(squares).sum()
 
     def state(self) -> tuple[dict[str, np.ndarray[Any, Any]], Any]:
         """The optimiser's state as (arrays by name, JSON-able structure that refers to them)."""

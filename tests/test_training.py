@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -189,40 +189,6 @@ def test_only_the_cautionary_loss_counts_unknown_entries(loss_over: str, checker
 
 
 # -- the penalty ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 16, 30])
-def test_batches_of_any_size_carry_the_same_gradient_and_penalty_between_them(
-    batch_size: int, checkerboard: Ratings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Weighted by their ratings, the batches' gradients and decay add up to those of the paper's objective."""
-    hyperparameters = SMALL.with_changes(batch_size=batch_size, regularization=5.0, encoder_regularization_factor=0.5)
-    fit = Fit(checkerboard, hyperparameters, seed=0)
-    optimizer = fit._optimizer
-    assert isinstance(optimizer.optimizer, torch.optim.Adam)
-    names = [name for name, _ in fit.model.named_parameters()]
-    totals = {name: torch.zeros_like(leaf) for name, leaf in fit.model.named_parameters()}
-    seen = []
-
-    def add_up(loss: Callable[[], torch.Tensor]) -> None:
-        fit.model.zero_grad()
-        loss().backward()
-        count = loss.count  # type: ignore[attr-defined]
-        seen.append(count)
-        groups = optimizer.optimizer.param_groups
-        for name, leaf, group in zip(names, fit.model.parameters(), groups, strict=True):
-            assert leaf.grad is not None
-            totals[name] += count * (leaf.grad + group["weight_decay"] * leaf.detach())
-
-    monkeypatch.setattr(optimizer, "step", add_up)  # the weights stay, so all batches are measured at the same ones
-    fit.run_epoch()
-    assert sum(seen) == checkerboard.num_ratings
-    assert len(seen) == math.ceil(30 / batch_size)
-    expected = gradients_of(fit)
-    lambdas = {"encoder_weights": 2.5, "decoder_weights": 5.0}
-    for name, leaf in fit.model.named_parameters():
-        penalised = expected[name] + lambdas.get(name, 0.0) * leaf.detach()
-        torch.testing.assert_close(totals[name], penalised, rtol=1e-9, atol=1e-9, msg=name)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rprop", "lbfgs"])
