@@ -23,6 +23,7 @@ from autorec_core import datasets, hyperparameters, rating_files, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
+from autorec_core.ranks import Ranks
 from autorec_core.recommender import Recommendation, Recommender
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
@@ -176,24 +177,40 @@ def _datasets(chosen: argparse.Namespace) -> int:
 
 
 def _train(chosen: argparse.Namespace) -> int:
+    ranks = Ranks.join()
+    try:
+        return _train_with(ranks, chosen)
+    finally:
+        ranks.leave()
+
+
+def _train_with(ranks: Ranks, chosen: argparse.Namespace) -> int:
     store = _store(chosen)
-    run = _find_run(store, chosen.resume) if chosen.resume is not None else store.create(_config(chosen))
+    config = None if chosen.resume is not None else _config(chosen)
+    if ranks.is_first:
+        run = _find_run(store, chosen.resume) if config is None else store.create(config)
+        ranks.first_says(str(run.folder))
+    else:
+        run = Run(Path(ranks.first_says("")))
     if run.state == "ended":
         raise NotFoundError(f"Run {run.id} has ended; there is nothing to resume. Start a new one.")
     stop = _Interrupt()
     progress = _Progress(run, is_terminal=sys.stderr.isatty())
 
     def control(trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
-        progress.show(event)
+        if ranks.is_first:
+            progress.show(event)
         return not stop.is_asked
 
     try:
         with stop:
-            result = record(run, control, progress=_bar("Fetching"))
+            result = record(run, control, progress=_bar("Fetching"), ranks=ranks)
     except AutoRecError:
-        if run.state == "waiting":  # its ratings can't be used: nothing of it is worth keeping
+        if ranks.is_first and run.state == "waiting":  # its ratings can't be used: nothing of it is worth keeping
             store.delete(run.id)
         raise
+    if not ranks.is_first:
+        return INTERRUPTED if result is None else 0
     progress.close()
     if result is None:
         print(

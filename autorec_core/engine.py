@@ -48,6 +48,15 @@ class Batch:
     """(B,) added to each row's pre-activations."""
     num_columns: int
     """C."""
+    positions: Tensor | None = None
+    """(n,) int32, place of each entry among those of all ranks; None where there are no others."""
+    count_of_all: int | None = None
+    """Observed entries of all ranks; None where there are no others."""
+
+    @property
+    def num_ratings(self) -> int:
+        """Observed entries, those of other ranks included."""
+        return len(self.columns) if self.count_of_all is None else self.count_of_all
 
     def __len__(self) -> int:
         return len(self.indptr) - 1

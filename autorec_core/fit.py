@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,11 @@ from torch import Tensor
 
 from autorec_core import baselines
 from autorec_core.engine import Batch
+from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.model import AutoRec
 from autorec_core.optimizers import Penalised, learning_rate_at
+from autorec_core.ranks import ALONE, Ranks
 from autorec_core.ratings import Compressed, FloatArray, IntArray, Ratings
 from autorec_core.steps import steps_for
 from autorec_core.trained_model import Link
@@ -31,6 +34,9 @@ Weights = dict[str, Tensor]
 WORK_OF_A_THREAD = 4_000_000
 """Multiplications (ratings x hidden units) of a step that make a second thread worth its waiting. Below, the threads of
 a step wait for each other longer than they work, and on a busy machine much longer."""
+
+BY_COLUMN = frozenset(("encoder_weights", "decoder_weights", "decoder_bias"))
+"""Weights with a row a column, which ranks share out."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +66,27 @@ class Fit:
         train: the ratings to learn from.
         hyperparameters: the model and how it is trained; `change` replaces what may change on the way.
         seed: of the first weights, the order of the batches and dropout.
+        ranks: who fits it together, each with the weights of some columns.
+
+    Raises:
+        InvalidHyperparameterError: several ranks can't take this optimizer.
     """
 
-    def __init__(self, train: Ratings, hyperparameters: Hyperparameters, *, seed: int) -> None:
+    def __init__(self, train: Ratings, hyperparameters: Hyperparameters, *, seed: int, ranks: Ranks = ALONE) -> None:
+        if ranks.size > 1 and hyperparameters.optimizer == "lbfgs":
+            raise InvalidHyperparameterError("optimizer must be adam or rprop for several ranks, got lbfgs.")
+        self.ranks = ranks
         self.train = train
         self.hyperparameters = hyperparameters
         self.seed = seed
         self.epoch = 0
         self._steps_done = 0
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = ranks.device
         self._dtype = torch.float64 if hyperparameters.precision == "float64" else torch.float32
         self._rows = self.matrix(train)
         self._trained_rows = np.flatnonzero(self._rows.counts > 0)
+        others = train.by_user if hyperparameters.based_on == "items" else train.by_item
+        self._columns = ranks.columns(others.counts)
         self.offsets, self.everything = self._prepare()
         self.model = AutoRec(
             self._rows.num_columns,
@@ -80,9 +95,11 @@ class Fit:
             link=Link.of(hyperparameters.decoder_activation, train.scale),
             initial_scale=hyperparameters.initial_scale,
             dtype=self._dtype,
-            generator=self._generator("weights", 0, torch.device("cpu")),
+            generator=self._generator("weights", 0),
+            ranks=ranks,
+            columns=self._columns,
         ).to(self._device)
-        self._optimizer = Penalised(hyperparameters, zip(self.model.parameters(), self._penalties(), strict=True))
+        self._optimizer = Penalised(hyperparameters, self.model, self._penalties())
         # RProp and L-BFGS need the whole gradient at each step.
         full = hyperparameters.optimizer != "adam"
         self._schedule = "constant" if full else hyperparameters.schedule  # RProp and L-BFGS find their own steps
@@ -106,6 +123,13 @@ class Fit:
         ratings_a_step = self.train.num_ratings / self._steps_per_pass
         return 1 + int(ratings_a_step * self.hyperparameters.hidden_units / WORK_OF_A_THREAD)
 
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases, those of all ranks together."""
+        own = sum(parameter.numel() for parameter in self.model.by_column)
+        total = int(self.ranks.sum(torch.tensor(own, device=self._device)))
+        return total + sum(parameter.numel() for parameter in self.model.common)
+
     def change(self, hyperparameters: Hyperparameters) -> None:
         """Takes other learning rate, penalties, dropout and epochs from the next epoch on."""
         self.hyperparameters = hyperparameters
@@ -128,13 +152,11 @@ class Fit:
             sums += self._steps(batch, hyperparameters, (input_seed, code_seed))
             seen += num_ratings
             self._steps_done += 1
-        squared_error, clipped_error, squares, count = sums.tolist()  # waits for the last step
-        mean_squared_error = squared_error / count
+        count = float(sums[3])  # waits for the last step
         seconds = time.perf_counter() - began
-        penalty = sum(
-            0.5 * weight * float(parameter.detach().square().sum())
-            for parameter, weight in zip(self.model.parameters(), self._penalties(), strict=True)
-        )
+        sums[3] = self._optimizer.penalty()
+        squared_error, clipped_error, squares, penalty = self.ranks.sum(sums).tolist()
+        mean_squared_error = squared_error / count
         scale = self.train.scale
         bound = 10 * max(abs(scale.low), abs(scale.high), scale.span)
         return EpochFigures(
@@ -155,7 +177,7 @@ class Fit:
             self._batches = []
             for begin in parts:
                 batch = self._rows_of(shuffled[begin : begin + self._batch_size])
-                self._batches.append((self._steps.prepared(batch), len(batch.columns)))
+                self._batches.append((self._steps.prepared(batch), batch.num_ratings))
         return self._batches
 
     def drop_batches(self) -> None:
@@ -165,7 +187,7 @@ class Fit:
     # -- measures and state -------------------------------------------------------------------------------------------
 
     def entries(self, ratings: Ratings) -> Batch:
-        """The entries of ratings over the same users and items, to measure the reconstruction at."""
+        """This rank's entries of ratings over the same users and items, to measure the reconstruction at."""
         matrix = self.matrix(ratings)
         return self._batch(matrix, matrix.values, self.offsets)
 
@@ -178,28 +200,40 @@ class Fit:
     def squared_error_at(self, entries: Batch) -> tuple[float, int]:
         """Sum of squared errors and count of the reconstruction at some entries, clipped to the scale."""
         predicted = self.model.decoder(self.codes(), entries)
-        return float(self._clipped_squared_error(predicted, entries.targets)), len(entries.targets)
+        scale = self.train.scale
+        squares = (predicted.clamp(scale.low, scale.high) - entries.targets).square().sum(dtype=torch.float64)
+        total, count = self.ranks.sum(torch.stack([squares, squares.new_tensor(len(entries.targets))])).tolist()
+        return total, int(count)
 
     def weights(self) -> Weights:
-        """A copy of the weights by name."""
+        """A copy of this rank's weights by name."""
         return {name: value.detach().clone() for name, value in self.model.named_parameters()}
+
+    def whole(self, weights: Weights) -> Weights:
+        """The weights of all ranks, of each rank's."""
+        return {name: self.ranks.whole(value) if name in BY_COLUMN else value for name, value in weights.items()}
+
+    def own(self, whole: Weights) -> Weights:
+        """This rank's weights, of those of all ranks."""
+        first, last = self._columns
+        return {name: value[first:last].clone() if name in BY_COLUMN else value for name, value in whole.items()}
 
     @torch.no_grad()
     def load_weights(self, weights: Weights) -> None:
-        """Takes other weights."""
+        """Takes other weights, this rank's."""
         for name, parameter in self.model.named_parameters():
             parameter.copy_(weights[name])
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """All that is needed to go on after the last epoch: arrays by name, and JSON-able values."""
         arrays, structure = self._optimizer.state()
-        arrays |= {f"model.{name}": value.cpu().numpy() for name, value in self.weights().items()}
+        arrays |= {f"model.{name}": value.cpu().numpy() for name, value in self.whole(self.weights()).items()}
         return arrays, {"epoch": self.epoch, "steps_done": self._steps_done, "optimizer": structure}
 
     def load_state(self, arrays: Arrays, values: dict[str, Any]) -> None:
         """The inverse of `state`."""
         self.epoch, self._steps_done = values["epoch"], values["steps_done"]
-        self.load_weights(named_tensors("model.", arrays))
+        self.load_weights(self.own(named_tensors("model.", arrays)))
         self._optimizer.load_state(arrays, values["optimizer"])
         self._optimizer.set_penalties(self._penalties())
 
@@ -223,13 +257,20 @@ class Fit:
         def real(array: FloatArray) -> Tensor:
             return torch.from_numpy(np.array(array)).to(self._device, self._dtype)
 
+        first, last = self._columns
+        indptr, columns, targets = matrix.indptr, matrix.indices, matrix.values
+        if self.ranks.size > 1:
+            is_own = (columns >= first) & (columns < last)
+            counts = np.bincount(matrix.rows[is_own], minlength=matrix.num_rows)
+            indptr = np.concatenate([[0], np.cumsum(counts)])
+            columns, targets, inputs = columns[is_own] - np.int32(first), targets[is_own], inputs[is_own]
         return Batch(
-            indptr=torch.from_numpy(matrix.indptr.astype(np.int32)).to(self._device),
-            columns=torch.from_numpy(np.array(matrix.indices)).to(self._device),
+            indptr=torch.from_numpy(indptr.astype(np.int32)).to(self._device),
+            columns=torch.from_numpy(np.array(columns)).to(self._device),
             inputs=real(inputs),
-            targets=real(matrix.values),
+            targets=real(targets),
             offsets=real(offsets),
-            num_columns=matrix.num_columns,
+            num_columns=last - first,
         )
 
     def _next_batch(self) -> tuple[Any, int]:
@@ -252,6 +293,13 @@ class Fit:
         indptr = torch.nn.functional.pad(torch.cumsum(counts, 0, dtype=torch.int32), (1, 0))
         entries = torch.arange(int(indptr[-1]), dtype=torch.int32, device=self._device)
         entries += torch.repeat_interleave(starts - indptr[:-1], counts)
+        positions, count_of_all = None, None
+        if self.ranks.size > 1:
+            of_all = self._rows.counts[chosen]
+            count_of_all = int(of_all.sum())
+            begins = np.cumsum(of_all) - of_all + self._entries_before[chosen] - indptr[:-1].cpu().numpy()
+            positions = torch.arange(len(entries), dtype=torch.int32, device=self._device)
+            positions += torch.repeat_interleave(torch.from_numpy(begins.astype(np.int32)).to(self._device), counts)
         return Batch(
             indptr=indptr,
             columns=everything.columns.index_select(0, entries),
@@ -259,7 +307,15 @@ class Fit:
             targets=everything.targets.index_select(0, entries),
             offsets=everything.offsets[rows],
             num_columns=everything.num_columns,
+            positions=positions,
+            count_of_all=count_of_all,
         )
+
+    @cached_property
+    def _entries_before(self) -> IntArray:
+        """(num_rows,) entries of each row at the columns of earlier ranks."""
+        rows = self._rows
+        return np.bincount(rows.rows[rows.indices < self._columns[0]], minlength=rows.num_rows)
 
     def _penalties(self) -> list[float]:
         """lambda per training rating for each parameter, in the order of `model.parameters()`; biases are free.
@@ -275,13 +331,9 @@ class Fit:
     def _random(self, purpose: str, number: int) -> np.random.SeedSequence:
         return np.random.SeedSequence([self.seed, *purpose.encode(), number])
 
-    def _generator(self, purpose: str, number: int, device: torch.device | None = None) -> torch.Generator:
-        generator = torch.Generator(device or self._device)
+    def _generator(self, purpose: str, number: int) -> torch.Generator:
+        generator = torch.Generator()
         return generator.manual_seed(int(self._random(purpose, number).generate_state(1, np.uint64)[0] >> 1))
-
-    def _clipped_squared_error(self, predicted: Tensor, given: Tensor) -> Tensor:
-        scale = self.train.scale
-        return (predicted.clamp(scale.low, scale.high) - given).square().sum(dtype=torch.float64)
 
 
 def named_tensors(prefix: str, arrays: Arrays) -> Weights:

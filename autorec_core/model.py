@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from autorec_core.engine import Batch, decode, encode
+from autorec_core.ranks import ALONE, Ranks
 from autorec_core.trained_model import Link
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -33,6 +34,8 @@ class AutoRec(nn.Module):
         initial_scale: standard deviation of the first weights; biases begin at 0.
         dtype: of all weights.
         generator: draws the first weights.
+        ranks: who trains it together.
+        columns: the first input that this rank has the weights of, and the one after its last; all where None.
 
     Source: Sedhain et al. 2015, equation 1.
     """
@@ -47,23 +50,37 @@ class AutoRec(nn.Module):
         initial_scale: float,
         dtype: torch.dtype,
         generator: torch.Generator,
+        ranks: Ranks = ALONE,
+        columns: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.encoder_activation = encoder_activation
         self.link = link
+        self.ranks = ranks
+        self.columns = first, last = columns or (0, num_inputs)
 
         def weights() -> nn.Parameter:
             drawn = torch.randn(num_inputs, hidden_units, generator=generator, dtype=dtype)
-            return nn.Parameter(initial_scale * drawn)
+            return nn.Parameter(initial_scale * drawn[first:last])
 
         self.encoder_weights = weights()  # (num_inputs, hidden_units): V transposed
         self.encoder_bias = nn.Parameter(torch.zeros(hidden_units, dtype=dtype))  # mu
         self.decoder_weights = weights()  # (num_inputs, hidden_units): W
-        self.decoder_bias = nn.Parameter(torch.zeros(num_inputs, dtype=dtype))  # b
+        self.decoder_bias = nn.Parameter(torch.zeros(last - first, dtype=dtype))  # b
+
+    @property
+    def by_column(self) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter]:
+        """The parameters with a row a column, which ranks share out; all others are the same on each rank."""
+        return self.encoder_weights, self.decoder_weights, self.decoder_bias
+
+    @property
+    def common(self) -> list[nn.Parameter]:
+        """The parameters that are the same on each rank: the small ones."""
+        return [found for found in self.parameters() if not any(found is own for own in self.by_column)]
 
     def encoder(self, batch: Batch, inputs: Tensor) -> Tensor:
         """Codes (B, hidden_units) of a batch's rows, from its inputs (n,)."""
-        return self.code(encode(self.encoder_weights, inputs, batch))
+        return self.code(self.ranks.sum_forward(encode(self.encoder_weights, inputs, batch)))
 
     def code(self, products: Tensor) -> Tensor:
         """Codes (B, hidden_units) of the encoder's products (B, hidden_units)."""
@@ -71,12 +88,13 @@ class AutoRec(nn.Module):
 
     def decoder(self, codes: Tensor, batch: Batch) -> Tensor:
         """Reconstructed ratings (n,) at the batch's observed entries, from codes (B, hidden_units); not clipped."""
+        codes = self.ranks.sum_backward(codes)
         z = decode(codes, self.decoder_weights, self.decoder_bias, batch) + batch.offsets[batch.rows]  # (n,)
         return self.apply_link(z)
 
     def decoder_everywhere(self, codes: Tensor, batch: Batch) -> Tensor:
         """Reconstructed ratings (B, num_inputs) at all entries, known or not: the dense product that AutoRec avoids."""
-        z = codes @ self.decoder_weights.T + self.decoder_bias + batch.offsets[:, None]
+        z = self.ranks.sum_backward(codes) @ self.decoder_weights.T + self.decoder_bias + batch.offsets[:, None]
         return self.apply_link(z)
 
     def apply_link(self, z: Tensor) -> Tensor:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.model import AutoRec
 
 WARM_UP = 0.25
 """Share of a one-cycle run in which the learning rate rises."""
@@ -48,12 +49,14 @@ class Penalised:
 
     Args:
         hyperparameters: which optimiser and learning rate.
-        penalties: pairs of a parameter and its penalty weight per rating, `lambda / num_ratings`.
+        model: whose parameters move.
+        penalties: the penalty weight of each per rating, `lambda / num_ratings`, in the order of the parameters.
     """
 
-    def __init__(self, hyperparameters: Hyperparameters, penalties: Iterable[tuple[nn.Parameter, float]]) -> None:
+    def __init__(self, hyperparameters: Hyperparameters, model: AutoRec, penalties: Iterable[float]) -> None:
         self.kind = hyperparameters.optimizer
-        self.penalties = list(penalties)
+        self.model = model
+        self.penalties = list(zip(model.parameters(), penalties, strict=True))
         parameters = [parameter for parameter, _ in self.penalties]
         self.optimizer: torch.optim.Optimizer
         if self.kind == "adam":
@@ -155,20 +158,52 @@ class Penalised:
         """Of the objective, over the parameters that have a gradient; before a penalty is added to it."""
         with torch.no_grad():
             squares = [
-                (parameter.grad + penalty * parameter if penalty else parameter.grad).square().sum()
+                self._share_of(parameter)
+                * (parameter.grad + penalty * parameter if penalty else parameter.grad).square().sum()
                 for parameter, penalty in self.penalties
                 if parameter.grad is not None
             ]
             return torch.stack(squares).sum()
 
+    def _share_of(self, parameter: Tensor) -> float:
+        """This rank's share of what is summed over ranks: of what they all have, each counts its part."""
+        return 1.0 if self._is_shared_out(parameter) else 1.0 / self.model.ranks.size
+
+    def _is_shared_out(self, parameter: Tensor) -> bool:
+        return any(parameter is own for own in self.model.by_column)
+
+    @torch.no_grad()
+    def penalty(self) -> Tensor:
+        """This rank's part of the objective's penalty, a float64 scalar."""
+        terms = [
+            self._share_of(parameter) * 0.5 * weight * parameter.square().sum(dtype=torch.float64)
+            for parameter, weight in self.penalties
+        ]
+        return torch.stack(terms).sum()
+
     def state(self) -> tuple[dict[str, np.ndarray[Any, Any]], Any]:
-        """The optimiser's state as (arrays by name, JSON-able structure that refers to them)."""
+        """The optimiser's state, of all ranks, as (arrays by name, JSON-able structure that refers to them)."""
         arrays: dict[str, np.ndarray[Any, Any]] = {}
-        return arrays, _to_plain(self.optimizer.state_dict(), arrays)
+        state = self._by_column(self.optimizer.state_dict(), self.model.ranks.whole)
+        return arrays, _to_plain(state, arrays)
 
     def load_state(self, arrays: dict[str, np.ndarray[Any, Any]], structure: Any) -> None:
         """The inverse of `state`."""
-        self.optimizer.load_state_dict(_from_plain(structure, arrays))
+        state = _from_plain(structure, arrays)
+        self.optimizer.load_state_dict(self._by_column(state, lambda whole: whole[slice(*self.model.columns)]))
+
+    def _by_column(self, state: dict[str, Any], change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """A state dict with every tensor that has a row a column changed."""
+        if self.model.ranks.size == 1:
+            return state
+        found = dict(state["state"])
+        for index, (parameter, _) in enumerate(self.penalties):
+            if self._is_shared_out(parameter) and index in found:
+                found[index] = {
+                    name: change(value) if isinstance(value, Tensor) and value.dim() else value
+                    for name, value in found[index].items()
+                }
+        return {**state, "state": found}
 
 
 def _to_plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:

@@ -42,7 +42,8 @@ class Steps(Protocol):
 
         Returns:
             (4,) float64, before the step: sum of squared errors, the same at observed entries with predictions clipped
-            to the scale, squared length of the objective's gradient, and how many entries the first is over.
+            to the scale, squared length of the objective's gradient, and how many entries the first is over. The first
+            three are this rank's, to be summed over ranks; the last is of all.
         """
 
 
@@ -72,6 +73,8 @@ class AutogradSteps:
 
     def __init__(self, model: AutoRec, optimizer: Penalised, scale: RatingScale) -> None:
         self.model, self.optimizer, self.scale = model, optimizer, scale
+        own = torch.tensor(len(model.decoder_bias), device=model.decoder_bias.device)
+        self.num_columns = int(model.ranks.sum(own))
 
     def prepared(self, batch: Batch) -> Batch:
         """The batch as it is."""
@@ -80,8 +83,8 @@ class AutogradSteps:
     def __call__(self, batch: Batch, hyperparameters: Hyperparameters, seeds: tuple[int, int]) -> Tensor:
         """See `Steps`."""
         is_over_all = hyperparameters.loss_over == "all"
-        count = len(batch) * batch.num_columns if is_over_all else len(batch.targets)
-        inputs = dropped(batch.inputs, hyperparameters.input_dropout, seeds[0])
+        count = len(batch) * self.num_columns if is_over_all else batch.num_ratings
+        inputs = dropped(batch.inputs, hyperparameters.input_dropout, seeds[0], batch.positions)
         mask = _code_mask(self.model, len(batch), hyperparameters.code_dropout, seeds[1])
         first: list[Tensor] = []
 
@@ -125,6 +128,8 @@ class ColumnOrder:
     """(n,) ratings."""
     offsets: kernels.Array
     """(B,) added to each row's pre-activations."""
+    num_ratings: int
+    """Observed entries, those of other ranks included."""
 
     def parts(self, threads: int) -> kernels.Array:
         """(threads + 1,) first columns of shares of equal work."""
@@ -156,10 +161,11 @@ class CompiledSteps:
             num_rows=len(batch),
             indptr=batch.column_indptr.numpy(),
             rows=batch.column_rows.numpy(),
-            positions=order.numpy(),
+            positions=(order if batch.positions is None else batch.positions[order]).numpy(),
             inputs=batch.inputs.index_select(0, order).numpy(),
             targets=batch.targets.index_select(0, order).numpy(),
             offsets=batch.offsets.numpy(),
+            num_ratings=batch.num_ratings,
         )
 
     def __call__(self, batch: ColumnOrder, hyperparameters: Hyperparameters, seeds: tuple[int, int]) -> Tensor:
@@ -176,7 +182,7 @@ class CompiledSteps:
         terms = self._empty("terms", *shape)
 
         kernels.encode(self._encoder, *entries, inputs, parts, terms)
-        products = torch.from_numpy(terms.sum(axis=0)).requires_grad_()  # (B, k)
+        products = model.ranks.sum(torch.from_numpy(terms.sum(axis=0))).requires_grad_()  # (B, k)
         codes = model.code(products)
         mask = _code_mask(model, batch.num_rows, hyperparameters.code_dropout, seeds[1])
         if mask is not None:
@@ -191,7 +197,7 @@ class CompiledSteps:
             batch.targets,
             self._link,
             self._bounds,
-            2.0 / max(1, len(batch.targets)),
+            2.0 / batch.num_ratings,
             self.optimizer.adam_of(model.decoder_weights),
             self.optimizer.adam_of(model.decoder_bias),
             parts,
@@ -199,10 +205,9 @@ class CompiledSteps:
             gradient,
             sums,
         )
-        to_products, *to_small = torch.autograd.grad(
-            codes, [products, *self._small], torch.from_numpy(terms.sum(axis=0))
-        )
-        for parameter, found in zip(self._small, to_small, strict=True):
+        to_codes = model.ranks.sum(torch.from_numpy(terms.sum(axis=0)))
+        to_products, *to_common = torch.autograd.grad(codes, [products, *model.common], to_codes)
+        for parameter, found in zip(model.common, to_common, strict=True):
             parameter.grad = found
         kernels.update_encoder(
             self._encoder,
@@ -216,7 +221,7 @@ class CompiledSteps:
             sums,
         )
         square = float(self.optimizer.step_given()) + sums[:, 2:].sum()
-        return torch.tensor([*sums[:, :2].sum(axis=0), square, len(batch.targets)], dtype=torch.float64)
+        return torch.tensor([*sums[:, :2].sum(axis=0), square, batch.num_ratings], dtype=torch.float64)
 
     def _moments(self, parameter: Tensor) -> tuple[kernels.Array, kernels.Array]:
         first, second = self.optimizer.moments_of(parameter)
@@ -230,13 +235,14 @@ class CompiledSteps:
         return room[:size].reshape(shape)
 
 
-def dropped(values: Tensor, share: float, seed: int) -> Tensor:
+def dropped(values: Tensor, share: float, seed: int, positions: Tensor | None = None) -> Tensor:
     """The values with a share of them at 0 and the others scaled up so that sums keep their mean, same shape.
 
     Args:
         values: of any shape.
         share: 0 to 1.
         seed: the same one, the same values dropped (on one kind of device).
+        positions: of the flat values, int32, among those of all ranks; from 0 on where None.
     """
     if not share:
         return values
@@ -245,7 +251,8 @@ def dropped(values: Tensor, share: float, seed: int) -> Tensor:
         return values * (torch.rand(values.shape, generator=generator, device=values.device) >= share) / (1 - share)
     flat = values.reshape(-1).numpy()
     out = np.empty_like(flat)
-    kernels.drop(flat, np.arange(len(flat), dtype=np.int32), np.uint64(seed), share, out)
+    places = np.arange(len(flat), dtype=np.int32) if positions is None else positions.numpy()
+    kernels.drop(flat, places, np.uint64(seed), share, out)
     return torch.from_numpy(out).reshape(values.shape)
 
 
