@@ -91,6 +91,7 @@ class Fit:
         self.model = AutoRec(
             self._rows.num_columns,
             hyperparameters.hidden_units,
+            inner_units=hyperparameters.inner_units,
             encoder_activation=hyperparameters.encoder_activation,
             link=Link.of(hyperparameters.decoder_activation, train.scale),
             initial_scale=hyperparameters.initial_scale,
@@ -325,7 +326,12 @@ class Fit:
         """
         decoder = self.hyperparameters.regularization / self.train.num_ratings
         encoder = decoder * self.hyperparameters.encoder_regularization_factor
-        weight = {"encoder_weights": encoder, "decoder_weights": decoder}
+        weight = {
+            "encoder_weights": encoder,
+            "inner_encoder_weights": encoder,
+            "inner_decoder_weights": encoder,
+            "decoder_weights": decoder,
+        }
         return [weight.get(name, 0.0) for name, _ in self.model.named_parameters()]
 
     def _random(self, purpose: str, number: int) -> np.random.SeedSequence:

@@ -20,7 +20,7 @@ from autorec_core.baselines import DAMPING
 from autorec_core.population import with_constant
 from autorec_core.ratings import BoolArray, FloatArray, IntArray
 from autorec_core.splits import Split
-from autorec_core.trained_model import ACTIVATION, TrainedModel
+from autorec_core.trained_model import TrainedModel
 
 KNOWN_COUNTS = (0, 1, 2, 5, 10, 20, 50)
 """Numbers of known ratings at which a user-based model's errors are measured."""
@@ -194,8 +194,7 @@ def forward_rows(
     inputs = np.where(known, deviations + hyperparameters.input_presence, 0.0)
     if hyperparameters.input_scaling:
         inputs = inputs / np.sqrt(np.maximum(counts, 1))[:, None]
-    activation = hyperparameters.encoder_activation
-    codes = ACTIVATION[activation](inputs @ model.encoder_weights[item_indices] + model.encoder_bias)
+    codes = model.code_of(inputs @ model.encoder_weights[item_indices])
     z = codes @ model.decoder_weights.T + model.decoder_bias
     if hyperparameters.centering:
         z = z + model.link.inverse(means)[:, None]

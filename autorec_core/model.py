@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autorec_core.engine import Batch, decode, encode
@@ -29,9 +30,11 @@ class AutoRec(nn.Module):
     Args:
         num_inputs: length of a row, known or not.
         hidden_units: length of the code.
-        encoder_activation: name of g.
+        inner_units: of a layer between two of `hidden_units`; 0 for one hidden layer.
+        encoder_activation: name of g, on every hidden layer.
         link: f, laid onto the rating scale.
-        initial_scale: standard deviation of the first weights; biases begin at 0.
+        initial_scale: standard deviation of the first weights; biases begin at 0, inner weights at a scale that
+            keeps the size of what passes through them.
         dtype: of all weights.
         generator: draws the first weights.
         ranks: who trains it together.
@@ -45,6 +48,7 @@ class AutoRec(nn.Module):
         num_inputs: int,
         hidden_units: int,
         *,
+        inner_units: int = 0,
         encoder_activation: str,
         link: Link,
         initial_scale: float,
@@ -67,6 +71,14 @@ class AutoRec(nn.Module):
         self.encoder_bias = nn.Parameter(torch.zeros(hidden_units, dtype=dtype))  # mu
         self.decoder_weights = weights()  # (num_inputs, hidden_units): W
         self.decoder_bias = nn.Parameter(torch.zeros(last - first, dtype=dtype))  # b
+        self.inner_units = inner_units
+        if inner_units:
+            inward = torch.randn(inner_units, hidden_units, generator=generator, dtype=dtype)
+            outward = torch.randn(hidden_units, inner_units, generator=generator, dtype=dtype)
+            self.inner_encoder_weights = nn.Parameter(inward / hidden_units**0.5)
+            self.inner_encoder_bias = nn.Parameter(torch.zeros(inner_units, dtype=dtype))
+            self.inner_decoder_weights = nn.Parameter(outward / inner_units**0.5)
+            self.inner_decoder_bias = nn.Parameter(torch.zeros(hidden_units, dtype=dtype))
 
     @property
     def by_column(self) -> tuple[nn.Parameter, nn.Parameter, nn.Parameter]:
@@ -83,8 +95,13 @@ class AutoRec(nn.Module):
         return self.code(self.ranks.sum_forward(encode(self.encoder_weights, inputs, batch)))
 
     def code(self, products: Tensor) -> Tensor:
-        """Codes (B, hidden_units) of the encoder's products (B, hidden_units)."""
-        return ACTIVATIONS[self.encoder_activation](products + self.encoder_bias)
+        """Codes (B, hidden_units) of the encoder's products (B, hidden_units), through an inner layer."""
+        activated = ACTIVATIONS[self.encoder_activation]
+        codes = activated(products + self.encoder_bias)  # (B, hidden_units)
+        if self.inner_units:
+            inner = activated(F.linear(codes, self.inner_encoder_weights, self.inner_encoder_bias))  # (B, inner_units)
+            codes = activated(F.linear(inner, self.inner_decoder_weights, self.inner_decoder_bias))  # (B, hidden_units)
+        return codes
 
     def decoder(self, codes: Tensor, batch: Batch) -> Tensor:
         """Reconstructed ratings (n,) at the batch's observed entries, from codes (B, hidden_units); not clipped."""

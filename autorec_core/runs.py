@@ -530,6 +530,7 @@ def _events_of(line: bytes) -> list[TrainingEvent]:
 def _check_shapes(model: TrainedModel, what: str) -> None:
     """Raises StorageError where the parts of a model don't belong together, as after a copy that was cut short."""
     num_users, num_items, hidden_units = len(model.user_ids), len(model.items), model.hyperparameters.hidden_units
+    inner_units = model.hyperparameters.inner_units
     rows, columns = (num_items, num_users) if model.by_items else (num_users, num_items)
     expected = {
         "encoder_weights": (columns, hidden_units),
@@ -542,6 +543,10 @@ def _check_shapes(model: TrainedModel, what: str) -> None:
         "item_counts": (num_items,),
         "user_biases": (num_users,),
         "user_counts": (num_users,),
+        "inner_encoder_weights": (inner_units, hidden_units) if inner_units else (0,),
+        "inner_encoder_bias": (inner_units,),
+        "inner_decoder_weights": (hidden_units, inner_units) if inner_units else (0,),
+        "inner_decoder_bias": (hidden_units if inner_units else 0,),
     }
     for name, shape in expected.items():
         found = getattr(model, name).shape

@@ -73,6 +73,19 @@ def test_compiled_steps_move_weights_as_autograd_does(
     assert_same_weights(compiled, reference, 1e-8)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_an_inner_layer_is_moved_alike_too(activation: str, ratings: Ratings) -> None:
+    hyperparameters = EXACT.with_changes(inner_units=3, encoder_activation=activation, regularization=5.0)
+    compiled, reference = (fit_of(way, ratings, hyperparameters) for way in WAYS)
+    began = compiled.weights()["inner_encoder_weights"]
+    for _ in range(3):
+        ours, theirs = compiled.run_epoch(), reference.run_epoch()
+        assert ours.gradient_norm == pytest.approx(theirs.gradient_norm, rel=1e-7)
+        assert ours.objective == pytest.approx(theirs.objective, rel=1e-9)
+    assert_same_weights(compiled, reference, 1e-8)
+    assert not torch.allclose(compiled.weights()["inner_encoder_weights"], began, atol=1e-3)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("units", [1, 3, 4, 17, 64])
 def test_neither_threads_nor_odd_sizes_change_the_numbers(units: int, threads: int, ratings: Ratings) -> None:

@@ -602,6 +602,31 @@ def test_the_model_as_arrays_predicts_what_the_network_predicts(based_on: str, d
     np.testing.assert_allclose(whole.ravel(), model.reconstruct_pairs(*pairs), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_row_that_was_trained_gets_the_same_code_as_one_that_was_not(activation: str, split: Split) -> None:
+    """What a visitor's forward pass computes is what training computed, the inner layer included."""
+    for inner_units in (0, 3):
+        trainer = Trainer(split, SMALL.with_changes(encoder_activation=activation, inner_units=inner_units))
+        run(trainer)
+        model, everything = trainer.trained_model(), trainer._fit.everything
+        products = np.zeros((len(everything), 6))
+        np.add.at(
+            products,
+            everything.rows.numpy(),
+            everything.inputs.numpy()[:, None] * model.encoder_weights[everything.columns.numpy()],
+        )
+        np.testing.assert_allclose(model.code_of(products), model.codes, rtol=0, atol=1e-5)
+
+
+def test_an_inner_layer_is_counted_and_learns(split: Split) -> None:
+    trainer = Trainer(split, SMALL.with_changes(inner_units=3, epochs=8, regularization=1.0))
+    events, _ = run(trainer)
+    assert isinstance(events[0], TrainingStarted)
+    assert events[0].num_parameters == 2 * 60 * 6 + 6 + 60 + 2 * 18 + 3 + 6 == trainer.trained_model().num_parameters
+    errors = [event.train_rmse for event in epochs_of(events)]
+    assert errors[-1] < 0.9 * errors[0]
+
+
 def test_where_user_or_item_is_unknown_the_damped_means_answer(checkerboard: Ratings) -> None:
     lonely = with_unrated(checkerboard, users=1, items=1)
     split = random_split(lonely)
