@@ -619,7 +619,7 @@ def test_a_row_that_was_trained_gets_the_same_code_as_one_that_was_not(activatio
 
 
 def test_an_inner_layer_is_counted_and_learns(split: Split) -> None:
-    trainer = Trainer(split, SMALL.with_changes(inner_units=3, epochs=8, regularization=1.0))
+    trainer = Trainer(split, SMALL.with_changes(inner_units=3, epochs=8, encoder_activation="identity"))
     events, _ = run(trainer)
     assert isinstance(events[0], TrainingStarted)
     assert events[0].num_parameters == 2 * 60 * 6 + 6 + 60 + 2 * 18 + 3 + 6 == trainer.trained_model().num_parameters
