@@ -155,10 +155,7 @@ def read_history(name: str, content: bytes) -> History:
     """
     name = _shown(name, 60)
     _check_size(name, len(content))
-    if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        files = _unpacked(name, content)
-    else:
-        files = [(name, content)]
+    files = _unpacked(name, content) if content.startswith((b"PK\x03\x04", b"PK\x05\x06")) else [(name, content)]
     histories = [_read_file(file_name, inside) for file_name, inside in files]
     first = histories[0]
     entries = tuple(entry for history in histories for entry in history.entries)
