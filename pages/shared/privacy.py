@@ -53,9 +53,10 @@ def _own_runs() -> int:
 
 def take_away() -> None:
     """All of it as one file."""
+    visitor = state.visitor_id()  # asked here: the file is made later, where no cookie can be seen
     st.download_button(
         "Download all of it",
-        lambda: json.dumps(services.visitor_store().everything_of(state.visitor_id()), indent=1).encode(),
+        lambda: json.dumps(services.visitor_store().everything_of(visitor), indent=1).encode(),
         "autorec-what-is-stored.json",
         "application/json",
         on_click="ignore",

@@ -28,6 +28,8 @@ def rated(page: Page, count: int):
 
 
 def ratings_in(page: Page, layout: str) -> dict[str, float]:
+    # While the page is drawn anew a button still offers the old file, which the server gives no longer.
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')).to_be_visible()
     with page.expect_download() as caught:
         page.get_by_role("button", name=f"In the layout of {layout}").click()
     rows = csv.DictReader(io.StringIO(caught.value.path().read_text(encoding="utf-8")))
