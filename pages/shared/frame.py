@@ -19,8 +19,10 @@ PAGES = {
     "home": "Home",
     "train": "Train",
     "rate": "Rate",
+    "history": "Bring your history",
     "recommendations": "Recommendations",
     "reconstruction": "Reconstruction",
+    "privacy": "Privacy",
 }
 """Name of the script -> title, in the order of the menu."""
 

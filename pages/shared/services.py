@@ -12,6 +12,7 @@ from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
 from autorec_core.jobs import JobRunner
+from autorec_core.matching import Links, TitleIndex
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run, RunConfig, RunStore, Source
@@ -104,6 +105,20 @@ def bundled_catalogue() -> Catalogue:
     by_item = ratings.by_item
     totals = np.bincount(by_item.rows, weights=by_item.values, minlength=ratings.num_items)
     return Catalogue(ratings.items, by_item.counts, (totals + 5 * ratings.mean) / (by_item.counts + 5))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def title_index(run_id: str | None, catalogue: str) -> TitleIndex:
+    """The movies of a run's model, or the bundled ones, to be found by what other sites call them."""
+    movies = bundled_catalogue() if run_id is None else catalogue_of(run_id)
+    is_movielens = catalogue == datasets.find(datasets.BUNDLED).catalogue
+    known = datasets.links(catalogue)
+    return TitleIndex(
+        movies.items,
+        movies.counts,
+        ids_are_movielens=is_movielens,
+        links=Links(imdb=known["imdb"], tmdb=known["tmdb"]),
+    )
 
 
 @st.cache_resource(show_spinner="Loading the ratings …", max_entries=4)
