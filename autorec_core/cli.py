@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import datasets, hyperparameters, rating_files, storage
+from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--valid-fraction", type=float, default=0.1, help="share of the rest to validate on (default: 0.1)"
     )
     data.add_argument("--holdout-users", type=float, default=0.0, help="share of the users held out whole, for fold-in")
+    data.add_argument("--by-time", action="store_true", help="test on the newest ratings, and not on a random draw")
     data.add_argument("--seed", type=int, default=0, help="of the split, the weights, batches and dropout (default: 0)")
     model = train.add_argument_group("model and training")
     model.add_argument(
@@ -108,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     runs = commands.add_parser("runs", help="the runs so far, newest first")
     _add_common(runs)
     runs.set_defaults(act=_runs)
+
+    cli_reproduce.add_to(commands)
     return parser
 
 
@@ -238,6 +241,7 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
         test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
         valid_fraction=chosen.valid_fraction,
         holdout_users=chosen.holdout_users,
+        by_time=chosen.by_time,
         kind="cli",
     )
 

@@ -86,7 +86,7 @@ def record(run: Run, control: Control, *, progress: datasets.Progress | None = N
             refit = checkpoint[1]["refit"]
             run.cut_back(checkpoint[1]["epoch"], 0 if refit is None else refit["epoch"])
         trainer = Trainer(split, run.config.hyperparameters, seed=run.config.seed, checkpoint=checkpoint)
-        torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
+        use_worthwhile_threads(trainer)
         saved_at = time.monotonic()
 
         def save() -> None:
@@ -108,6 +108,11 @@ def record(run: Run, control: Control, *, progress: datasets.Progress | None = N
                 save()
                 return None
     raise StorageError(f"The training of run {run.id} gave no end.")
+
+
+def use_worthwhile_threads(trainer: Trainer) -> None:
+    """Gives torch as many threads as a step of this training can use well, and no more than it would take by itself."""
+    torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
 
 
 def _keep(
