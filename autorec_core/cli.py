@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, storage
+from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
@@ -109,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     runs = commands.add_parser("runs", help="the runs so far, newest first")
     _add_common(runs)
     runs.set_defaults(act=_runs)
+
+    evaluate = commands.add_parser("evaluate", help="all figures of a trained run on its test ratings")
+    evaluate.add_argument("run", metavar="RUN", help="id or folder of a run")
+    evaluate.add_argument("--listed", type=int, default=report.LISTED, help="length of a list of recommendations")
+    _add_common(evaluate)
+    evaluate.set_defaults(act=_evaluate)
 
     cli_reproduce.add_to(commands)
     return parser
@@ -420,6 +426,30 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
     if faults:
         raise InvalidRatingsError(faults)
     return given, ignored
+
+
+# -- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def _evaluate(chosen: argparse.Namespace) -> int:
+    if chosen.listed < 1:
+        raise NotFoundError(f"--listed must be 1 or more, got {chosen.listed}.")
+    run = _find_run(_store(chosen), chosen.run)
+    model, split = run.load_model(), run.config.split(_bar("Fetching"))
+    learnt = (run.result or {}).get("split", {}).get("fingerprint")
+    if learnt not in (None, split.train.fingerprint):
+        raise StorageError(
+            f"The ratings of run {run.id} have changed since it was trained: it would be scored on what it "
+            "learnt from. Start a new run."
+        )
+    if not split.test.num_ratings:
+        raise NotFoundError(f"Run {run.id} has no test ratings to be scored on. Train one with a test fraction.")
+    found = report.report(model, split, listed=chosen.listed)
+    if chosen.json:
+        _print_json({"run_id": run.id, **storage.without_nan(found)})
+    else:
+        print("\n".join([f"run {run.id}, {split.train.name}, seed {split.seed}", *report.text_of(found)]))
+    return 0
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------

@@ -48,6 +48,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--based-on", choices=("items", "users"), help="make every variant I- or U-AutoRec")
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0: each draws a split (default: 5)")
     parser.add_argument("--networks", type=int, default=1, help="networks a split, for an ensemble row (default: 1)")
+    parser.add_argument(
+        "--report", action="store_true", help="add groups, lists, and people held out, as evaluate does"
+    )
     parser.add_argument("--into", metavar="DIR", help="folder of the tables and results (default: in AUTOREC_HOME)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(act=reproduce)
@@ -66,6 +69,7 @@ def reproduce(chosen: argparse.Namespace) -> int:
     for ratings, test in _loaded(chosen):
         variants = variants_of(chosen.variants or usual, ratings.num_ratings, chosen.based_on)
         work = Reproduction(ratings, variants, protocol, parent / _folder_name(ratings, test, protocol), test)
+        work.with_report = chosen.report
         told = _Told(ratings.name)
         try:
             for step in work:
@@ -84,7 +88,7 @@ def reproduce(chosen: argparse.Namespace) -> int:
         tables.append(save(work))
         print(f"autorec_core: the tables are in {work.folder}.", file=sys.stderr)
     if chosen.json:
-        print(json.dumps({"tables": tables}, indent=1, ensure_ascii=False))
+        print(json.dumps({"tables": storage.without_nan(tables)}, indent=1, ensure_ascii=False))
     else:
         print("\n".join(markdown_of(table) for table in tables), end="")
     return 0

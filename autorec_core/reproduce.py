@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from autorec_core import datasets, hyperparameters, memory, storage
+from autorec_core import datasets, hyperparameters, memory, report, storage
 from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent
 from autorec_core.hyperparameters import Hyperparameters
@@ -34,6 +34,8 @@ from autorec_core.training import Trainer
 
 MANY_RATINGS = 400_000
 """From so many ratings on, the item-based variant is the preset for a million ratings."""
+HOLDOUT_USERS = 0.15
+"""Share of the users held out whole for a report."""
 NETWORK_STEP = 1_000
 """Between the seeds of two networks of one split; more than there are splits."""
 PAPERS_ACTIVATIONS = tuple(
@@ -44,7 +46,7 @@ SHORTHANDS = {"activations": PAPERS_ACTIVATIONS}
 """Words for several variants."""
 _MADE_BY = (
     *("baselines", "engine", "fit", "hyperparameters", "metrics", "model", "optimizers", "ratings", "splits"),
-    *("trained_model", "training"),
+    *("trained_model", "training", "evaluation", "fold_in", "population", "ranking", "recommender", "report"),
 )
 """The modules whose source a figure depends on."""
 
@@ -166,8 +168,11 @@ def _variant(name: str, num_ratings: int, based_on: str | None) -> Variant:
     return Variant(name, title, values, published_as or model)
 
 
-def known_dataset(ratings: Ratings) -> str | None:
-    """The named data set that ratings are by all appearance: of its name, or as many of everything; else None."""
+def known_dataset(ratings: Ratings, test: Ratings | None = None) -> str | None:
+    """What the ratings are by all appearance: a named data set of this name or size, or "ml-100k u1"; else None."""
+    if test is not None:
+        is_u1 = ratings.name == test.name == "u1" and (ratings.num_ratings, test.num_ratings) == (80_000, 20_000)
+        return "ml-100k u1" if is_u1 else None
     if ratings.name in datasets.DATASETS:
         return ratings.name
     sizes = (ratings.num_ratings, ratings.num_users, ratings.num_items)
@@ -194,6 +199,8 @@ class Reproduction:
     """Where each result is kept."""
     test: Ratings | None = None
     """A test set of one's own."""
+    with_report: bool = False
+    """Whether the first network of each split is measured in every way, once more with some users held out."""
     outcomes: dict[tuple[str, int, int], Outcome] = field(default_factory=dict)
     """By variant's name, seed and network."""
 
@@ -209,7 +216,8 @@ class Reproduction:
         found = {}
         for place, (variant, seed, network) in enumerate(jobs):
             outcome = _read(results / self._key(variant, seed, network))
-            if outcome is not None:
+            is_reported = self.with_report and network == 0
+            if outcome is not None and (not is_reported or "report" in outcome.figures or outcome.test_rmse is None):
                 found[place] = outcome
                 paces.ended(place, outcome.figures["seconds_in_all"])
         began, split = time.monotonic(), None
@@ -239,8 +247,12 @@ class Reproduction:
                     _write(results / self._key(variant, seed, network), outcome)
                 yield step(place, share, outcome)
 
-    def split(self, seed: int) -> Split:
+    def split(self, seed: int, *, holdout_users: float = 0.0) -> Split:
         """The parts that a seed draws, the same at every call.
+
+        Args:
+            seed: one of the protocol's.
+            holdout_users: share of the users held out whole.
 
         Raises:
             AutoRecError: the ratings can't be split.
@@ -251,6 +263,7 @@ class Reproduction:
             seed=seed,
             test_fraction=0.0 if self.test is not None else asked.test_fraction,
             valid_fraction=asked.valid_fraction,
+            holdout_users=holdout_users,
             test=self.test,
             by_time=asked.by_time,
         )
@@ -262,11 +275,29 @@ class Reproduction:
         memory.check(memory.predicted_bytes(whole, train.num_users, train.num_items, variant.hyperparameters))
         trainer = Trainer(split, variant.hyperparameters, seed=split.seed + NETWORK_STEP * network)
         use_worthwhile_threads(trainer)
+        is_reported = self.with_report and network == 0
+        outcome: Outcome | None = None
         for event in trainer:
             if isinstance(event, TrainingEnded):
-                yield 1.0, self._outcome(variant, split, network, trainer, event)
+                outcome = self._outcome(variant, split, network, trainer, event)
             else:
-                yield _share_done(event, variant.hyperparameters), None
+                yield _share_done(event, variant.hyperparameters) / (2 if is_reported else 1), None
+        if is_reported and outcome is not None and outcome.test_rmse is not None:
+            outcome.figures["report"] = report.report(trainer.trained_model(), split)
+            del trainer
+            for share in self._report_on_people(variant, split.seed, outcome.figures["report"]):
+                yield (1 + share) / 2, None
+        yield 1.0, outcome
+
+    def _report_on_people(self, variant: Variant, seed: int, found: dict[str, Any]) -> Iterator[float]:
+        """Trains once more with users held out whole, and adds how well these are met."""
+        split = self.split(seed, holdout_users=HOLDOUT_USERS)
+        trainer = Trainer(split, variant.hyperparameters, seed=seed)
+        for event in trainer:
+            if not isinstance(event, TrainingEnded):
+                yield _share_done(event, variant.hyperparameters)
+            elif event.best_epoch:
+                found |= report.held_out_report(trainer.trained_model(), split)
 
     def _outcome(self, variant: Variant, split: Split, network: int, trainer: Trainer, ended: TrainingEnded) -> Outcome:
         users, items = split.test.by_user.rows, split.test.by_user.indices
@@ -407,7 +438,7 @@ def _write(path: Path, outcome: Outcome) -> None:
     numbers = io.BytesIO()
     np.save(numbers, outcome.predicted, allow_pickle=False)
     storage.replace_file(path.with_name(f"{path.name}.npy"), numbers.getvalue())
-    figures = json.dumps(_without_nan(outcome.figures), indent=1, allow_nan=False)
+    figures = json.dumps(storage.without_nan(outcome.figures), indent=1, allow_nan=False)
     storage.replace_file(path.with_name(f"{path.name}.json"), figures.encode())
 
 
@@ -421,11 +452,3 @@ def _read(path: Path) -> Outcome | None:
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     return Outcome(figures, predicted) if is_whole else None
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nan(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autorec_core import __version__, published, storage
+from autorec_core import __version__, published, report, storage
 from autorec_core.confidence import LEVEL, Mean
 from autorec_core.reproduce import Outcome, Reproduction, Variant, known_dataset, source_fingerprint
 
@@ -27,7 +28,7 @@ def table_of(work: Reproduction) -> dict[str, Any]:
         count) and, where there are such, `published`, `published_source`, `valid_rmse`, `test_mae` and counts.
     """
     ratings, protocol = work.ratings, work.protocol
-    dataset = known_dataset(ratings) if work.test is None else None
+    dataset = known_dataset(ratings, work.test)
     rows = [_row_of(work, variant, dataset) for variant in work.variants]
     for title, members in work.ensembles().items():
         scores = work.ensemble_scores(members)
@@ -94,6 +95,7 @@ def _row_of(work: Reproduction, variant: Variant, dataset: str | None) -> dict[s
         "of_unseen_items": _average(scored, "num_test_unseen_items"),
         "seconds": _average(scored, "seconds_in_all"),
         "hyperparameters": variant.hyperparameters.to_json(),
+        "report": average_of([figures["report"] for figures in scored if "report" in figures]),
         "by_seed": [
             {name: figures[name] for name in ("seed", "valid_rmse", "test_rmse", "test_mae", "best_epoch", "ended")}
             for figures in (one.figures for one in outcomes)
@@ -127,6 +129,16 @@ def _mean(measured: Sequence[float]) -> dict[str, float | None] | None:
 
 def _average(figures: Sequence[dict[str, Any]], name: str) -> float | None:
     known = [one[name] for one in figures if one.get(name) is not None]
+    return statistics.fmean(known) if known else None
+
+
+def average_of(reports: Sequence[Any]) -> Any:
+    """The mean of reports of the same shape, number by number; None where a number is nowhere."""
+    if not reports:
+        return None
+    if isinstance(reports[0], dict):
+        return {name: average_of([one[name] for one in reports if name in one]) for name in reports[0]}
+    known = [one for one in reports if one is not None and math.isfinite(one)]
     return statistics.fmean(known) if known else None
 
 
@@ -168,7 +180,7 @@ def markdown_of(table: dict[str, Any]) -> str:
     ratings = table["ratings"]
     low, high = ratings["scale"]
     taken_for = ratings["taken_for"]
-    alias = f" (as many ratings, users and movies as {taken_for})" if taken_for not in (None, ratings["name"]) else ""
+    alias = f" (the size of {taken_for})" if taken_for not in (None, ratings["name"]) else ""
     lines = [
         f"# {ratings['name']}",
         "",
@@ -182,6 +194,10 @@ def markdown_of(table: dict[str, Any]) -> str:
         lines += [_line(row) for row in table["rows"] if row["kind"] == kind]
     lines += ["", *(f"- {note}" for note in table["notes"]), *_counted(table)]
     lines.append(f"- autorec_core {table['version']}, source {table['source']}, ratings {ratings['fingerprint']}.")
+    for row in table["rows"]:
+        if row.get("report"):
+            lines += ["", f"## {row['title']}", "", "Means over the seeds.", "", "```"]
+            lines += [*report.text_of(row["report"]), "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -236,6 +252,8 @@ def save(work: Reproduction) -> dict[str, Any]:
     """
     table = table_of(work)
     storage.make_folder(work.folder)
-    storage.replace_file(work.folder / "table.json", json.dumps(table, indent=1, allow_nan=False).encode())
+    storage.replace_file(
+        work.folder / "table.json", json.dumps(storage.without_nan(table), indent=1, allow_nan=False).encode()
+    )
     storage.replace_file(work.folder / "table.md", markdown_of(table).encode())
     return table

@@ -15,7 +15,7 @@ from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.metrics import mae, rmse
 from autorec_core.ratings import Ratings
 from autorec_core.reproduce import PAPERS_ACTIVATIONS, Protocol, Reproduction, Variant, known_dataset, variants_of
-from autorec_core.reproduce_table import markdown_of, save, table_of
+from autorec_core.reproduce_table import average_of, markdown_of, save, table_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -283,3 +283,24 @@ def test_an_unknown_variant_is_named() -> None:
 def test_a_protocol_that_trains_nothing_is_refused(asked: dict[str, object]) -> None:
     with pytest.raises(InvalidHyperparameterError, match="must be"):
         Protocol(**asked)  # type: ignore[arg-type]
+
+
+def test_a_report_is_made_kept_and_averaged(work: Reproduction) -> None:
+    plain = done(again(work, variants=work.variants[:1]))
+    reported = again(plain, with_report=True)
+    assert len(trained(reported)) == 2  # what was kept has none
+    assert trained(again(reported)) == []
+    reports = [reported.outcomes["items", seed, 0].figures["report"] for seed in (0, 1)]
+    assert set(reports[0]) >= {"by_user_activity", "ranking", "fold_in", "intervals"}
+    row = table_of(reported)["rows"][0]
+    assert row["report"]["ranking"]["autorec"]["ndcg"] == pytest.approx(
+        np.mean([one["ranking"]["autorec"]["ndcg"] for one in reports])
+    )
+    assert row["test_rmse"] == table_of(plain)["rows"][0]["test_rmse"]
+    assert "lists of all unrated" in markdown_of(table_of(reported))
+    json.dumps(save(reported), allow_nan=False)
+
+
+def test_an_average_leaves_out_what_is_nowhere_measured() -> None:
+    assert average_of([{"a": 1, "b": None}, {"a": 3, "b": float("nan")}]) == {"a": 2.0, "b": None}
+    assert average_of([]) is None
