@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import datasets, hyperparameters, rating_files, storage
+from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "--valid-fraction", type=float, default=0.1, help="share of the rest to validate on (default: 0.1)"
     )
     data.add_argument("--holdout-users", type=float, default=0.0, help="share of the users held out whole, for fold-in")
+    data.add_argument("--by-time", action="store_true", help="test on the newest ratings, and not on a random draw")
     data.add_argument("--seed", type=int, default=0, help="of the split, the weights, batches and dropout (default: 0)")
     model = train.add_argument_group("model and training")
     model.add_argument(
@@ -109,6 +110,14 @@ def _parser() -> argparse.ArgumentParser:
     runs = commands.add_parser("runs", help="the runs so far, newest first")
     _add_common(runs)
     runs.set_defaults(act=_runs)
+
+    evaluate = commands.add_parser("evaluate", help="all figures of a trained run on its test ratings")
+    evaluate.add_argument("run", metavar="RUN", help="id or folder of a run")
+    evaluate.add_argument("--listed", type=int, default=report.LISTED, help="length of a list of recommendations")
+    _add_common(evaluate)
+    evaluate.set_defaults(act=_evaluate)
+
+    cli_reproduce.add_to(commands)
     return parser
 
 
@@ -255,6 +264,7 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
         test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
         valid_fraction=chosen.valid_fraction,
         holdout_users=chosen.holdout_users,
+        by_time=chosen.by_time,
         kind="cli",
     )
 
@@ -433,6 +443,30 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
     if faults:
         raise InvalidRatingsError(faults)
     return given, ignored
+
+
+# -- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def _evaluate(chosen: argparse.Namespace) -> int:
+    if chosen.listed < 1:
+        raise NotFoundError(f"--listed must be 1 or more, got {chosen.listed}.")
+    run = _find_run(_store(chosen), chosen.run)
+    model, split = run.load_model(), run.config.split(_bar("Fetching"))
+    learnt = (run.result or {}).get("split", {}).get("fingerprint")
+    if learnt not in (None, split.train.fingerprint):
+        raise StorageError(
+            f"The ratings of run {run.id} have changed since it was trained: it would be scored on what it "
+            "learnt from. Start a new run."
+        )
+    if not split.test.num_ratings:
+        raise NotFoundError(f"Run {run.id} has no test ratings to be scored on. Train one with a test fraction.")
+    found = report.report(model, split, listed=chosen.listed)
+    if chosen.json:
+        _print_json({"run_id": run.id, **storage.without_nan(found)})
+    else:
+        print("\n".join([f"run {run.id}, {split.train.name}, seed {split.seed}", *report.text_of(found)]))
+    return 0
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def record(
             refit = checkpoint[1]["refit"]
             run.cut_back(checkpoint[1]["epoch"], 0 if refit is None else refit["epoch"])
         trainer = Trainer(split, run.config.hyperparameters, seed=run.config.seed, checkpoint=checkpoint, ranks=ranks)
-        torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
+        use_worthwhile_threads(trainer)
         saved_at = time.monotonic()
 
         def save() -> None:
@@ -119,6 +119,11 @@ def record(
                 save()
                 return None
     raise StorageError(f"The training of run {run.id} gave no end.")
+
+
+def use_worthwhile_threads(trainer: Trainer) -> None:
+    """Gives torch as many threads as a step of this training can use well, and no more than it would take by itself."""
+    torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
 
 
 def _keep(

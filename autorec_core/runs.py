@@ -112,6 +112,8 @@ class RunConfig:
     """Share of the others to validate on."""
     holdout_users: float = 0.0
     """Share of the users held out whole."""
+    by_time: bool = False
+    """Whether the newest ratings are for testing and validating, and not a random draw."""
     kind: str = "visitor"
     """Who asked: "visitor", "starter" (the app itself) or "cli"."""
     owner: str | None = None
@@ -133,6 +135,7 @@ class RunConfig:
             valid_fraction=self.valid_fraction,
             holdout_users=self.holdout_users,
             test=test,
+            by_time=self.by_time,
         )
 
     def to_json(self) -> dict[str, Any]:
