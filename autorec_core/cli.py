@@ -22,10 +22,11 @@ from typing import Any, NoReturn
 from autorec_core import datasets, hyperparameters, rating_files, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent, TrainingStarted
 from autorec_core.recommender import Recommendation, Recommender
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.tensorboard import TensorBoardWriter
 from autorec_core.titles import plain_name
 from autorec_core.training import Trainer
 
@@ -95,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in hyperparameters.names():
         _add_hyperparameter(model, name)
     train.add_argument("--resume", metavar="RUN", help="go on with an interrupted run; its own choices hold")
+    train.add_argument("--stop-after", type=int, metavar="EPOCH", help="end after this epoch, its schedule unchanged")
+    train.add_argument("--tensorboard", metavar="DIR", help="write the curves for TensorBoard too, into DIR/RUN")
     _add_common(train)
     train.set_defaults(act=_train)
 
@@ -176,18 +179,26 @@ def _datasets(chosen: argparse.Namespace) -> int:
 
 
 def _train(chosen: argparse.Namespace) -> int:
+    if chosen.stop_after is not None and chosen.stop_after < 1:
+        raise NotFoundError(f"--stop-after must be 1 or more, got {chosen.stop_after}.")
     store = _store(chosen)
     run = _find_run(store, chosen.resume) if chosen.resume is not None else store.create(_config(chosen))
     if run.state == "ended":
         raise NotFoundError(f"Run {run.id} has ended; there is nothing to resume. Start a new one.")
     stop = _Interrupt()
     progress = _Progress(run, is_terminal=sys.stderr.isatty())
+    curves: TensorBoardWriter | None = None
 
     def control(trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
         progress.show(event)
+        if curves is not None:
+            curves.add(event)
+        if isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch == chosen.stop_after:
+            trainer.stop()
         return not stop.is_asked
 
     try:
+        curves = TensorBoardWriter(Path(chosen.tensorboard) / run.id) if chosen.tensorboard else None
         with stop:
             result = record(run, control, progress=_bar("Fetching"))
     except AutoRecError:
@@ -195,6 +206,9 @@ def _train(chosen: argparse.Namespace) -> int:
             store.delete(run.id)
         raise
     progress.close()
+    ended = run.ended
+    if curves is not None and ended is not None:
+        curves.add(ended)
     if result is None:
         print(
             f"autorec_core: interrupted after epoch {run.checkpoint_epoch}. Go on with: "
