@@ -105,6 +105,9 @@ def test_a_bad_link_is_told_and_the_default_stands(page: Page, app: Any) -> None
 
 def test_the_model_and_a_picture_are_taken_home(page: Page, app: Any, tmp_path: Path) -> None:
     train_by(page, f"{app.url}/train?{LINK}")
+    page.reload()  # what a button gives is made anew at each drawing: of a training that has ended there is but one
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     with page.expect_download() as caught:
         page.get_by_role("button", name="Model and figures").click()
     caught.value.save_as(tmp_path / "model.zip")
@@ -113,7 +116,8 @@ def test_the_model_and_a_picture_are_taken_home(page: Page, app: Any, tmp_path: 
         assert packed.testzip() is None
     assert names >= {"model.safetensors", "model.json", "items.csv", "result.json", "curve.csv", "train.py"}
     chart = page.locator(".stVegaLiteChart").first
+    expect(chart.locator("canvas, svg").first).to_be_visible()
     chart.hover()
     with page.expect_download() as caught:
-        page.get_by_role("button", name="Download as PNG").first.click()
+        page.get_by_role("button", name="Download as PNG: Train").click()
     assert caught.value.path().read_bytes().startswith(b"\x89PNG")
