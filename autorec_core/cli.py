@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import datasets, hyperparameters, rating_files, storage
+from autorec_core import datasets, hyperparameters, rating_files, shelf, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent, TrainingStarted
@@ -108,7 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(recommend)
     recommend.set_defaults(act=_recommend)
 
-    runs = commands.add_parser("runs", help="the runs so far, newest first")
+    runs = commands.add_parser("runs", help="the runs so far, newest first; delete some, or take that back")
+    runs.add_argument("what", nargs="?", default="list", choices=("list", "delete", "restore"), help="(default: list)")
+    runs.add_argument("run_ids", nargs="*", metavar="RUN", help="ids of the runs to delete or restore")
+    runs.add_argument("--for-good", action="store_true", help="delete at once what could be restored for a day")
     _add_common(runs)
     runs.set_defaults(act=_runs)
     return parser
@@ -436,12 +439,17 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
 
 
 def _runs(chosen: argparse.Namespace) -> int:
+    if chosen.what != "list":
+        return _delete_or_restore(chosen)
     found = []
     for run in _store(chosen).all():
+        if shelf.is_deleted(run):
+            continue
         result, last = run.result or {}, run.last_epoch
         found.append(
             {
                 "run_id": run.id,
+                "name": shelf.note_of(run).name or None,
                 "state": run.state,
                 "source": run.config.source.title,
                 "based_on": run.config.hyperparameters.based_on,
@@ -459,5 +467,29 @@ def _runs(chosen: argparse.Namespace) -> int:
     for one in found:
         score = "-" if one["test_rmse"] is None else f"{one['test_rmse']:.4f}"
         model = f"{one['based_on']}, {one['hidden_units']} hidden units, {one['source']}, seed {one['seed']}"
-        print(f"{one['run_id']:<26}{one['state']:<13}{score:>10}  {model}")
+        name = f"{one['name']}: " if one["name"] else ""
+        print(f"{one['run_id']:<26}{one['state']:<13}{score:>10}  {name}{model}")
+    return 0
+
+
+def _delete_or_restore(chosen: argparse.Namespace) -> int:
+    if not chosen.run_ids:
+        raise NotFoundError(f"runs {chosen.what} needs the id of a run; `runs` lists them.")
+    store = _store(chosen)
+    runs = [store.get(run_id) for run_id in chosen.run_ids]  # all of them are there, or nothing happens
+    for run in runs:
+        if chosen.what == "restore":
+            shelf.restore(run)
+        elif chosen.for_good:
+            store.delete(run.id)
+        else:
+            shelf.delete(run)
+    shelf.clean_up(store)
+    if chosen.json:
+        _print_json({f"{chosen.what}d": chosen.run_ids})
+        return 0
+    for run_id in chosen.run_ids:
+        print(f"{chosen.what}d {run_id}")
+    if chosen.what == "delete" and not chosen.for_good:
+        print("`runs restore` takes that back for a day.", file=sys.stderr)
     return 0
