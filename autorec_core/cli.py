@@ -19,14 +19,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, storage
+from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent, TrainingStarted
 from autorec_core.ranks import Ranks
 from autorec_core.recommender import Recommendation, Recommender
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.tensorboard import TensorBoardWriter
 from autorec_core.titles import plain_name
 from autorec_core.training import Trainer
 
@@ -97,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in hyperparameters.names():
         _add_hyperparameter(model, name)
     train.add_argument("--resume", metavar="RUN", help="go on with an interrupted run; its own choices hold")
+    train.add_argument("--stop-after", type=int, metavar="EPOCH", help="end after this epoch, its schedule unchanged")
+    train.add_argument("--tensorboard", metavar="DIR", help="write the curves for TensorBoard too, into DIR/RUN")
     _add_common(train)
     train.set_defaults(act=_train)
 
@@ -107,7 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(recommend)
     recommend.set_defaults(act=_recommend)
 
-    runs = commands.add_parser("runs", help="the runs so far, newest first")
+    runs = commands.add_parser("runs", help="the runs so far, newest first; delete some, or take that back")
+    runs.add_argument("what", nargs="?", default="list", choices=("list", "delete", "restore"), help="(default: list)")
+    runs.add_argument("run_ids", nargs="*", metavar="RUN", help="ids of the runs to delete or restore")
+    runs.add_argument("--for-good", action="store_true", help="delete at once what could be restored for a day")
     _add_common(runs)
     runs.set_defaults(act=_runs)
 
@@ -186,6 +192,8 @@ def _datasets(chosen: argparse.Namespace) -> int:
 
 
 def _train(chosen: argparse.Namespace) -> int:
+    if chosen.stop_after is not None and chosen.stop_after < 1:
+        raise NotFoundError(f"--stop-after must be 1 or more, got {chosen.stop_after}.")
     ranks = Ranks.join()
     try:
         return _train_with(ranks, chosen)
@@ -205,13 +213,19 @@ def _train_with(ranks: Ranks, chosen: argparse.Namespace) -> int:
         raise NotFoundError(f"Run {run.id} has ended; there is nothing to resume. Start a new one.")
     stop = _Interrupt()
     progress = _Progress(run, is_terminal=sys.stderr.isatty())
+    curves: TensorBoardWriter | None = None
 
     def control(trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
         if ranks.is_first:
             progress.show(event)
+        if curves is not None:
+            curves.add(event)
+        if isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch == chosen.stop_after:
+            trainer.stop()
         return not stop.is_asked
 
     try:
+        curves = TensorBoardWriter(Path(chosen.tensorboard) / run.id) if chosen.tensorboard and ranks.is_first else None
         with stop:
             result = record(run, control, progress=_bar("Fetching"), ranks=ranks)
     except AutoRecError:
@@ -221,6 +235,9 @@ def _train_with(ranks: Ranks, chosen: argparse.Namespace) -> int:
     if not ranks.is_first:
         return INTERRUPTED if result is None else 0
     progress.close()
+    ended = run.ended
+    if curves is not None and ended is not None:
+        curves.add(ended)
     if result is None:
         print(
             f"autorec_core: interrupted after epoch {run.checkpoint_epoch}. Go on with: "
@@ -473,12 +490,17 @@ def _evaluate(chosen: argparse.Namespace) -> int:
 
 
 def _runs(chosen: argparse.Namespace) -> int:
+    if chosen.what != "list":
+        return _delete_or_restore(chosen)
     found = []
     for run in _store(chosen).all():
+        if shelf.is_deleted(run):
+            continue
         result, last = run.result or {}, run.last_epoch
         found.append(
             {
                 "run_id": run.id,
+                "name": shelf.note_of(run).name or None,
                 "state": run.state,
                 "source": run.config.source.title,
                 "based_on": run.config.hyperparameters.based_on,
@@ -496,5 +518,29 @@ def _runs(chosen: argparse.Namespace) -> int:
     for one in found:
         score = "-" if one["test_rmse"] is None else f"{one['test_rmse']:.4f}"
         model = f"{one['based_on']}, {one['hidden_units']} hidden units, {one['source']}, seed {one['seed']}"
-        print(f"{one['run_id']:<26}{one['state']:<13}{score:>10}  {model}")
+        name = f"{one['name']}: " if one["name"] else ""
+        print(f"{one['run_id']:<26}{one['state']:<13}{score:>10}  {name}{model}")
+    return 0
+
+
+def _delete_or_restore(chosen: argparse.Namespace) -> int:
+    if not chosen.run_ids:
+        raise NotFoundError(f"runs {chosen.what} needs the id of a run; `runs` lists them.")
+    store = _store(chosen)
+    runs = [store.get(run_id) for run_id in chosen.run_ids]  # all of them are there, or nothing happens
+    for run in runs:
+        if chosen.what == "restore":
+            shelf.restore(run)
+        elif chosen.for_good:
+            store.delete(run.id)
+        else:
+            shelf.delete(run)
+    shelf.clean_up(store)
+    if chosen.json:
+        _print_json({f"{chosen.what}d": chosen.run_ids})
+        return 0
+    for run_id in chosen.run_ids:
+        print(f"{chosen.what}d {run_id}")
+    if chosen.what == "delete" and not chosen.for_good:
+        print("`runs restore` takes that back for a day.", file=sys.stderr)
     return 0

@@ -6,11 +6,12 @@ import streamlit as st
 
 from autorec_core import datasets
 from autorec_core.runs import RunConfig, Source
-from pages.shared import controls, frame, live, results, state
+from pages.shared import controls, frame, live, results, share, state
 
 with frame.open_page("train"):
     st.title("Train a model")
     controls.begin()
+    share.follow_link()
     top = st.columns([1.35, 1, 1.1], vertical_alignment="bottom")
     with top[0]:
         dataset = controls.dataset_control()
@@ -33,6 +34,7 @@ with frame.open_page("train"):
     )
 
     with view:
+        share.keep_address(config)
         is_ready, shortage = datasets.is_ready(dataset), controls.shortage(dataset)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.button(
@@ -61,3 +63,4 @@ with frame.open_page("train"):
         )
         if run is not None:
             results.of_run(run)
+        share.panel(config, run)

@@ -23,6 +23,7 @@ from autorec_core.hyperparameters import (
     names,
     preset,
 )
+from autorec_core.links import HIGHEST_SEED
 from pages.shared import state
 
 CUSTOM = "custom"
@@ -223,8 +224,7 @@ def _seed_control() -> None:
     st.number_input(
         "Seed",
         0,
-        2**31 - 1,
-        0,
+        HIGHEST_SEED,
         key="seed",
         help="What chance is drawn from: the split, the first weights, the batches and dropout.",
         persist_state="session",

@@ -18,6 +18,7 @@ _ICON = str(Path(__file__).resolve().parent / "icon.png")
 PAGES = {
     "home": "Home",
     "train": "Train",
+    "compare": "Compare",
     "rate": "Rate",
     "history": "Bring your history",
     "recommendations": "Recommendations",

@@ -14,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 
+from autorec_core import shelf
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.hyperparameters import PRESETS
@@ -170,7 +171,7 @@ def run_name(run: Run) -> str:
     config = run.config
     kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
     named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
-    what = "Starter model" if config.kind == "starter" else named
+    what = "Starter model" if config.kind == "starter" else shelf.note_of(run).name or named
     when = time.strftime("%d %b %H:%M", time.localtime(config.created))
     score = (run.result or {}).get("test_rmse")
     scored = [f"test RMSE {score:.4f}"] if score is not None else []

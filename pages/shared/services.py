@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from autorec_core import datasets, storage
+from autorec_core import datasets, shelf, storage
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
@@ -46,7 +46,8 @@ def begin() -> str:
         What stands in the starter's way, as a sentence; nothing where all is well.
     """
     runner = jobs()
-    if any(run.config.kind == "starter" and is_usable(run) for run in run_store().all()):
+    shelf.clean_up(run_store())
+    if any(run.config.kind == "starter" and is_usable(run) for run in run_store().all() if not shelf.is_deleted(run)):
         return ""
     try:
         started = starter_run()
@@ -133,13 +134,18 @@ def split_of(run_id: str) -> Split:
 
 
 def can_see(run: Run) -> bool:
-    """Whether this visitor may see a run: their own, and those of nobody."""
-    return run.config.owner in (None, state.owner())
+    """Whether this visitor may see a run: their own, and those of nobody, unless it is deleted."""
+    return run.config.owner in (None, state.owner()) and not shelf.is_deleted(run)
 
 
 def own_runs() -> list[Run]:
     """The runs that this visitor may see, newest first."""
     return [run for run in run_store().all() if can_see(run)]
+
+
+def deleted_runs() -> list[Run]:
+    """This visitor's own runs that are deleted and can still be taken back, newest first."""
+    return [run for run in run_store().all() if run.config.owner == state.owner() and shelf.is_deleted(run)]
 
 
 def current_run() -> Run | None:
@@ -163,7 +169,8 @@ def current_run() -> Run | None:
 
 def starter_run() -> Run | None:
     """The newest model that the app trains by itself, or None."""
-    return next((run for run in run_store().all() if run.config.kind == "starter"), None)
+    starters = (run for run in run_store().all() if run.config.kind == "starter")
+    return next((run for run in starters if not shelf.is_deleted(run)), None)
 
 
 def catalogue_name() -> str:
