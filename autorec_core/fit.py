@@ -275,6 +275,17 @@ class Fit:
         scale = self.train.scale
         return (predicted.clamp(scale.low, scale.high) - given).square().sum(dtype=torch.float64)
 
+    # -- to be looked at ----------------------------------------------------------------------------------------------
+
+    def batch_of(self, rows: IntArray) -> Batch:
+        """The training ratings of some rows, as the encoder reads them."""
+        return self._rows_of(np.asarray(rows, dtype=np.int64))
+
+    @torch.no_grad()
+    def codes_of(self, batch: Batch) -> Tensor:
+        """Codes (len(batch), hidden_units) of a batch's rows, without dropout."""
+        return self.model.encoder(batch, batch.inputs)
+
 
 class _BatchLoss:
     """The mean squared error of one batch with dropout, the same at every call for the same weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -12,11 +13,15 @@ import torch
 from autorec_core import datasets, memory
 from autorec_core.errors import StorageError
 from autorec_core.evaluation import fold_in_rmse
-from autorec_core.events import TrainingEnded, TrainingEvent
+from autorec_core.events import HyperparametersChanged, TrainingEnded, TrainingEvent
+from autorec_core.fit import Arrays
+from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
+from autorec_core.snapshots import Album
 from autorec_core.splits import Split
-from autorec_core.training import Trainer
+from autorec_core.training import CHANGEABLE, Trainer
+from autorec_core.watching import Watcher
 
 try:
     import resource
@@ -38,20 +43,23 @@ class Control(Protocol):
         Args:
             trainer: suspended after `event`.
             event: what just happened.
-            save: writes a checkpoint.
+            save: writes a checkpoint, and where the training is watched, a picture of all that can be.
 
         Returns:
             Whether to go on; if not, a checkpoint is written and the run can be resumed.
         """
 
 
-def record(run: Run, control: Control, *, progress: datasets.Progress | None = None) -> dict[str, Any] | None:
+def record(
+    run: Run, control: Control, *, progress: datasets.Progress | None = None, is_watched: bool = False
+) -> dict[str, Any] | None:
     """Trains a run, from its checkpoint where it has one, and keeps all that comes of it in its folder.
 
     Args:
         run: to train; this process holds it until it returns.
         control: asked between events.
         progress: told how far a download of the data is.
+        is_watched: whether to keep pictures of the network on its way, for whoever looks on.
 
     Returns:
         The figures, as `result.json` has them; None where control did not let it go on.
@@ -89,11 +97,24 @@ def record(run: Run, control: Control, *, progress: datasets.Progress | None = N
         torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
         saved_at = time.monotonic()
 
-        def save() -> None:
+        def state() -> tuple[Arrays, dict[str, Any]]:
             arrays, values = trainer.checkpoint()
-            run.save_checkpoint(arrays, values | {"fingerprint": fingerprint})
+            return arrays, values | {"fingerprint": fingerprint}
 
+        def save() -> None:
+            run.save_checkpoint(*state())
+
+        def hold() -> None:
+            save()
+            if watcher is not None:
+                with contextlib.suppress(StorageError):
+                    watcher.see_all()
+
+        watcher = Watcher(Album(run.folder), split, trainer, state) if is_watched else None
         for event in trainer:
+            if watcher is not None:  # before the event is told: whoever hears of an epoch finds its pictures
+                with contextlib.suppress(StorageError):  # a picture is not worth a training
+                    watcher.see(event)
             if isinstance(event, TrainingEnded):
                 save()
                 result = _keep(run, trainer, event, split, seconds_to_load, began)
@@ -104,10 +125,20 @@ def record(run: Run, control: Control, *, progress: datasets.Progress | None = N
             if time.monotonic() - saved_at >= SECONDS_BETWEEN_CHECKPOINTS:
                 save()
                 saved_at = time.monotonic()
-            if not control(trainer, event, save):
+            before = trainer.hyperparameters
+            goes_on = control(trainer, event, hold)
+            if trainer.hyperparameters != before:
+                run.append(_change(trainer, before))
+            if not goes_on:
                 save()
                 return None
     raise StorageError(f"The training of run {run.id} gave no end.")
+
+
+def _change(trainer: Trainer, before: Hyperparameters) -> HyperparametersChanged:
+    now = trainer.hyperparameters.to_json()
+    changed = {name: float(now[name]) for name in sorted(CHANGEABLE) if now[name] != getattr(before, name)}
+    return HyperparametersChanged(epoch=trainer.epoch, changes=changed)
 
 
 def _keep(

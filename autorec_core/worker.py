@@ -100,7 +100,7 @@ class Worker:
             try:
                 run = Run(folder)
                 self.report("started")
-                result = record(run, self._between_events)
+                result = record(run, self._between_events, is_watched=True)
                 self.report("interrupted" if result is None else "ended")
             except AutoRecError as error:
                 self.report("failed", message=str(error))
