@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ NEWEST = {"look": 24, "model": 4, "checkpoint": 2}
 MOST_BYTES = {"look": 64e6, "model": 96e6, "checkpoint": 128e6}
 """Most that all files of a kind may take."""
 
-BLOCK_MOVIES, BLOCK_USERS = 60, 80
+BLOCK_MOVIES, BLOCK_USERS = 54, 64
 """Size of a part of the matrix."""
 LEAST_MOVIES = 12
 """A genre with fewer movies makes no block."""
@@ -55,6 +56,8 @@ TOP, AT_RANDOM = "Most rated × most active", "Drawn at random"
 """Blocks besides the genres."""
 UNKNOWN = 255
 """Stands for no number in a byte."""
+MODELS_HELD = 4
+"""Models of a run that a server keeps in memory."""
 PARTS = ("unknown", "train", "validation", "test")
 """What `Block.parts` counts."""
 
@@ -141,25 +144,30 @@ def blocks_of(split: Split) -> tuple[Block, ...]:
         return np.asarray(ranked[places])
 
     users = active[:BLOCK_USERS]
-    found = [
-        _block(split, TOP, users, rated[:BLOCK_MOVIES]),
-        _block(split, AT_RANDOM, drawn(active, BLOCK_USERS), drawn(rated, BLOCK_MOVIES)),
+    chosen = [
+        (TOP, users, rated[:BLOCK_MOVIES]),
+        (AT_RANDOM, drawn(active, BLOCK_USERS), drawn(rated, BLOCK_MOVIES)),
     ]
     for name in sorted(names[:MOST_GENRES]):
-        of_genre = [item for item in rated.tolist() if name in train.items.genres[item]][:BLOCK_MOVIES]
-        found.append(_block(split, name, users, np.array(of_genre, dtype=np.int64)))
-    return tuple(found)
-
-
-def _block(split: Split, name: str, users: IntArray, items: IntArray) -> Block:
-    given = np.full((len(users), len(items)), np.nan)
+        of_genre = np.array([item for item in rated.tolist() if name in train.items.genres[item]], dtype=np.int64)
+        chosen.append((name, users, of_genre[:BLOCK_MOVIES]))
+    every_user = np.unique(np.concatenate([users for _, users, _ in chosen]))
+    every_item = np.unique(np.concatenate([items for _, _, items in chosen]))
+    given = np.full((len(every_user), len(every_item)), np.nan)
     parts = np.zeros(given.shape, dtype=np.uint8)
     for number, part in enumerate((split.train, split.valid, split.test), start=1):
-        _lay(part, users, items, given, parts, number)
-    return Block(name, users.astype(np.int64), items.astype(np.int64), to_bytes(given, split.train.scale), parts)
+        _lay(part, every_user, every_item, given, parts, number)
+    as_bytes = to_bytes(given, train.scale)
+
+    def block(name: str, users: IntArray, items: IntArray) -> Block:
+        places = np.ix_(np.searchsorted(every_user, users), np.searchsorted(every_item, items))
+        return Block(name, users.astype(np.int64), items.astype(np.int64), as_bytes[places], parts[places])
+
+    return tuple(block(*one) for one in chosen)
 
 
 def _lay(part: Ratings, users: IntArray, items: IntArray, given: FloatArray, parts: ByteArray, number: int) -> None:
+    """Writes the ratings of a part of the split to where they stand."""
     places = np.full(part.num_items, -1)
     places[items] = np.arange(len(items))
     for row, user in enumerate(users.tolist()):
@@ -431,7 +439,7 @@ def thinned(epochs: Sequence[int], most: int, newest: int) -> list[int]:
 
 
 class Watched:
-    """A run's pictures as one session reads them: each file once.
+    """A run's pictures as a server reads them: each file once. Any number of threads may ask.
 
     Args:
         folder: of the run.
@@ -439,7 +447,32 @@ class Watched:
 
     def __init__(self, folder: Path) -> None:
         self.album = Album(folder)
+        self._scene: Scene | None = None
         self._looks: dict[int, tuple[int, Look]] = {}
+        self._models: dict[tuple[int, int], TrainedModel] = {}
+        self._lock = threading.Lock()
+
+    def scene(self) -> Scene | None:
+        """What does not change; None before there is one."""
+        if self._scene is None:
+            self._scene = self.album.scene()
+        return self._scene
+
+    def model_at(self, epoch: int) -> tuple[int, TrainedModel] | None:
+        """The newest kept model up to an epoch, with its epoch; None where there is none."""
+        scene = self.scene()
+        for known in reversed(self.album.epochs("model")):
+            if known > epoch or scene is None:
+                continue
+            key = (known, self.album.age("model", known))
+            if key not in self._models and (model := self.album.model(known, scene)) is not None:
+                with self._lock:
+                    while len(self._models) >= MODELS_HELD:
+                        self._models.pop(next(iter(self._models)))
+                    self._models[key] = model
+            if (found := self._models.get(key)) is not None:
+                return known, found
+        return None
 
     def looks(self) -> dict[int, Look]:
         """All looks by epoch, ascending."""

@@ -216,35 +216,32 @@ class _View:
     """What the looks of a training have in common: the rows that they encode, and where each block finds its own."""
 
     def __init__(self, scene: Scene, fit: Fit, seed: int) -> None:
-        by_items = fit.hyperparameters.based_on == "items"
-        wanted = [block.items if by_items else block.users for block in scene.blocks]
+        self._by_items = fit.hyperparameters.based_on == "items"
+        own = [(block.items, block.users) if self._by_items else (block.users, block.items) for block in scene.blocks]
+        drawn_rows = np.unique(np.concatenate([rows for rows, _ in own]))
+        columns = np.unique(np.concatenate([columns for _, columns in own]))
         counts = fit.matrix(fit.train).counts
-        trained = np.flatnonzero(counts > 0)
-        sample = trained
-        if len(trained) > ROWS_READ:
-            sample = np.random.default_rng([seed, 5]).choice(trained, ROWS_READ, replace=False)
-        rows: IntArray = np.unique(np.concatenate([*wanted, sample]))
-        places = np.zeros(len(counts), dtype=np.int64)
-        places[rows] = np.arange(len(rows))
-        self._scene, self._by_items = scene, by_items
+        sample = np.flatnonzero(counts > 0)
+        if len(sample) > ROWS_READ:
+            sample = np.random.default_rng([seed, 5]).choice(sample, ROWS_READ, replace=False)
+        rows: IntArray = np.union1d(drawn_rows, sample)
+        self._scale, self._link = scene.scale, Link.of(fit.hyperparameters.decoder_activation, scene.scale)
         self._batch: Batch = fit.batch_of(rows)
-        self._rows = [torch.from_numpy(places[own]) for own in wanted]
-        self._columns = [torch.from_numpy(block.users if by_items else block.items) for block in scene.blocks]
-        self._sample = torch.from_numpy(places[sample])
-        self._offsets = [torch.from_numpy(fit.offsets[own]).float() for own in wanted]
-        self._link = Link.of(fit.hyperparameters.decoder_activation, scene.scale)
+        self._drawn_rows = torch.from_numpy(np.searchsorted(rows, drawn_rows))
+        self._sample = torch.from_numpy(np.searchsorted(rows, sample))
+        self._columns = torch.from_numpy(columns)
+        self._offsets = fit.offsets[drawn_rows, None].astype(np.float32)
+        self._places = [np.ix_(np.searchsorted(drawn_rows, r), np.searchsorted(columns, c)) for r, c in own]
 
     @torch.no_grad()
     def of(self, fit: Fit) -> tuple[tuple[snapshots.ByteArray, ...], Tensor]:
         """The blocks as the network writes them, and the codes (at most `ROWS_READ`, hidden_units) of the sample."""
         codes = fit.codes_of(self._batch)
         weights, bias = fit.model.decoder_weights.detach(), fit.model.decoder_bias.detach()
-        written = []
-        for rows, columns, offsets in zip(self._rows, self._columns, self._offsets, strict=True):
-            z = codes[rows] @ weights[columns].T + bias[columns]
-            ratings = self._link(z.cpu().float().numpy() + offsets[:, None].numpy())
-            written.append(snapshots.to_bytes(ratings.T if self._by_items else ratings, self._scene.scale))
-        return tuple(written), codes[self._sample].cpu().float()
+        z = codes[self._drawn_rows] @ weights[self._columns].T + bias[self._columns]
+        written = snapshots.to_bytes(self._link(z.cpu().float().numpy() + self._offsets), self._scale)
+        blocks = tuple(written[places].T if self._by_items else written[places] for places in self._places)
+        return blocks, codes[self._sample].cpu().float()
 
 
 def _scene(split: Split, fit: Fit) -> Scene:

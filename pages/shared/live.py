@@ -19,7 +19,7 @@ from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, Trai
 from autorec_core.hyperparameters import PRESETS
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
-from pages.shared import charts, services, state
+from pages.shared import charts, services, show, state
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, ink
 
 SECONDS_A_TICK = 0.5
@@ -216,6 +216,7 @@ def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs
     # The words for the picture stay the same too: where they change, the browser draws another picture.
     alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
     st.vega_lite_chart(curve, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
+    show.draw(run, "" if status is None else status.state)
 
 
 _STYLE = f"""<style>
