@@ -6,7 +6,7 @@ import streamlit as st
 
 from autorec_core import snapshots
 from autorec_core.runs import Run
-from pages.shared import matrix, services
+from pages.shared import frame, matrix, services, yourself
 
 
 def draw(run: Run | None, state_name: str) -> None:
@@ -27,3 +27,6 @@ def draw(run: Run | None, state_name: str) -> None:
         "Part of the matrix", names, key="block", persist_state="session", help="A column a movie, most rated first; a row a user, most active first."
     )
     matrix.draw("" if run is None else run.id, scene, name, looks.get(epoch))
+    st.subheader("You, as it sees you", anchor=False)
+    yourself.draw(run, watched, epoch)
+    st.page_link(frame.page_path("rate"), label="Rate more movies")
