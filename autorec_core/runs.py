@@ -126,6 +126,10 @@ class RunConfig:
     """Digest of the visitor who may see it; None for everybody."""
     created: float = field(default_factory=time.time)
     """Seconds since 1970."""
+    fork_of: str | None = None
+    """The run that it branched off from; None where it began anew."""
+    fork_epoch: int = 0
+    """After which epoch it branched off."""
 
     def split(self, progress: datasets.Progress | None = None) -> Split:
         """Loads the ratings and draws the parts, the same at every call.

@@ -224,7 +224,9 @@ class Album:
         """Writes what does not change. Raises StorageError where the disk does not take it."""
         storage.make_folder(self.folder)
         arrays: Arrays = {
-            "user_ids": np.array(scene.user_ids.tolist(), dtype=np.int64) if _are_numbers(scene.user_ids) else np.zeros(0),
+            "user_ids": np.array(scene.user_ids.tolist(), dtype=np.int64)
+            if _are_numbers(scene.user_ids)
+            else np.zeros(0),
             "offsets": scene.offsets,
             "item_means": scene.item_means,
             "item_counts": scene.item_counts,
