@@ -126,7 +126,10 @@ def record(
                 save()
                 saved_at = time.monotonic()
             before = trainer.hyperparameters
+            asked_at = time.perf_counter()
             goes_on = control(trainer, event, hold)
+            if watcher is not None:
+                watcher.wait(time.perf_counter() - asked_at)
             if trainer.hyperparameters != before:
                 run.append(_change(trainer, before))
             if not goes_on:

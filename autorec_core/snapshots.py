@@ -5,9 +5,9 @@
     watch/model-000012...       after some epochs: what folding a visitor in needs of the network
     watch/checkpoint-000012...  after some epochs: all that a training needs to go on from there
 
-Every file is written whole or not at all and is read with NumPy alone. Of each kind a bounded number is kept: the newest
-ones, and older ones evenly over the run. A picture that was lost with the machine's power is no loss: nothing here
-waits for the disk.
+Every file is written whole or not at all and is read with NumPy alone. Of each kind a bounded number is kept: the
+newest ones, and older ones evenly over the run. Losing one with the machine's power is no loss: nothing
+here waits for the disk.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Takes the pictures of a training that `snapshots` keeps, and sees to it that they cost it little.
 
-Each kind of picture has a share of the training's time that it may take; what it has not used it may use later, up to a
-bound. A quick epoch is then left out now and then, and a training whose network is too large for a picture goes without.
+Each kind of picture has a share of the training's time that it may take; what it has not used it may use later, up to
+a bound. A quick epoch is then left out now and then, and a network that is too large for a picture goes without.
 """
 
 from __future__ import annotations
@@ -27,14 +27,12 @@ from autorec_core.training import Trainer
 
 SHARES = {"look": 0.035, "model": 0.025, "checkpoint": 0.02}
 """Share of a training's time that each kind of picture may take."""
-CREDIT = {"look": 0.05, "model": 0.05, "checkpoint": 0.05}
-"""Seconds that a kind may take before it has waited for them."""
+CREDIT = 0.03
+"""Seconds that each kind may take before it has earned them, and the most that is saved."""
 LEAST_SECONDS = {"look": 0.05, "model": 0.5, "checkpoint": 0.5}
 """Between two pictures of a kind."""
 MOST_BYTES = {"model": 24e6, "checkpoint": 128e6}
 """A larger picture is not taken."""
-BYTES_A_SECOND = 4e8
-"""What writing is taken to cost before the first picture was timed."""
 ROWS_READ, WEIGHTS_READ = 256, 8_000
 """Sizes of the samples that say what units and weights do."""
 DEAD = 0.02
@@ -50,6 +48,8 @@ AT_AN_END = 0.02
 class Allowance:
     """Seconds that may be spent: a share of those that pass, saved up to a bound.
 
+    What is spent may be more than there was; then nothing may be spent until that has been earned.
+
     Args:
         share: of the time that passes.
         credit: seconds at first, and the most that is saved.
@@ -59,15 +59,19 @@ class Allowance:
     def __init__(self, share: float, credit: float, now: float) -> None:
         self._share, self._most, self._left, self._seen = share, credit, credit, now
 
-    def allows(self, seconds: float, now: float) -> bool:
-        """Whether something of this cost may be done now. What costs more than can be saved waits until all is saved."""
-        self._left = min(max(self._most, seconds), self._left + self._share * (now - self._seen))
+    def allows(self, now: float) -> bool:
+        """Whether anything may be spent now."""
+        self._left = min(self._most, self._left + self._share * (now - self._seen))
         self._seen = now
-        return self._left >= seconds
+        return self._left > 0
 
     def spend(self, seconds: float) -> None:
         """Takes off what was spent."""
         self._left -= seconds
+
+    def give(self, seconds: float) -> None:
+        """Adds seconds in which the training waited in any case."""
+        self._left = min(self._most, self._left + seconds)
 
 
 class Watcher:
@@ -99,12 +103,11 @@ class Watcher:
         self._before: tuple[int, Tensor] | None = None
         self._valid_rmse = math.nan
         now = clock()
-        self._allowances = {kind: Allowance(SHARES[kind], CREDIT[kind], now) for kind in SHARES}
+        self._allowances = {kind: Allowance(SHARES[kind], CREDIT, now) for kind in SHARES}
         weights = 4 * sum(parameter.numel() for parameter in fit.model.parameters())
         codes = 2 * len(fit.offsets) * fit.hyperparameters.hidden_units
         self._bytes = {"look": 2e5, "model": codes if fit.hyperparameters.based_on == "items" else weights / 2}
         self._bytes["checkpoint"] = 4 * weights
-        self._cost = {kind: size / BYTES_A_SECOND for kind, size in self._bytes.items()}
         self._taken_at = dict.fromkeys(SHARES, -math.inf)
         self._taken = dict.fromkeys(SHARES, -1)
 
@@ -124,6 +127,11 @@ class Watcher:
             if self._bytes["model"] <= MOST_BYTES["model"]:
                 self._take("model")
 
+    def wait(self, seconds: float) -> None:
+        """Tells that the training was held for a while: pictures may take as long without anybody waiting for them."""
+        for allowance in self._allowances.values():
+            allowance.give(seconds / len(self._allowances))
+
     def see_all(self) -> None:
         """Takes every picture, as when the training is held. Raises StorageError as `see` does."""
         for kind in SHARES:
@@ -134,10 +142,9 @@ class Watcher:
         now = self._clock()
         if self._bytes[kind] > MOST_BYTES.get(kind, math.inf) or now - self._taken_at[kind] < LEAST_SECONDS[kind]:
             return
-        if self._allowances[kind].allows(self._cost[kind], now):
+        if self._allowances[kind].allows(now):
             self._take(kind)
-            self._cost[kind] = self._clock() - now
-            self._allowances[kind].spend(self._cost[kind])
+            self._allowances[kind].spend(self._clock() - now)
 
     def _take(self, kind: str) -> None:
         epoch = self._trainer.epoch

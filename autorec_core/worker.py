@@ -37,7 +37,8 @@ class Worker:
     """Commands in, reports out, one training at a time.
 
     Commands: `{"command": "train", "folder": ...}`, and for the training that runs `pause`, `go_on`, `step`, `stop`,
-    `interrupt`, `change` (with `hyperparameters`) and `pace` (epochs a second; 0 for as fast as it can). Reports: `ready`, `started`, `paused`, `running`, `ended`,
+    `interrupt`, `change` (with `hyperparameters`) and `pace` (epochs a second; 0 for as fast as it can).
+    Reports: `ready`, `started`, `paused`, `running`, `ended`,
     `interrupted` and `failed`, with `run_id` and for a failure `message`.
 
     Args:
