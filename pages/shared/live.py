@@ -24,8 +24,8 @@ from autorec_core.events import (
 from autorec_core.hyperparameters import PRESETS
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
-from pages.shared import charts, services, show, state, transport
-from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, ink
+from pages.shared import curve, services, show, state, transport
+from pages.shared.palette import BASELINE, TEST, TRAIN, VALID
 
 SECONDS_A_TICK = 0.5
 MOST_RUNS = 50
@@ -224,11 +224,9 @@ def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs
     _buttons(run, status)
     transport.draw(run, "" if status is None else status.state, known.changes)
     _numbers(run, status, known, num_epochs)
-    known.span = charts.rmse_span(known.epochs, known.baselines, known.span if known.epochs else None)
-    curve = charts.loss_curve(known.epochs, known.baselines, num_epochs, known.span, ink(st.context.theme.type))
-    # The words for the picture stay the same too: where they change, the browser draws another picture.
-    alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
-    st.vega_lite_chart(curve, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
+    known.span = curve.draw(
+        run, known.epochs, known.changes, known.baselines, num_epochs, known.span, shown_runs, run_name, read
+    )
     show.draw(run, "" if status is None else status.state, num_epochs)
 
 
