@@ -211,7 +211,7 @@ def _frame_of_loss_curve(
     y = alt.Y(
         "rmse:Q",
         title="RMSE in rating units",
-        scale=alt.Scale(type=kind, domain=list(span), clamp=True, **({} if is_log else {"zero": False})),
+        scale=alt.Scale(type=kind, domain=list(span), clamp=True, **({"nice": False} if is_log else {"zero": False})),
         axis=alt.Axis(tickCount=6, format=".2f") if is_log else alt.Axis(),
     )
     colour = alt.Color(
@@ -233,11 +233,13 @@ def _frame_of_loss_curve(
         x=alt.X("place:Q", title=title), y=y, text="label:N"
     )
     rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2]).encode(x=x, tooltip=["label:N"])
-    rule_names = changed.mark_text(angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11)
+    rule_names = changed.mark_text(
+        angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230
+    )
     rule_names = rule_names.encode(x=x, y=alt.value(0), text="label:N")
     behind = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5)
     behind = behind.encode(x=x, y=y, detail="run:N", tooltip=["run:N", alt.Tooltip("rmse:Q", format=".4f")])
-    behind_names = others.mark_text(align="right", baseline="top", dy=4, color=ink, fontSize=11)
+    behind_names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11)
     behind_names = behind_names.encode(x=x, y=y, text="label:N")
     near = alt.selection_point(
         name="near", fields=["x"], nearest=True, on="pointerover", clear="pointerout", empty=False

@@ -113,5 +113,10 @@ def _others(run: Run | None, runs: Sequence[Run], name_of: Callable[[Run], str])
 
 
 def _short(name: str) -> str:
-    """The start of a run's name, as the curve has room for it."""
-    return " · ".join(name.split(" · ")[:3])
+    """What a run was and when, as the curve has room for it.
+
+    >>> _short("Balanced · I-AutoRec 256 · 24 Nov 15:37 · MovieLens")
+    'Balanced · 24 Nov 15:37'
+    """
+    parts = name.split(" · ")
+    return " · ".join([parts[0], *parts[2:3]])

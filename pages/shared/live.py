@@ -183,6 +183,8 @@ def run_name(run: Run) -> str:
     kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
     named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
     what = "Starter model" if config.kind == "starter" else named
+    if config.fork_of is not None:
+        what += f", from epoch {config.fork_epoch}"
     when = time.strftime("%d %b %H:%M", time.localtime(config.created))
     score = (run.result or {}).get("test_rmse")
     scored = [f"test RMSE {score:.4f}"] if score is not None else []

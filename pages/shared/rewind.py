@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from autorec_core.runs import Run
-from autorec_core.snapshots import KINDS, Watched
+from autorec_core.snapshots import Watched
 from pages.shared import services, state, transport
 
 _KEY = "rewind"
@@ -65,15 +65,16 @@ def draw(run: Run | None, state_name: str, watched: Watched | None, epochs: Sequ
             args=("" if run is None else run.id, begins or 0),
             help="A new run with the weights and the optimiser's state of that epoch; this one stays as it is.",
         )
-    st.caption(_in_words(epochs, checkpoints))
+    st.html(f'<div class="autorec-muted" style="min-height:2.8rem">{_in_words(epochs, checkpoints)}</div>')
     return epoch
 
 
 def _in_words(epochs: Sequence[int], checkpoints: Sequence[int]) -> str:
     if not epochs:
-        return "Pictures of the network are kept by epoch, as far as they cost the training little. None are kept yet."
-    kept = f"Pictures of {len(epochs)} epochs are kept, of at most {KINDS['checkpoint']} the full state to resume from"
-    return kept + (f": {', '.join(map(str, checkpoints))}." if checkpoints else "; none yet.")
+        return "The network is kept by epoch while it trains, as far as that costs it little. Nothing is kept yet."
+    shown = f"{len(epochs)} {'epoch' if len(epochs) == 1 else 'epochs'} can be shown again"
+    listed = ", ".join(map(str, checkpoints))
+    return f"{shown}; " + (f"a new run can go on from {listed}." if listed else "none can be gone on from yet.")
 
 
 def _fork(run_id: str, epoch: int) -> None:

@@ -71,13 +71,15 @@ def draw(run: Run | None, state_name: str, changes: Sequence[HyperparametersChan
 
 
 def _sliders(run: Run, current: Hyperparameters, is_under_way: bool) -> None:
+    # Each begins where the training was when it was first seen: the browser makes a slider when the popover opens, so
+    # where it stands can't be put from here at another time.
+    begins: Hyperparameters = state.live(f"change_{run.id}", current)
     for name in CHANGEABLE:
-        choice, value = choice_of(name), float(getattr(current, name))
+        choice, value = choice_of(name), float(getattr(begins, name))
         key = f"change_{run.id}_{name}"
-        if state.get(key) is None:
-            state.put(key, value)
         common: dict[str, Any] = {
             "label": choice.label,
+            "value": value,
             "help": choice.help,
             "key": key,
             "on_change": _change,
@@ -85,7 +87,7 @@ def _sliders(run: Run, current: Hyperparameters, is_under_way: bool) -> None:
             "disabled": not is_under_way,
         }
         if choice.log:
-            stops = sorted({*controls.nice_values(name), value, float(state.get(key))})
+            stops = sorted({*map(float, controls.nice_values(name)), value})
             st.select_slider(options=stops, format_func=lambda stop: f"{stop:g}", **common)
         else:
             st.slider(min_value=float(choice.low or 0), max_value=float(choice.high or 1), step=choice.step, **common)
