@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -12,6 +12,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from autorec_core.events import EpochEnded, HyperparametersChanged
 from autorec_core.ratings import RatingScale
@@ -133,7 +134,7 @@ def loss_curve(
         "others": _other_rows(others, by_seconds, end),
     }
     frame = _frame_of_loss_curve(end, span, ink, is_log, by_seconds, num_epochs <= 60)
-    return {**copy.deepcopy(frame), "datasets": datasets}
+    return {**json.loads(frame), "datasets": datasets}
 
 
 def seconds_by_epoch(epochs: Sequence[EpochEnded]) -> dict[int, float]:
@@ -200,8 +201,8 @@ def _other_rows(others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, en
 @lru_cache(maxsize=64)
 def _frame_of_loss_curve(
     end: float, span: tuple[float, float], ink: str, is_log: bool, by_seconds: bool, has_points: bool
-) -> dict[str, Any]:
-    """All of the picture but its data."""
+) -> str:
+    """All of the picture but its data, as JSON: to read that is the quickest way to a copy of one's own."""
     curve, baselines, best = (alt.Chart(alt.NamedData(name)) for name in ("curve", "baselines", "best"))
     changed, others = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others"))
     title = "seconds of training" if by_seconds else "epoch"
@@ -265,7 +266,20 @@ def _frame_of_loss_curve(
     ).properties(height=LIVE_HEIGHT)
     specification: dict[str, Any] = layers.to_dict()
     specification.pop("config", None)
-    return specification
+    return json.dumps(specification)
+
+
+def as_arrow(columns: Mapping[str, Any]) -> bytes:
+    """A table as the browser reads it, several times quicker than from a data frame by way of its index and types.
+
+    Args:
+        columns: by name, arrays or lists of one length.
+    """
+    table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _baseline_rows(baselines: dict[str, float], span: tuple[float, float], end: float) -> pd.DataFrame:

@@ -87,6 +87,10 @@ def draw(
         is_log=state.get("curve_scale") == SCALES[1],
         by_seconds=state.get("curve_axis") == AXES[1],
     )
+    specification["datasets"] = {
+        name: charts.as_arrow({column: frame[column].tolist() for column in frame})
+        for name, frame in specification["datasets"].items()
+    }
     # The words for the picture stay the same too: where they change, the browser draws another picture.
     alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
     st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import altair as alt
 import numpy as np
-import pandas as pd
 import streamlit as st
 
+from autorec_core.ratings import FloatArray
 from autorec_core.snapshots import Look
+from pages.shared import charts
 from pages.shared.palette import BASELINE, RATING, TRAIN, VALID, ink
 
 HEIGHT = 150
@@ -33,8 +34,11 @@ SENTENCES = {
 }
 
 
-def rows_of(looks: Mapping[int, Look], up_to: int) -> dict[str, pd.DataFrame]:
-    """What the pictures draw, by name, up to an epoch.
+Columns = dict[str, FloatArray]
+
+
+def rows_of(looks: Mapping[int, Look], up_to: int) -> dict[str, Columns]:
+    """What the pictures draw, by name and column (float32), up to an epoch.
 
     Args:
         looks: by epoch, ascending.
@@ -43,41 +47,44 @@ def rows_of(looks: Mapping[int, Look], up_to: int) -> dict[str, pd.DataFrame]:
     chosen = [look for epoch, look in looks.items() if epoch <= up_to]
     if len(chosen) > MOST_POINTS:
         chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, MOST_POINTS).astype(int)]
+    units = [max(1, len(look.unit_means)) for look in chosen]
+    percent = [None if look.movement is None else 100 * look.movement for look in chosen]
     return {
         "weights": _bands(chosen, "decoder weights", encoder=True),
         "codes": _bands(chosen, "codes"),
-        "units": pd.DataFrame(
-            {
-                "epoch": [look.epoch for look in chosen],
-                "dead": [100 * look.num_dead / len(look.unit_means) for look in chosen],
-                "saturated": [100 * look.num_saturated / len(look.unit_means) for look in chosen],
-            },
-            dtype=np.float32,
+        "units": _columns(
+            epoch=[look.epoch for look in chosen],
+            dead=[100 * look.num_dead / count for look, count in zip(chosen, units, strict=True)],
+            saturated=[100 * look.num_saturated / count for look, count in zip(chosen, units, strict=True)],
         ),
-        "steps": pd.DataFrame(
-            {
-                "epoch": [look.epoch for look in chosen],
-                "movement": [np.nan if look.movement is None else 100 * look.movement for look in chosen],
-                "gradient": [np.nan if look.gradient_norm is None else look.gradient_norm for look in chosen],
-            },
-            dtype=np.float32,
+        "steps": _columns(
+            epoch=[look.epoch for look in chosen],
+            movement=percent,
+            gradient=[look.gradient_norm for look in chosen],
         ),
     }
 
 
-def _bands(looks: Sequence[Look], name: str, *, encoder: bool = False) -> pd.DataFrame:
+def _columns(**columns: Sequence[float | None]) -> Columns:
+    return {
+        name: np.array([np.nan if value is None else value for value in values], dtype=np.float32)
+        for name, values in columns.items()
+    }
+
+
+def _bands(looks: Sequence[Look], name: str, *, encoder: bool = False) -> Columns:
     whole = [look for look in looks if look.quantiles.get(name)]
     columns: dict[str, list[float]] = {"epoch": [look.epoch for look in whole]}
     columns |= {band: [look.quantiles[name][place] for look in whole] for band, place in BANDS.items()}
     if encoder:
         outer = [look.quantiles.get("encoder weights") or (np.nan,) * len(BANDS) for look in whole]
         columns |= {"low": [values[0] for values in outer], "high": [values[-1] for values in outer]}
-    return pd.DataFrame(columns, dtype=np.float32)
+    return _columns(**columns)
 
 
 @lru_cache(maxsize=64)
-def _frame(name: str, end: int, colour_of_words: str) -> dict[str, Any]:
-    """All of a picture but its numbers, which then move while the picture stays."""
+def _frame(name: str, end: int, colour_of_words: str) -> str:
+    """All of a picture but its numbers, which then move while the picture stays; as JSON."""
     base = alt.Chart(alt.NamedData(name))
     x = alt.X(
         "epoch:Q",
@@ -129,10 +136,10 @@ def _frame(name: str, end: int, colour_of_words: str) -> dict[str, Any]:
     specification: dict[str, Any] = picture.properties(height=HEIGHT).to_dict()
     specification.pop("config", None)
     specification["config"] = {"axis": {"labelColor": colour_of_words}, "legend": {"labelColor": colour_of_words}}
-    return specification
+    return json.dumps(specification)
 
 
-def specification(name: str, rows: pd.DataFrame, num_epochs: int, colour_of_words: str) -> dict[str, Any]:
+def specification(name: str, rows: Columns, num_epochs: int, colour_of_words: str) -> dict[str, Any]:
     """A picture as Vega-Lite has it.
 
     Args:
@@ -141,7 +148,8 @@ def specification(name: str, rows: pd.DataFrame, num_epochs: int, colour_of_word
         num_epochs: that the run will have; the horizontal axis does not move.
         colour_of_words: of labels.
     """
-    return {**copy.deepcopy(_frame(name, max(1, num_epochs), colour_of_words)), "datasets": {name: rows}}
+    frame = json.loads(_frame(name, max(1, num_epochs), colour_of_words))
+    return {**frame, "datasets": {name: charts.as_arrow(rows)}}
 
 
 def draw(looks: Mapping[int, Look], up_to: int, num_epochs: int) -> None:
