@@ -341,6 +341,17 @@ class Fit:
         generator = torch.Generator()
         return generator.manual_seed(int(self._random(purpose, number).generate_state(1, np.uint64)[0] >> 1))
 
+    # -- to be looked at ----------------------------------------------------------------------------------------------
+
+    def batch_of(self, rows: IntArray) -> Batch:
+        """The training ratings of some rows, as the encoder reads them."""
+        return self._rows_of(np.asarray(rows, dtype=np.int64))
+
+    @torch.no_grad()
+    def codes_of(self, batch: Batch) -> Tensor:
+        """Codes (len(batch), hidden_units) of a batch's rows, without dropout."""
+        return self.model.encoder(batch, batch.inputs)
+
 
 def named_tensors(prefix: str, arrays: Arrays) -> Weights:
     """The arrays whose names begin with a prefix, as tensors by the rest of their names."""

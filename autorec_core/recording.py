@@ -13,12 +13,16 @@ import torch
 from autorec_core import datasets, memory
 from autorec_core.errors import StorageError
 from autorec_core.evaluation import fold_in_rmse
-from autorec_core.events import TrainingEnded, TrainingEvent
+from autorec_core.events import HyperparametersChanged, TrainingEnded, TrainingEvent
+from autorec_core.fit import Arrays
+from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ranks import ALONE, Ranks
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
+from autorec_core.snapshots import Album
 from autorec_core.splits import Split
-from autorec_core.training import Trainer
+from autorec_core.training import CHANGEABLE, Trainer
+from autorec_core.watching import Watcher
 
 try:
     import resource
@@ -40,7 +44,7 @@ class Control(Protocol):
         Args:
             trainer: suspended after `event`.
             event: what just happened.
-            save: writes a checkpoint.
+            save: writes a checkpoint, and where the training is watched, a picture of all that can be.
 
         Returns:
             Whether to go on; if not, a checkpoint is written and the run can be resumed.
@@ -48,7 +52,12 @@ class Control(Protocol):
 
 
 def record(
-    run: Run, control: Control, *, progress: datasets.Progress | None = None, ranks: Ranks = ALONE
+    run: Run,
+    control: Control,
+    *,
+    progress: datasets.Progress | None = None,
+    ranks: Ranks = ALONE,
+    is_watched: bool = False,
 ) -> dict[str, Any] | None:
     """Trains a run, from its checkpoint where it has one, and keeps all that comes of it in its folder.
 
@@ -57,6 +66,7 @@ def record(
         control: asked between events.
         progress: told how far a download of the data is.
         ranks: who trains it together: all call this, with the same run; only the first one writes.
+        is_watched: whether to keep pictures of the network on its way, for whoever looks on.
 
     Returns:
         The figures, as `result.json` has them, on the first rank; None where control did not let it go on.
@@ -96,12 +106,26 @@ def record(
         use_worthwhile_threads(trainer)
         saved_at = time.monotonic()
 
-        def save() -> None:
+        def state() -> tuple[Arrays, dict[str, Any]]:
             arrays, values = trainer.checkpoint()  # all ranks give their parts of it
-            if ranks.is_first:
-                run.save_checkpoint(arrays, values | {"fingerprint": fingerprint})
+            return arrays, values | {"fingerprint": fingerprint}
 
+        def save() -> None:
+            arrays, values = state()
+            if ranks.is_first:
+                run.save_checkpoint(arrays, values)
+
+        def hold() -> None:
+            save()
+            if watcher is not None:
+                with contextlib.suppress(StorageError):
+                    watcher.see_all()
+
+        watcher = Watcher(Album(run.folder), split, trainer, state) if is_watched else None
         for event in trainer:
+            if watcher is not None:  # before the event is told: whoever hears of an epoch finds its pictures
+                with contextlib.suppress(StorageError):  # a picture is not worth a training
+                    watcher.see(event)
             if isinstance(event, TrainingEnded):
                 save()
                 if not ranks.is_first:
@@ -115,7 +139,14 @@ def record(
             if ranks.any(ranks.is_first and time.monotonic() - saved_at >= SECONDS_BETWEEN_CHECKPOINTS):
                 save()
                 saved_at = time.monotonic()
-            if ranks.any(not control(trainer, event, save)):
+            before = trainer.hyperparameters
+            asked_at = time.perf_counter()
+            goes_on = control(trainer, event, hold)
+            if watcher is not None:
+                watcher.wait(time.perf_counter() - asked_at)
+            if trainer.hyperparameters != before and ranks.is_first:
+                run.append(_change(trainer, before))
+            if ranks.any(not goes_on):
                 save()
                 return None
     raise StorageError(f"The training of run {run.id} gave no end.")
@@ -124,6 +155,12 @@ def record(
 def use_worthwhile_threads(trainer: Trainer) -> None:
     """Gives torch as many threads as a step of this training can use well, and no more than it would take by itself."""
     torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
+
+
+def _change(trainer: Trainer, before: Hyperparameters) -> HyperparametersChanged:
+    now = trainer.hyperparameters.to_json()
+    changed = {name: float(now[name]) for name in sorted(CHANGEABLE) if now[name] != getattr(before, name)}
+    return HyperparametersChanged(epoch=trainer.epoch, changes=changed)
 
 
 def _keep(

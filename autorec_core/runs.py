@@ -5,6 +5,7 @@
     last.safetensors   the checkpoint from which training goes on
     model.safetensors  the arrays of the trained model; model.json and items.csv say what they mean
     result.json        the figures, as `train --json` prints them
+    watch/             pictures of the network on its way, for whoever looks on: `snapshots` has more
     lock               held by the process that writes; the system frees it when that process dies, however it dies
 
 A run's state is read off these files and the lock. Nothing else remembers it, so nothing can disagree.
@@ -33,7 +34,14 @@ from safetensors import SafetensorError
 
 from autorec_core import datasets, events, storage
 from autorec_core.errors import AutoRecError, NotFoundError, QueueError, StorageError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.events import (
+    EpochEnded,
+    HyperparametersChanged,
+    RefitEpochEnded,
+    TrainingEnded,
+    TrainingEvent,
+    TrainingStarted,
+)
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import Items, Ratings, RatingScale
@@ -120,6 +128,10 @@ class RunConfig:
     """Digest of the visitor who may see it; None for everybody."""
     created: float = field(default_factory=time.time)
     """Seconds since 1970."""
+    fork_of: str | None = None
+    """The run that it branched off from; None where it began anew."""
+    fork_epoch: int = 0
+    """After which epoch it branched off."""
 
     def split(self, progress: datasets.Progress | None = None) -> Split:
         """Loads the ratings and draws the parts, the same at every call.
@@ -241,6 +253,7 @@ class Run:
             event
             for event in self.events()
             if (isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch <= epoch)
+            or (isinstance(event, HyperparametersChanged) and event.epoch < epoch)  # the checkpoint came before it
             or (isinstance(event, RefitEpochEnded) and event.epoch <= refit_epoch)
         ]
         lines = "".join(json.dumps(events.to_json(event)) + "\n" for event in kept)

@@ -325,6 +325,16 @@ class Trainer:
         model = _as_arrays(refit, self._residual_variance, self._final_baselines()["user_item_bias"])
         return replace(model, hyperparameters=self.hyperparameters)
 
+    @property
+    def current_fit(self) -> Fit:
+        """The network as it stands after the last epoch, before any refit; to be looked at and not changed."""
+        return self._fit
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the last epoch left every bound."""
+        return self._has_diverged
+
 
 def _is_cold(ratings: Ratings, train: Ratings) -> BoolArray:
     """(num_ratings,) bool, True where the user or the item has no training rating."""

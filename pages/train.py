@@ -56,11 +56,6 @@ with frame.open_page("train"):
         if run is not None:
             live.run_control(runs, run)
         live.panel(run, hyperparameters.epochs)
-        st.caption(
-            "Each point is the error after an epoch, in stars: RMSE, the root of the mean squared error. "
-            "**Validation** ratings are hidden from training and choose the best epoch. **Train** is measured while "
-            "learning, with dropout on. Dashed lines are predictions without a network on the same validation ratings."
-        )
         if run is not None:
             results.of_run(run)
         share.panel(config, run)

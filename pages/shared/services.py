@@ -16,6 +16,7 @@ from autorec_core.matching import Links, TitleIndex
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.snapshots import Watched
 from autorec_core.splits import Split
 from autorec_core.visitors import VisitorStore
 from pages.shared import state
@@ -131,6 +132,12 @@ def split_of(run_id: str) -> Split:
     if known not in (None, split.train.fingerprint):
         raise StorageError(f"The ratings of run {run_id} have changed since; what it learnt from can't be shown.")
     return split
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def watched(run_id: str) -> Watched:
+    """The pictures of a run's network, as far as they are kept."""
+    return Watched(run_store().get(run_id).folder)
 
 
 def can_see(run: Run) -> bool:
