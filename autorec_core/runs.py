@@ -71,8 +71,8 @@ class Source:
     """Absolute path of a ratings file."""
     items: str | None = None
     """Absolute path of a titles file."""
-    scale: tuple[float, float] | None = None
-    """Lowest and highest rating; None to guess."""
+    scale: tuple[float, ...] | None = None
+    """Lowest and highest rating, and perhaps the step between two; None to guess."""
     test_ratings: str | None = None
     """Absolute path of an own test set."""
 
@@ -166,7 +166,7 @@ class RunConfig:
             source = fields.pop("source")
             scale = source.get("scale")
             return cls(
-                source=Source(**{**source, "scale": None if scale is None else (scale[0], scale[1])}),
+                source=Source(**{**source, "scale": None if scale is None else tuple(scale[:3])}),
                 hyperparameters=Hyperparameters.from_json(fields.pop("hyperparameters")),
                 **fields,
             )

@@ -112,7 +112,7 @@ def command(config: RunConfig, *, stop_after: int | None = None) -> str:
     for flag, path in (("ratings", source.ratings), ("items", source.items), ("test-ratings", source.test_ratings)):
         words += [] if path is None else [f"--{flag}", path]
     if source.scale is not None:
-        words += ["--rating-scale", *(f"{end!r}" for end in source.scale)]
+        words += ["--rating-scale", *(f"{end!r}" for end in source.scale[:2])]
     for name, value in _unlike_default(config).items():
         words += [_flag(name), repr(value)]
     if config.seed:

@@ -29,6 +29,11 @@ def datasets_folder() -> Path:
     return home() / "datasets"
 
 
+def uploads_folder() -> Path:
+    """The folder of ratings that visitors brought."""
+    return home() / "uploads"
+
+
 def database_url() -> str:
     """The visitors' database: `AUTOREC_DATABASE_URL`, or an SQLite file in the home folder."""
     return os.environ.get("AUTOREC_DATABASE_URL") or f"sqlite:///{home() / 'visitors.sqlite3'}"

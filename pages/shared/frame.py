@@ -19,6 +19,7 @@ PAGES = {
     "home": "Home",
     "train": "Train",
     "compare": "Compare",
+    "upload": "Own ratings",
     "rate": "Rate",
     "history": "Bring your history",
     "recommendations": "Recommendations",

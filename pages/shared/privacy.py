@@ -22,7 +22,7 @@ def told() -> None:
     st.markdown(
         "You are known by a random number in a cookie of this browser, and by nothing else: no name, no address, no "
         "account. Your ratings lie in this server's own database, and nothing of you is sent to any other. "
-        "Files that you bring are read and not kept."
+        "A history that you bring is read, and the file not kept; ratings to train on are kept until you delete them."
     )
     done = state.live("privacy_done", None)
     if done:
@@ -44,6 +44,8 @@ def what_is_stored() -> None:
         f"| Models you trained | {runs:,} | Hyperparameters, curves and weights; none of your ratings. They carry a "
         "digest that does not lead back to you. |"
     )
+    sets = len(services.upload_store().of(state.owner()))
+    lines.append(f"| Ratings to train on | {sets:,} | The sets that you brought on the page Own ratings, as files. |")
     st.markdown("\n".join(lines))
 
 
@@ -68,8 +70,9 @@ def delete() -> None:
     """The button, behind one question."""
     st.subheader("Delete it")
     st.markdown(
-        "Ratings, passed-over movies and the copy for undo go at once and for good. Models that you trained stay, as "
-        "they hold nothing of your ratings; the cookie stays too, and means nothing without them."
+        "Ratings, passed-over movies, the copy for undo and the sets to train on go at once and for good. Models that "
+        "you trained stay until you delete them on the page Compare: they hold none of your movie ratings, but those "
+        "trained on a set of yours hold what they learnt from it. The cookie stays too, and means nothing without them."
     )
     sure = st.checkbox("Yes, delete all of it for good", key="privacy_sure")
     st.button(
@@ -79,6 +82,8 @@ def delete() -> None:
 
 def _delete() -> None:
     try:
+        for upload in services.upload_store().of(state.owner()):
+            services.upload_store().delete(state.owner(), upload.id)
         removed = services.visitor_store().forget(state.visitor_id())
     except AutoRecError as error:
         state.set_live("privacy_error", str(error))

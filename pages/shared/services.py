@@ -18,6 +18,7 @@ from autorec_core.recommender import Recommender
 from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.snapshots import Watched
 from autorec_core.splits import Split
+from autorec_core.uploads import UploadStore
 from autorec_core.visitors import VisitorStore
 from pages.shared import state
 
@@ -28,6 +29,12 @@ _runner_of_process: list[JobRunner] = []
 def run_store() -> RunStore:
     """The runs on disk."""
     return RunStore(storage.runs_folder())
+
+
+@st.cache_resource(show_spinner=False)
+def upload_store() -> UploadStore:
+    """The ratings that visitors brought."""
+    return UploadStore(storage.uploads_folder())
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
-from pages.shared import controls, state
+from pages.shared import controls, sets, state
 
 _ADDRESS, _FAULTS = "_shared_query", "_shared_faults"
 
@@ -53,6 +53,7 @@ def panel(config: RunConfig, run: Run | None) -> None:
             trained_with = (run.result or {}).get("hyperparameters")
             if trained_with not in (None, config.hyperparameters.to_json()):
                 st.caption("This run was changed while it trained, so another one will not be the same.")
+        config = sets.for_others(config)
         link, python, command = st.tabs(["Link", "Python", "Command line"])
         with link:
             query = urlencode(links.to_query(config))
