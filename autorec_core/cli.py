@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
 from autorec_core.catalogue import display_title
+from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent, TrainingStarted
 from autorec_core.ranks import Ranks
@@ -93,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--seed", type=int, default=0, help="of the split, the weights, batches and dropout (default: 0)")
     model = train.add_argument_group("model and training")
     model.add_argument(
-        "--preset", default=None, help=f"one of {', '.join(hyperparameters.PRESETS)} (default: the best for the base)"
+        "--preset",
+        default=None,
+        help=f"one of {', '.join(hyperparameters.PRESETS)} (default: fitted to base and number of ratings)",
     )
     for name in hyperparameters.names():
         _add_hyperparameter(model, name)
@@ -254,9 +257,6 @@ def _train_with(ranks: Ranks, chosen: argparse.Namespace) -> int:
 
 def _config(chosen: argparse.Namespace) -> RunConfig:
     changes = {name: getattr(chosen, name) for name in hyperparameters.names() if getattr(chosen, name) is not None}
-    usual = hyperparameters.DEFAULT_PRESETS.get(changes.get("based_on", "items"), hyperparameters.DEFAULT_PRESET)
-    preset = chosen.preset or usual
-    values = hyperparameters.preset(preset).with_changes(**changes)
     for name in ("ratings", "items", "test_ratings"):
         path = getattr(chosen, name)
         if path is not None and not Path(path).exists():
@@ -271,12 +271,19 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
         for name, path in vars(chosen).items()
         if name in ("ratings", "items", "test_ratings")
     }
+    source = Source(
+        dataset=dataset, scale=tuple(chosen.rating_scale) if chosen.rating_scale is not None else None, **absolute
+    )
+    if chosen.preset is not None:
+        begun = hyperparameters.preset(chosen.preset)
+    else:  # how many ratings a file of one's own has is known once it is read
+        size = datasets.find(dataset).num_ratings if dataset is not None else source.load()[0].num_ratings
+        begun = hyperparameters_for(size, changes.get("based_on", "items"))
+    values = begun.with_changes(**changes)
     return RunConfig(
-        source=Source(
-            dataset=dataset, scale=tuple(chosen.rating_scale) if chosen.rating_scale is not None else None, **absolute
-        ),
+        source=source,
         hyperparameters=values,
-        preset=preset if values == hyperparameters.preset(preset) else None,
+        preset=next((name for name, one in hyperparameters.PRESETS.items() if one.hyperparameters == values), None),
         seed=chosen.seed,
         test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
         valid_fraction=chosen.valid_fraction,

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from autorec_core import datasets, hyperparameters, memory, report, storage
+from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent
 from autorec_core.hyperparameters import Hyperparameters
@@ -32,8 +33,6 @@ from autorec_core.recording import use_worthwhile_threads
 from autorec_core.splits import Split, random_split
 from autorec_core.training import Trainer
 
-MANY_RATINGS = 400_000
-"""From so many ratings on, the item-based variant is the preset for a million ratings."""
 HOLDOUT_USERS = 0.15
 """Share of the users held out whole for a report."""
 NETWORK_STEP = 1_000
@@ -147,11 +146,9 @@ def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = N
 
 def _variant(name: str, num_ratings: int, based_on: str | None) -> Variant:
     activations: dict[str, str] = {}
-    preset, published_as = name, ""
-    if name == "items":
-        preset = "large" if num_ratings >= MANY_RATINGS else hyperparameters.DEFAULT_PRESETS["items"]
-    elif name == "users":
-        preset = hyperparameters.DEFAULT_PRESETS["users"]
+    preset, how, published_as = name, "", ""
+    if name in ("items", "users"):
+        how = "fitted to the number of ratings"
     elif name in PAPERS_ACTIVATIONS:
         _, code, output = name.split("-")
         preset, activations = "paper", {"encoder_activation": code, "decoder_activation": output}
@@ -159,12 +156,15 @@ def _variant(name: str, num_ratings: int, based_on: str | None) -> Variant:
     elif name not in hyperparameters.PRESETS:
         known = ("items", "users", *hyperparameters.PRESETS, *PAPERS_ACTIVATIONS, *SHORTHANDS)
         raise InvalidHyperparameterError(f"variants must be of {', '.join(dict.fromkeys(known))}, got {name!r}.")
-    values = hyperparameters.preset(preset).with_changes(**activations)
+    if name in ("items", "users"):
+        values = hyperparameters_for(num_ratings, name)
+    else:
+        values = hyperparameters.preset(preset).with_changes(**activations)
     if based_on is not None and based_on != values.based_on:
         values = values.with_changes(based_on=based_on)
         name, published_as = f"{name}-by-{based_on}", ""
     model = "I-AutoRec" if values.based_on == "items" else "U-AutoRec"
-    title = f"{model}, preset {preset}" + (f", {published_as.partition(', ')[2]}" if published_as else "")
+    title = f"{model}, {how or f'preset {preset}'}" + (f", {published_as.partition(', ')[2]}" if published_as else "")
     return Variant(name, title, values, published_as or model)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from autorec_core.hyperparameters import (
     DEFAULT_PRESET,
-    DEFAULT_PRESETS,
     PRESETS,
     Hyperparameters,
     names,
@@ -118,8 +117,7 @@ def command(config: RunConfig, *, stop_after: int | None = None) -> str:
     if config.seed:
         words += ["--seed", str(config.seed)]
     preset, changes = closest_preset(config.hyperparameters)
-    if preset != DEFAULT_PRESETS.get(changes.get("based_on", "items"), DEFAULT_PRESET):
-        words += ["--preset", preset]
+    words += ["--preset", preset]  # always: without it the command line fits them to the number of ratings
     for name, value in changes.items():
         if isinstance(value, bool):
             words.append(_flag(name) if value else _flag(name).replace("--", "--no-", 1))

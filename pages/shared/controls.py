@@ -13,7 +13,8 @@ from typing import Any
 import streamlit as st
 
 from autorec_core import datasets, memory
-from autorec_core.errors import AutoRecError
+from autorec_core.defaults import hyperparameters_for
+from autorec_core.errors import AutoRecError, NotFoundError
 from autorec_core.hyperparameters import (
     DEFAULT_PRESET,
     DEFAULT_PRESETS,
@@ -26,7 +27,9 @@ from autorec_core.hyperparameters import (
 from autorec_core.links import HIGHEST_SEED
 from pages.shared import sets, state
 
-CUSTOM = "custom"
+CUSTOM, FITTED = "custom", "fitted"
+UNNAMED = {CUSTOM: "Custom", FITTED: "Fitted to the data set"}
+"""What is no preset by name, as people read it."""
 GROUPS = {"model": "Model", "input": "Input", "training": "Training"}
 """Groups of the table, in the order of the form."""
 ON_TOP = "based_on"
@@ -104,7 +107,21 @@ def put(hyperparameters: Hyperparameters) -> None:
     """Moves every control, and the preset's with them; before they are drawn, or in a callback."""
     for name, value in hyperparameters.to_json().items():
         state.put(_key(name), value)
-    state.put("preset", preset_of(hyperparameters) or CUSTOM)
+    state.put("preset", _named(hyperparameters))
+
+
+def _named(hyperparameters: Hyperparameters) -> str:
+    named = preset_of(hyperparameters)
+    return named or (FITTED if hyperparameters == fitted(hyperparameters.based_on) else CUSTOM)
+
+
+def fitted(based_on: str, name: str | None = None) -> Hyperparameters:
+    """What is good for a data set of its size: of the chosen one, or of one by its name."""
+    try:
+        num_ratings = sets.size(name or state.get("dataset") or datasets.BUNDLED).num_ratings
+    except NotFoundError:  # a set of the visitor's own that was deleted meanwhile
+        num_ratings = datasets.find(datasets.BUNDLED).num_ratings
+    return hyperparameters_for(num_ratings, based_on)
 
 
 def chosen() -> Hyperparameters:
@@ -118,18 +135,32 @@ def take_preset() -> None:
     name = state.get("preset")
     if name in PRESETS:
         put(PRESETS[name].hyperparameters)
+    elif name == FITTED:
+        put(fitted(chosen().based_on))
+        state.put("preset", FITTED)
 
 
 def _take_base() -> None:
     # Whoever has changed nothing else gets what is good for the other base, not values that were never meant for it.
-    if state.get("preset") in DEFAULT_PRESETS.values():
-        put(preset(DEFAULT_PRESETS[state.get(_key(ON_TOP))]))
+    before, now = ("users", "items") if chosen().based_on == "items" else ("items", "users")
+    left = chosen().with_changes(based_on=before)
+    if left in (fitted(before), preset(DEFAULT_PRESETS[before])):
+        put(fitted(now))
+    else:
+        _note_change()
+
+
+def _take_dataset(before: str) -> None:
+    # The same for a data set of another size.
+    left = chosen()
+    if left in (fitted(left.based_on, before), preset(DEFAULT_PRESETS[left.based_on])):
+        put(fitted(left.based_on))
     else:
         _note_change()
 
 
 def _note_change() -> None:
-    state.put("preset", preset_of(chosen()) or CUSTOM)
+    state.put("preset", _named(chosen()))
 
 
 def begin() -> None:
@@ -152,6 +183,8 @@ def dataset_control() -> str:
         index=options.index(datasets.BUNDLED),
         format_func=sets.label,
         key="dataset",
+        on_change=_take_dataset,
+        args=(state.get("dataset") or datasets.BUNDLED,),
         help="The ratings to learn from. What is not on this machine can be downloaded here; Own ratings takes yours.",
         persist_state="session",
     )
@@ -182,8 +215,8 @@ def preset_control() -> None:
     """Draws the choice of a preset, which moves all controls."""
     st.selectbox(
         "Preset",
-        [*PRESETS, CUSTOM],
-        format_func=lambda name: PRESETS[name].label if name in PRESETS else "Custom",
+        [*PRESETS, FITTED, CUSTOM],
+        format_func=lambda name: PRESETS[name].label if name in PRESETS else UNNAMED[name],
         key="preset",
         on_change=take_preset,
         help="A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom.",
@@ -194,6 +227,8 @@ def preset_control() -> None:
 def preset_note() -> str:
     """What the chosen preset is for, in a sentence."""
     name = state.get("preset")
+    if name == FITTED:
+        return "By the rule that goes from the number of ratings: what a search would choose for a set of this size."
     return PRESETS[name].help if name in PRESETS else "Your own choice of hyperparameters."
 
 
