@@ -324,7 +324,14 @@ class Reproduction:
         model = trainer.trained_model()
         figures["num_test_unseen_users"] = int((model.user_counts[users] == 0).sum())
         figures["num_test_unseen_items"] = int((model.item_counts[items] == 0).sum())
-        return Outcome(figures, model.predict_pairs(users, items).astype(np.float32))
+        predicted = model.predict_pairs(users, items)
+        given, is_known = split.test.by_user.values, ~model.needs_fallback(users, items)
+        averages = model.scale.clip(model.item_means[items] + model.user_biases[users])
+        figures["known"] = {
+            "test_rmse": rmse(predicted[is_known], given[is_known]),
+            "user_item_bias": rmse(averages[is_known], given[is_known]),
+        }
+        return Outcome(figures, predicted.astype(np.float32))
 
     def _key(self, variant: Variant, seed: int, network: int) -> str:
         depends_on = {

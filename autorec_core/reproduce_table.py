@@ -93,6 +93,7 @@ def _row_of(work: Reproduction, variant: Variant, dataset: str | None) -> dict[s
         "by_the_fallback": _average(scored, "num_test_fallback"),
         "of_unseen_users": _average(scored, "num_test_unseen_users"),
         "of_unseen_items": _average(scored, "num_test_unseen_items"),
+        "of_known": average_of([figures["known"] for figures in scored if "known" in figures]),
         "seconds": _average(scored, "seconds_in_all"),
         "hyperparameters": variant.hyperparameters.to_json(),
         "report": average_of([figures["report"] for figures in scored if "report" in figures]),
@@ -239,9 +240,15 @@ def _counted(table: dict[str, Any]) -> list[str]:
                 "training rating (means over the seeds)."
             )
             said.append((row["variant"], text))
-    if len({text for _, text in said}) == 1:
-        return [f"- {said[0][1]}"]
-    return [f"- {name}: {text}" for name, text in said]
+    is_same = len({text for _, text in said}) == 1
+    lines = [f"- {said[0][1]}"] if is_same else [f"- {name}: {text}" for name, text in said]
+    rows = [row for row in table["rows"] if row["kind"] == "model" and row["of_known"]]
+    known = [(row["variant"], row["of_known"]) for row in rows if row["of_known"]["test_rmse"] is not None]
+    if known:
+        scores = ", ".join(f"{name} {of['test_rmse']:.4f}" for name, of in known)
+        averages = f"user and item bias {known[0][1]['user_item_bias']:.4f}"
+        lines.append(f"- Without those by the fallback: test RMSE {scores}, {averages}.")
+    return lines
 
 
 def save(work: Reproduction) -> dict[str, Any]:
