@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,7 +106,16 @@ def test_other_source_code_is_trained_anew(work: Reproduction, monkeypatch: pyte
 
 def test_every_module_that_makes_the_figures_is_watched() -> None:
     folder = Path(reproduce.__file__).parent
-    assert [name for name in reproduce._MADE_BY if not (folder / f"{name}.py").is_file()] == []
+    reached, waiting = set(), ["training", "report"]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            source = (folder / f"{name}.py").read_text()
+            waiting += re.findall(r"^from autorec_core\.(\w+) import", source, re.MULTILINE)
+            for line in re.findall(r"^from autorec_core import (.+)$", source, re.MULTILINE):
+                waiting += line.split(", ")
+    assert reached - {"errors", "events"} == set(reproduce._MADE_BY)  # these two carry figures and make none
 
 
 @pytest.mark.parametrize("ending", ["json", "npy"])
