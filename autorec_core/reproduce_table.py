@@ -170,6 +170,11 @@ def _notes(work: Reproduction) -> list[str]:
         )
     if work.ensembles():
         notes.append("An ensemble is the plain average of the clipped predictions of models of the same split.")
+    if any(variant.name.startswith("paper") for variant in work.variants):
+        notes.append(
+            "The preset paper has one regularization and one length of the code; the paper chose both on validation, "
+            "for each data set."
+        )
     missing = len(protocol.seeds) * len(work.variants) * protocol.networks - len(work.outcomes)
     if missing > 0:
         notes.append(f"Not finished: {missing} trainings are still to be done. The same command goes on.")
@@ -181,11 +186,13 @@ def markdown_of(table: dict[str, Any]) -> str:
     ratings = table["ratings"]
     low, high = ratings["scale"]
     taken_for = ratings["taken_for"]
-    alias = f" (the size of {taken_for})" if taken_for not in (None, ratings["name"]) else ""
+    own = f" (the size of {taken_for})" if taken_for not in (None, ratings["name"]) else ""
+    if ratings["test_file"] is not None:
+        own = " to train and validate on" + (f" ({taken_for})" if taken_for else "")
     lines = [
         f"# {ratings['name']}",
         "",
-        f"{ratings['num_ratings']:,} ratings{alias}, {ratings['num_users']:,} users, {ratings['num_items']:,} movies, "
+        f"{ratings['num_ratings']:,} ratings{own}, {ratings['num_users']:,} users, {ratings['num_items']:,} movies, "
         f"{low:g} to {high:g}.",
         "",
         "| | test RMSE | ± | seeds | published | less published | test MAE | validation RMSE | seconds |",
