@@ -203,6 +203,7 @@ class Reproduction:
     """Whether the first network of each split is measured in every way, once more with some users held out."""
     outcomes: dict[tuple[str, int, int], Outcome] = field(default_factory=dict)
     """By variant's name, seed and network."""
+    _given: dict[int, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def __iter__(self) -> Iterator[Step]:
         results = storage.make_folder(self.folder / "results")
@@ -324,7 +325,14 @@ class Reproduction:
         model = trainer.trained_model()
         figures["num_test_unseen_users"] = int((model.user_counts[users] == 0).sum())
         figures["num_test_unseen_items"] = int((model.item_counts[items] == 0).sum())
-        return Outcome(figures, model.predict_pairs(users, items).astype(np.float32))
+        predicted = model.predict_pairs(users, items)
+        given, is_known = split.test.by_user.values, ~model.needs_fallback(users, items)
+        averages = model.scale.clip(model.item_means[items] + model.user_biases[users])
+        figures["known"] = {
+            "test_rmse": rmse(predicted[is_known], given[is_known]),
+            "user_item_bias": rmse(averages[is_known], given[is_known]),
+        }
+        return Outcome(figures, predicted.astype(np.float32))
 
     def _key(self, variant: Variant, seed: int, network: int) -> str:
         depends_on = {
@@ -368,10 +376,16 @@ class Reproduction:
             parts = [self.outcomes.get((variant.name, seed, network)) for variant, network in members]
             predicted = [part.predicted for part in parts if part is not None and part.test_rmse is not None]
             if len(predicted) == len(members):
-                given = self.split(seed).test.by_user.values
+                given = self._test_values(seed)
                 average: FloatArray = np.asarray(np.mean(predicted, axis=0, dtype=np.float64))
                 scores.append({"seed": seed, "test_rmse": rmse(average, given), "test_mae": mae(average, given)})
         return scores
+
+    def _test_values(self, seed: int) -> FloatArray:
+        """(num_test,) the test ratings of a seed, drawn once: a table is made anew after each training."""
+        if seed not in self._given:
+            self._given[seed] = self.split(seed).test.by_user.values
+        return self._given[seed]
 
 
 @cache

@@ -93,6 +93,7 @@ def _row_of(work: Reproduction, variant: Variant, dataset: str | None) -> dict[s
         "by_the_fallback": _average(scored, "num_test_fallback"),
         "of_unseen_users": _average(scored, "num_test_unseen_users"),
         "of_unseen_items": _average(scored, "num_test_unseen_items"),
+        "of_known": average_of([figures["known"] for figures in scored if "known" in figures]),
         "seconds": _average(scored, "seconds_in_all"),
         "hyperparameters": variant.hyperparameters.to_json(),
         "report": average_of([figures["report"] for figures in scored if "report" in figures]),
@@ -169,6 +170,11 @@ def _notes(work: Reproduction) -> list[str]:
         )
     if work.ensembles():
         notes.append("An ensemble is the plain average of the clipped predictions of models of the same split.")
+    if any(variant.name.startswith("paper") for variant in work.variants):
+        notes.append(
+            "The preset paper has one regularization and one length of the code; the paper chose both on validation, "
+            "for each data set."
+        )
     missing = len(protocol.seeds) * len(work.variants) * protocol.networks - len(work.outcomes)
     if missing > 0:
         notes.append(f"Not finished: {missing} trainings are still to be done. The same command goes on.")
@@ -180,11 +186,13 @@ def markdown_of(table: dict[str, Any]) -> str:
     ratings = table["ratings"]
     low, high = ratings["scale"]
     taken_for = ratings["taken_for"]
-    alias = f" (the size of {taken_for})" if taken_for not in (None, ratings["name"]) else ""
+    own = f" (the size of {taken_for})" if taken_for not in (None, ratings["name"]) else ""
+    if ratings["test_file"] is not None:
+        own = " to train and validate on" + (f" ({taken_for})" if taken_for else "")
     lines = [
         f"# {ratings['name']}",
         "",
-        f"{ratings['num_ratings']:,} ratings{alias}, {ratings['num_users']:,} users, {ratings['num_items']:,} movies, "
+        f"{ratings['num_ratings']:,} ratings{own}, {ratings['num_users']:,} users, {ratings['num_items']:,} movies, "
         f"{low:g} to {high:g}.",
         "",
         "| | test RMSE | ± | seeds | published | less published | test MAE | validation RMSE | seconds |",
@@ -239,9 +247,15 @@ def _counted(table: dict[str, Any]) -> list[str]:
                 "training rating (means over the seeds)."
             )
             said.append((row["variant"], text))
-    if len({text for _, text in said}) == 1:
-        return [f"- {said[0][1]}"]
-    return [f"- {name}: {text}" for name, text in said]
+    is_same = len({text for _, text in said}) == 1
+    lines = [f"- {said[0][1]}"] if is_same else [f"- {name}: {text}" for name, text in said]
+    rows = [row for row in table["rows"] if row["kind"] == "model" and row["of_known"]]
+    known = [(row["variant"], row["of_known"]) for row in rows if row["of_known"]["test_rmse"] is not None]
+    if known:
+        scores = ", ".join(f"{name} {of['test_rmse']:.4f}" for name, of in known)
+        averages = f"user and item bias {known[0][1]['user_item_bias']:.4f}"
+        lines.append(f"- Without those by the fallback: test RMSE {scores}, {averages}.")
+    return lines
 
 
 def save(work: Reproduction) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def variants_of(preset: str) -> tuple[Variant, ...]:
 
 def rows_of(work: Reproduction) -> list[dict[str, Any]]:
     """A row a variant: `validation` and `test`, and `loss`, paired with the first variant; each a `Mean`."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     first = work.variants[0]
     for variant in work.variants:
         pairs = [

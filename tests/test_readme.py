@@ -52,5 +52,7 @@ def test_each_file_that_the_readme_names_is_there():
     for name in ("docs/architecture.md", "docs/screenshot.png", "requirements.txt", "requirements-dev.txt", "app.py"):
         assert name in README
         assert (ROOT / name).is_file()
+    for name in re.findall(r"`((?:docs/|requirements)[a-z-]*\.(?:md|txt))`", README):
+        assert (ROOT / name).is_file(), name
     for folder in re.findall(r"`([a-z_]+/)`", README):
         assert (ROOT / folder).is_dir() or folder in ("runs/", "datasets/")
