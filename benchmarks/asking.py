@@ -12,6 +12,7 @@ the other two, seed by seed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -29,6 +30,8 @@ from autorec_core.splits import random_split
 from autorec_core.training import Trainer
 
 ASKED = (5, 10)
+RANDOM_ORDERS = 5
+"""Orders that are averaged for each person, as a single one is mostly luck."""
 WAYS = ("ask me", "most popular", "random")
 
 
@@ -58,16 +61,20 @@ def measured(ratings: Ratings, seed: int) -> dict[tuple[str, int], float]:
             return met
 
         by_popularity = others[np.argsort(-counts[items[others]], kind="stable")].tolist()
-        at_random = others.tolist()  # the permutation is random already
         well: list[int] = []
-        left = at_random.copy()
+        left = others.tolist()
         while left and len(well) < max(ASKED):
             drops = questions.drops(told(well), items[left])
             well.append(left.pop(int(np.argmax(drops))))
-        for way, asked in ((WAYS[0], well), (WAYS[1], by_popularity), (WAYS[2], at_random)):
-            for first in ASKED:
+        orders = {
+            WAYS[0]: [well],
+            WAYS[1]: [by_popularity],
+            WAYS[2]: [generator.permutation(others).tolist() for _ in range(RANDOM_ORDERS)],
+        }
+        for way, tried in orders.items():
+            for asked, first in itertools.product(tried, ASKED):
                 predicted = told(asked[:first]).predicted_ratings[items[scored]]
-                errors[way, first] += float(((predicted - given[scored]) ** 2).sum())
+                errors[way, first] += float(((predicted - given[scored]) ** 2).sum()) / len(tried)
         number += num_scored
     return {key: (total / number) ** 0.5 for key, total in errors.items()}
 
