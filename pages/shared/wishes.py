@@ -133,7 +133,8 @@ def _keep(item: int, item_id: str, rating: float | None) -> None:
 
 
 def _back(item: int) -> None:
-    services.clear_widgets("what_if_item", f"what_if_rating_{item}", f"what_if_dropped_{item}")
+    state.put("what_if_item", AS_GIVEN)
+    services.clear_widgets(f"what_if_rating_{item}", f"what_if_dropped_{item}")
 
 
 def moved(before: Sequence[int], after: Sequence[int]) -> dict[int, str]:
