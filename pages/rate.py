@@ -30,6 +30,7 @@ with frame.open_page("rate"):
             frame.page_path("recommendations"),
             label=f"{missing} more and your recommendations get good" if missing else "See your recommendations",
         )
+        st.page_link(frame.page_path("history"), label="Rated elsewhere? Bring your history")
 
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
