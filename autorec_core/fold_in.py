@@ -128,6 +128,11 @@ class ItemBasedFoldIn(FoldIn):
         raw = prior.expected + prior.factors @ (rated.T @ self._weights)
         super().__init__(model, item_indices, ratings, raw)
 
+    @property
+    def precision(self) -> FloatArray:
+        """(n, n) inverse covariance of the given ratings, noise included, before they were known."""
+        return self._inverse
+
     @cached_property
     def variance(self) -> FloatArray:  # type: ignore[override]
         """(num_items,) of a new rating around its prediction, noise included, in squared rating units."""

@@ -149,6 +149,16 @@ class Recommender:
         # Ties, as at the top of the scale, go to the better known raw prediction, then to the better known item.
         order = np.lexsort((-self.model.item_counts[candidates], -fold_in.raw[candidates]))
         chosen = candidates[order[:count]]
+        return self.describe(fold_in, chosen, reasons=reasons)
+
+    def describe(self, fold_in: FoldIn, chosen: IntArray, *, reasons: int = 3) -> list[Recommendation]:
+        """Items as recommendations, in the order given.
+
+        Args:
+            fold_in: what `fold_in` gave.
+            chosen: (m,) item indices.
+            reasons: at most so many of the visitor's ratings with each.
+        """
         low, high = fold_in.interval(targets=chosen)
         effects = fold_in.effects(chosen)
         return [
@@ -182,7 +192,7 @@ class Recommender:
         )
 
     @cached_property
-    def _directions(self) -> FloatArray:
+    def directions(self) -> FloatArray:
         """(num_items, hidden_units) unit vectors that say what an item is to the model."""
         vectors = self.model.codes - self.model.codes.mean(0) if self.model.by_items else self.model.decoder_weights
         return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
@@ -193,7 +203,7 @@ class Recommender:
         Returns:
             Pairs of item index and cosine, nearest first, without the item itself.
         """
-        cosines = self._directions @ self._directions[item_index]
+        cosines = self.directions @ self.directions[item_index]
         cosines[item_index] = -np.inf
         nearest = np.argsort(-cosines)[: min(count, len(cosines) - 1)]
         return [(int(item), float(cosines[item])) for item in nearest]

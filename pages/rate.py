@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 from autorec_core.catalogue import ORDERS
-from pages.shared import frame, services, stars, state
+from pages.shared import ask, frame, services, stars, state
 
 CARDS_A_PAGE = 24
 ENOUGH = 5
@@ -30,15 +30,22 @@ with frame.open_page("rate"):
             frame.page_path("recommendations"),
             label=f"{missing} more and your recommendations get good" if missing else "See your recommendations",
         )
+        st.page_link(frame.page_path("history"), label="Rated elsewhere? Bring your history")
 
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    controls = st.container(horizontal=True, vertical_alignment="bottom")
+    with controls:
         show = st.segmented_control(
             "Show",
-            ["All movies", "Not rated yet", "Rated by you"],
+            ["All movies", ask.ME, "Not rated yet", "Rated by you"],
             default="All movies",
             required=True,
             key="rate_show",
+            help="Ask me: one movie at a time, the one whose rating would teach the model most about you.",
         )
+    if show == ask.ME:
+        ask.me(given)
+        st.stop()
+    with controls:
         query = st.text_input(
             "Search",
             placeholder="the matrix",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import frame, live, recommended, services
+from autorec_core import ordering
+from pages.shared import frame, live, recommended, services, wishes
 
 with frame.open_page("recommendations"):
     st.title("Recommendations")
@@ -27,25 +28,41 @@ with frame.open_page("recommendations"):
             )
         frame.go_button("Rate movies", "rate")
     else:
-        recommender = services.recommender(run.id)
-        wanted, count = recommended.filters(services.catalogue_of(run.id))
-        fold_in = recommender.fold_in(given.item_indices, given.ratings)
-        found = recommender.recommend(fold_in, count=count, filter=wanted)
+        recommender, catalogue = services.recommender(run.id), services.catalogue_of(run.id)
+        wanted, count = recommended.filters(catalogue)
+        wish = wishes.trade_off(recommender.model.by_items)
+        with st.expander("What if, and what your ratings say"):
+            would_be = wishes.what_if(given, catalogue, recommender.model.scale)
+            own = ordering.own_ratings(recommender, recommender.fold_in(would_be.item_indices, would_be.ratings))
+            wishes.profile(own, catalogue)
+        fold_in = recommender.fold_in(would_be.item_indices, would_be.ratings)
+        allowed = wishes.without_passed_over(wanted.matches(recommender.model))
+        # A rating that is only thought away is still of a movie that the visitor has seen.
+        allowed[given.item_indices] = False
+        chosen = ordering.ordered(recommender, fold_in, allowed, wish, count)
+        found = recommender.describe(fold_in, chosen)
+        moves = {}
+        if would_be is not given:
+            as_given = recommender.fold_in(given.item_indices, given.ratings)
+            moves = wishes.moved(
+                ordering.ordered(recommender, as_given, allowed, wish, count).tolist(), chosen.tolist()
+            )
         left_out = recommended.left_out_by_number(recommender.model, wanted, fold_in)
         st.caption(
-            recommended.note(len(given.item_indices), given.num_unknown, left_out, wanted, frame.model_name(run))
+            recommended.note(len(would_be.item_indices), given.num_unknown, left_out, wanted, frame.model_name(run))
         )
         if not found:
             st.info("No movie that you have not rated passes these filters.")
             st.button("Clear all filters", on_click=recommended.clear_filters)
         else:
             st.html(recommended.KEY)
-            st.html(recommended.listing(found, recommender.model.scale))
+            wishes.not_interested(found, catalogue)
+            st.html(recommended.listing(found, recommender.model.scale, moves))
             st.caption(
                 "The interval says how sure the model is: of many such movies, four in five would get a rating of "
                 "yours inside it. The numbers before “because” are exact: by so much would the prediction "
                 "change back if you took that rating away. Movies are ordered by prediction, those at the top of the "
-                "scale by how far they would go beyond it."
+                "scale by how far they would go beyond it, unless you wish otherwise above."
             )
             st.download_button(
                 "Download as CSV",

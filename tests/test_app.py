@@ -164,3 +164,11 @@ def test_an_own_model_is_taken_into_use_by_itself_only_if_it_beats_the_averages(
     assert services.current_run().id == good.id
     chosen.append(bad.id)
     assert services.current_run().id == bad.id, "whoever asks for it gets it"
+
+
+def test_ask_me_proposes_a_movie(trained):
+    app = opened("rate")
+    app.segmented_control(key="rate_show").set_value("Ask me").run()
+    assert not app.exception
+    assert "Have you seen this one?" in texts(app)
+    assert "What the model knows about you: 0.0" in texts(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -127,6 +127,7 @@ _STYLE = f"""<style>
 .rec {{ display: grid; grid-template-columns: 2rem minmax(0, 1fr) minmax(0, 15rem); gap: .2rem 1.4rem;
   padding: .9rem 0; border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); align-items: start; }}
 .rec .place {{ opacity: .62; text-align: right; font-variant-numeric: tabular-nums; padding-top: .1rem; }}
+.rec .place small {{ display: block; font-size: .72rem; color: color-mix(in srgb, {YOU} 70%, currentColor); }}
 .rec .name {{ font-weight: 650; font-size: 1.08rem; line-height: 1.3; overflow-wrap: anywhere; }}
 .rec .name span {{ opacity: .74; font-weight: 400; margin-left: .15rem; }}
 .rec .genres {{ display: flex; flex-wrap: wrap; gap: .1rem .7rem; font-size: .85rem; opacity: .9;
@@ -169,17 +170,20 @@ KEY = (
 """What the marks of the list mean, with the style that it needs."""
 
 
-def listing(found: Sequence[Recommendation], scale: RatingScale) -> str:
+def listing(found: Sequence[Recommendation], scale: RatingScale, moved: Mapping[int, str] | None = None) -> str:
     """Recommendations as an ordered list in HTML. Every text of the data is escaped.
 
     Args:
         found: best first.
         scale: the rating scale, which the bars span.
+        moved: item index -> how it stands to where it was, for those that moved.
     """
-    return f'<div role="list">{"".join(_row(place, one, scale) for place, one in enumerate(found, start=1))}</div>'
+    moves = moved or {}
+    rows = (_row(place, one, scale, moves.get(one.item_index, "")) for place, one in enumerate(found, start=1))
+    return f'<div role="list">{"".join(rows)}</div>'
 
 
-def _row(place: int, one: Recommendation, scale: RatingScale) -> str:
+def _row(place: int, one: Recommendation, scale: RatingScale, move: str) -> str:
     year = f" <span>{one.year}</span>" if one.year else ""
     genres = "".join(
         f'<span><i style="background:hsl({hue_of(genre)} 55% 52%)"></i>{escape(genre)}</span>' for genre in one.genres
@@ -187,8 +191,9 @@ def _row(place: int, one: Recommendation, scale: RatingScale) -> str:
     low, high = one.interval
     people = "person" if one.num_ratings == 1 else "people"
     why = f'<div class="why">{"".join(map(_reason, one.because))}</div>' if one.because else ""
+    mark = f"<small>{move}</small>" if move else ""
     return (
-        f'<div class="rec" role="listitem"><div class="place">{place}</div><div class="left">'
+        f'<div class="rec" role="listitem"><div class="place">{place}{mark}</div><div class="left">'
         f'<div class="name">{escape(display_title(one.title))}{year}</div><div class="genres">{genres}</div>{why}</div>'
         f'<div class="right"><div class="score"><b>{one.predicted_rating:.2f}</b>{low:.1f} to {high:.1f}</div>'
         f"{interval_bar(one.predicted_rating, one.interval, one.mean_rating, scale)}"

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from autorec_core import datasets, shelf, storage
+from autorec_core.asking import Questions
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
@@ -87,6 +88,13 @@ def visitor_store() -> VisitorStore:
 def recommender(run_id: str) -> Recommender:
     """A run's model in use."""
     return Recommender(run_store().get(run_id).load_model())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def questions(run_id: str) -> Questions | None:
+    """What can be asked with a run's model; None for a user-based one."""
+    using = recommender(run_id)
+    return None if using.prior is None else Questions(using.model, using.prior)
 
 
 def is_usable(run: Run) -> bool:
@@ -258,3 +266,24 @@ def rate(catalogue: str, item_id: str, rating: float | None) -> None:
         visitor_store().clear(state.visitor_id(), catalogue, item_id)
     else:
         visitor_store().rate(state.visitor_id(), catalogue, item_id, rating)
+
+
+def passed_over(reason: str) -> IntArray:
+    """Item indices that this visitor passed over for a reason, in the current catalogue, the latest first.
+
+    Raises:
+        StorageError: the database does not answer.
+    """
+    items = current_catalogue().items
+    ids = visitor_store().passed_over(state.visitor_id(), catalogue_name(), reason)
+    return np.array([found for item_id in ids if (found := items.find(item_id)) is not None], dtype=np.int64)
+
+
+def pass_over(item_id: str, reason: str) -> None:
+    """Remembers that this visitor does not want a movie, or has not seen it. Raises StorageError."""
+    visitor_store().pass_over(state.visitor_id(), catalogue_name(), item_id, reason)
+
+
+def take_up_again(reason: str, item_id: str | None = None) -> None:
+    """Forgets what `pass_over` remembered, of one movie or of all. Raises StorageError."""
+    visitor_store().take_up_again(state.visitor_id(), catalogue_name(), reason, item_id)

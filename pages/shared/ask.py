@@ -1,0 +1,107 @@
+"""Ask me: one movie at a time, the one whose rating would teach the model most, and how much it knows by now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from autorec_core.errors import AutoRecError
+from autorec_core.fold_in import ItemBasedFoldIn
+from autorec_core.runs import Run
+from pages.shared import services, stars, state
+
+ME = "Ask me"
+"""What the Rate page calls it."""
+NOT_SEEN = "not seen"
+
+
+def me(given: services.Given) -> None:
+    """One proposed movie with its stars, and what is known of the visitor."""
+    run = services.current_run()
+    if run is None:
+        st.info("There is no model yet that could ask. The starter model trains; rate from the list meanwhile.")
+        return
+    proposed, known = _proposal(run, given)
+    error = state.live("ask_error", None)
+    if error:
+        st.error(error)
+    card, words = st.columns([1, 1.35], gap="large")
+    with card:
+        st.markdown("**Have you seen this one?**")
+        if proposed is None:
+            st.info("Nothing left to ask. You have rated or passed over every movie that this model knows.")
+        else:
+            _card(proposed, given)
+    with words:
+        if known is None:
+            st.markdown("**The most popular movies come first.**")
+            st.caption("A user-based model can't tell which answer would teach it most.")
+        else:
+            st.markdown(f"**What the model knows about you: {100 * known:.1f}\u00a0%**")
+            st.progress(known)
+            st.caption(
+                "By so much did your ratings make the variance of all predictions fall, each movie counted as often as "
+                "it is watched. Asked is what would make it fall most, counting how likely you are to have seen it; "
+                "nobody is ever known whole."
+            )
+
+
+def _proposal(run: Run, given: services.Given) -> tuple[int | None, float | None]:
+    """The movie to ask about, and the share that is known; None where there is none."""
+    unseen, using = services.passed_over(NOT_SEEN), services.recommender(run.id)
+    questions = services.questions(run.id)
+    if questions is None:
+        left = using.model.item_counts.astype(np.float64)
+        left[given.item_indices] = left[unseen] = -1.0
+        return (int(np.argmax(left)) if left.max() >= 0 else None), None
+    met = using.fold_in(given.item_indices, given.ratings)
+    if not isinstance(met, ItemBasedFoldIn):
+        raise TypeError("a model with questions is item-based")
+    found = questions.best(met, unseen)
+    return (int(found[0]) if len(found) else None), questions.known_share(met)
+
+
+def _card(proposed: int, given: services.Given) -> None:
+    catalogue, name = services.current_catalogue(), services.catalogue_name()
+    stars.cards(
+        "ask_card",
+        catalogue,
+        [proposed],
+        given.by_id,
+        services.current_scale(),
+        lambda item_id, rating: services.rate(name, item_id, rating),
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Not seen",
+            key="ask_not_seen",
+            on_click=_pass_over,
+            args=(str(catalogue.items.ids[proposed]),),
+            help="Another movie is asked about; this one no more.",
+        )
+        if len(services.passed_over(NOT_SEEN)):
+            st.button(
+                "Ask again about all",
+                key="ask_again",
+                type="tertiary",
+                on_click=_again,
+                help="Movies that you said you had not seen may be asked about again.",
+            )
+
+
+def _pass_over(item_id: str) -> None:
+    _told(lambda: services.pass_over(item_id, NOT_SEEN))
+
+
+def _again() -> None:
+    _told(lambda: services.take_up_again(NOT_SEEN))
+
+
+def _told(act: Callable[[], None]) -> None:
+    state.forget_live("ask_error")
+    try:
+        act()
+    except AutoRecError as error:
+        state.set_live("ask_error", str(error))

@@ -1,0 +1,274 @@
+"""What the visitor wants of the list, what would be if a rating were another, and what their ratings say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from autorec_core.catalogue import Catalogue
+from autorec_core.errors import AutoRecError
+from autorec_core.ordering import OwnRating, Wishes
+from autorec_core.ratings import BoolArray, RatingScale
+from autorec_core.recommender import Recommendation
+from pages.shared import recommended, services, state
+from pages.shared.palette import YOU
+
+NOT_INTERESTED = "not interested"
+AS_GIVEN = -1
+_STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_DIVERSE = (0.0, 0.25, 0.5, 0.75, 1.0)
+_WORDS = {
+    "wish_adventure": ("as safe as can be", "safer", "as predicted", "more adventurous", "as adventurous as can be"),
+    "wish_obscurity": ("as popular as can be", "more popular", "no matter", "more obscure", "as obscure as can be"),
+    "wish_diversity": ("no matter", "a little", "some", "more", "as diverse as can be"),
+}
+WIDGETS = tuple(_WORDS)
+
+
+# -- the trade-off ----------------------------------------------------------------------------------------------------
+
+
+def trade_off(by_items: bool) -> Wishes:
+    """Draws the three controls; returns what is wanted."""
+    adventure, obscurity, diversity = st.columns(3, gap="medium")
+    with adventure:
+        safe = _wish(
+            "Safe to adventurous",
+            "wish_adventure",
+            _STEPS,
+            "Orders by the lower bound of each prediction, by the prediction, or by the upper bound."
+            if by_items
+            else "A user-based model is as sure of each movie, so that this changes nothing.",
+            disabled=not by_items,
+        )
+    with obscurity:
+        obscure = _wish(
+            *("Popular to obscure", "wish_obscurity", _STEPS),
+            "Movies that many or that few people rated come forward.",
+        )
+    with diversity:
+        diverse = _wish(
+            *("Similar to diverse", "wish_diversity", _DIVERSE),
+            "The more, the more it counts against a movie that its code is like one above it on the list.",
+        )
+    return Wishes(adventure=safe, obscurity=obscure, diversity=diverse)
+
+
+def _wish(label: str, key: str, steps: Sequence[float], help: str, *, disabled: bool = False) -> float:
+    words = dict(zip(steps, _WORDS[key], strict=True))
+    chosen = st.select_slider(
+        label,
+        steps,
+        value=0.0,
+        format_func=words.__getitem__,
+        key=key,
+        help=help,
+        disabled=disabled,
+        persist_state="session",
+    )
+    return 0.0 if disabled else float(chosen)
+
+
+# -- what if ----------------------------------------------------------------------------------------------------------
+
+
+def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> services.Given:
+    """Draws one rating to be dragged or dropped; returns the ratings as they would be then. Nothing is stored."""
+    options = [AS_GIVEN, *given.item_indices.tolist()]
+    ratings = dict(zip(given.item_indices.tolist(), given.ratings.tolist(), strict=True))
+    if state.get("what_if_item") not in options:
+        state.forget("what_if_item")
+    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
+    with left:
+        item = st.selectbox(
+            "What if I had rated this otherwise?",
+            options,
+            format_func=lambda index: (
+                "Nothing changed"
+                if index == AS_GIVEN
+                else f"{catalogue.display_titles[index]}, you gave {ratings[index]:g}"
+            ),
+            key="what_if_item",
+            help="The list below is drawn as it would be then. Nothing is stored until you say so.",
+        )
+    if item == AS_GIVEN:
+        return given
+    with right:
+        dropped = st.toggle("As if not rated", key=f"what_if_dropped_{item}", help="Leaves this rating out.")
+        rating = st.slider(
+            "Your rating would be",
+            float(scale.low),
+            float(scale.high),
+            float(ratings[item]),
+            float(scale.step),
+            key=f"what_if_rating_{item}",
+            disabled=dropped,
+            help="Drag it, and the list moves at once.",
+        )
+    changed = dropped or rating != ratings[item]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        item_id = str(catalogue.items.ids[item])
+        st.button(
+            "Keep this change",
+            key="what_if_keep",
+            disabled=not changed,
+            on_click=_keep,
+            args=(item, item_id, None if dropped else rating),
+        )
+        st.button("Back to what I gave", key="what_if_back", type="tertiary", on_click=_back, args=(item,))
+    told_error()
+    if not changed:
+        return given
+    kept = given.item_indices != item if dropped else np.ones(len(given.item_indices), dtype=bool)
+    would_be = np.where(given.item_indices == item, rating, given.ratings)
+    return services.Given(given.by_id, given.item_indices[kept], would_be[kept])
+
+
+def _keep(item: int, item_id: str, rating: float | None) -> None:
+    if _try(lambda: services.rate(services.catalogue_name(), item_id, rating)):
+        _back(item)
+
+
+def _back(item: int) -> None:
+    state.put("what_if_item", AS_GIVEN)
+    services.clear_widgets(f"what_if_rating_{item}", f"what_if_dropped_{item}")
+
+
+def moved(before: Sequence[int], after: Sequence[int]) -> dict[int, str]:
+    """How each item of a list stands to where it was: up, down or new; nothing where it stayed.
+
+    >>> moved([1, 2, 3], [3, 1, 4])
+    {3: '▲2', 1: '▼1', 4: 'new'}
+    """
+    places = {item: place for place, item in enumerate(before)}
+    found = {}
+    for place, item in enumerate(after):
+        if item not in places:
+            found[item] = "new"
+        elif places[item] != place:
+            found[item] = f"▲{places[item] - place}" if places[item] > place else f"▼{place - places[item]}"
+    return found
+
+
+# -- not interested ---------------------------------------------------------------------------------------------------
+
+
+def without_passed_over(allowed: BoolArray) -> BoolArray:
+    """What may be recommended, less what the visitor is not interested in."""
+    left = allowed.copy()
+    left[services.passed_over(NOT_INTERESTED)] = False
+    return left
+
+
+def not_interested(found: Sequence[Recommendation], catalogue: Catalogue) -> None:
+    """A control that takes a movie off the list for good, and one that brings it back."""
+    titles = {str(one.item_id): catalogue.display_titles[one.item_index] for one in found}
+    passed = services.passed_over(NOT_INTERESTED).tolist()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Not interested in",
+            list(titles),
+            index=None,
+            placeholder="a movie of this list",
+            format_func=titles.__getitem__,
+            key="not_interested",
+            on_change=_pass_over,
+            help="It goes from the list and stays away, until you bring it back.",
+            width=360,
+        )
+        if passed:
+            ids = [str(catalogue.items.ids[item]) for item in passed]
+            names = {item_id: catalogue.display_titles[item] for item_id, item in zip(ids, passed, strict=True)}
+            with st.popover(f"Passed over ({len(passed):,})"):
+                st.selectbox(
+                    "Bring back",
+                    ids,
+                    index=None,
+                    placeholder="a movie",
+                    format_func=names.__getitem__,
+                    key="bring_back",
+                    on_change=_bring_back,
+                    help="It may be recommended again.",
+                )
+                st.button("Bring all back", on_click=_bring_all_back, key="bring_all_back")
+
+
+def _pass_over() -> None:
+    chosen = state.get("not_interested")
+    if chosen is not None:
+        _try(lambda: services.pass_over(chosen, NOT_INTERESTED))
+        state.put("not_interested", None)
+
+
+def _bring_back() -> None:
+    chosen = state.get("bring_back")
+    if chosen is not None:
+        _try(lambda: services.take_up_again(NOT_INTERESTED, chosen))
+        state.put("bring_back", None)
+
+
+def _bring_all_back() -> None:
+    _try(lambda: services.take_up_again(NOT_INTERESTED))
+
+
+def _try(act: Callable[[], None]) -> bool:
+    state.forget_live("wishes_error")
+    try:
+        act()
+    except AutoRecError as error:
+        state.set_live("wishes_error", str(error))
+        return False
+    return True
+
+
+def told_error() -> None:
+    """Why the last wish was not kept, in a sentence."""
+    error = state.live("wishes_error", None)
+    if error:
+        st.error(error)
+
+
+# -- the visitor's own ratings ----------------------------------------------------------------------------------------
+
+_STYLE = f"""<style>
+.own {{ display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: .25rem .9rem; font-size: .92rem; }}
+.own b {{ font-variant-numeric: tabular-nums; font-weight: 650; text-align: right; white-space: nowrap; }}
+.own span {{ overflow-wrap: anywhere; }}
+.own em {{ font-style: normal; color: color-mix(in srgb, {YOU} 70%, currentColor); white-space: nowrap; }}
+</style>"""
+SHOWN = 5
+
+
+def profile(own: Sequence[OwnRating], catalogue: Catalogue) -> None:
+    """Which of the visitor's ratings matter most, and which surprise the model most."""
+    matter, surprise = st.columns(2, gap="large")
+    with matter:
+        st.markdown("**They matter most**")
+        first = sorted(own, key=lambda one: -one.influence)[:SHOWN]
+        st.html(_STYLE + _rows([(_given(one, catalogue), f"{one.influence:.3f}") for one in first]))
+        st.caption("By so much would the average prediction of a popular movie change if you took the rating away.")
+    with surprise:
+        st.markdown("**They surprise the model most**")
+        first = sorted(own, key=lambda one: -abs(one.surprise))[:SHOWN]
+        st.html(
+            _STYLE
+            + _rows(
+                [
+                    (f"{_given(one, catalogue)}, it expected {one.expected:.1f}", recommended.signed(one.surprise))
+                    for one in first
+                ]
+            )
+        )
+        st.caption("What it expects of you when it knows all your ratings but this one.")
+
+
+def _given(one: OwnRating, catalogue: Catalogue) -> str:
+    return f"{escape(catalogue.display_titles[one.item_index])} <em>you gave {one.rating:g}</em>"
+
+
+def _rows(rows: Sequence[tuple[str, str]]) -> str:
+    """Pairs as HTML; the first of each is HTML already."""
+    return f'<div class="own">{"".join(f"<span>{text}</span><b>{number}</b>" for text, number in rows)}</div>'

@@ -1,0 +1,87 @@
+"""The list as the visitor wants it, what would be if, and what is not to be shown again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+LETTERBOXD = (
+    "Date,Name,Year,Letterboxd URI,Rating\n"
+    "2021-03-04,Amélie,2001,x,4.5\n2021-03-04,The Matrix,1999,x,4\n"
+    "2021-03-05,Fargo,1996,x,1\n2021-03-05,Se7en,1995,x,5\n"
+)
+
+
+def open_list(page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/history")
+    page.locator("input[type=file]").set_input_files(
+        [{"name": "ratings.csv", "mimeType": "text/csv", "buffer": LETTERBOXD.encode()}]
+    )
+    page.get_by_role("button", name="Bring in 4 ratings").click()
+    page.get_by_role("link", name="See your recommendations").click()
+    expect(page.locator(".rec")).to_have_count(20)
+
+
+def choose(page: Page, control: str, option: str) -> None:
+    page.get_by_role("combobox", name=control).click()
+    page.get_by_role("option", name=option).first.click()
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".rec .name").all_inner_texts()
+
+
+def test_a_rating_thought_away_moves_the_list_and_is_stored_only_when_kept(page: Page, app: Any) -> None:
+    open_list(page, app)
+    expect(page.get_by_text("From your 4 ratings")).to_be_visible()
+    page.get_by_text("What if, and what your ratings say").click()
+    expect(page.locator(".own").first).to_contain_text("you gave")
+    before = names(page)
+    choose(page, "What if I had rated this otherwise?", "Fargo")
+    page.get_by_text("As if not rated").click()
+    expect(page.get_by_text("From your 3 ratings")).to_be_visible()
+    expect(page.locator(".rec .place small").first).to_be_visible()
+    assert not any(name.startswith("Fargo") for name in names(page))
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("4 movies rated")
+    page.get_by_role("button", name="Back to what I gave").click()
+    expect(page.get_by_text("From your 4 ratings")).to_be_visible()
+    expect(page.locator(".rec .name")).to_have_text(before)
+
+    choose(page, "What if I had rated this otherwise?", "Fargo")
+    page.get_by_text("As if not rated").click()
+    expect(page.get_by_text("From your 3 ratings")).to_be_visible()
+    page.get_by_role("button", name="Keep this change").click()
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("3 movies rated")
+
+
+def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page, app: Any) -> None:
+    open_list(page, app)
+    first = page.locator(".rec .name").first
+    text = first.inner_text()
+    page.get_by_role("combobox", name="Not interested in").click()
+    page.get_by_role("option").first.click()
+    expect(first).not_to_have_text(text)
+    page.reload()
+    expect(page.locator(".rec")).to_have_count(20)
+    assert text not in names(page)
+    page.get_by_role("button", name="Passed over (1)").click()
+    page.get_by_role("button", name="Bring all back").click()
+    expect(first).to_have_text(text)
+
+
+def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page, app: Any) -> None:
+    def people() -> float:
+        facts = page.locator(".rec .facts").all_inner_texts()
+        return sum(float(fact.split(", ")[1].split()[0].replace(",", "")) for fact in facts)
+
+    open_list(page, app)
+    before, first = people(), names(page)
+    page.get_by_role("slider", name="Popular to obscure").press("ArrowRight")
+    expect(page.get_by_text("more obscure")).to_be_visible()
+    page.wait_for_function(
+        "old => [...document.querySelectorAll('.rec .name')].map(name => name.innerText).join() !== old",
+        arg=",".join(first),
+    )
+    expect(page.locator(".rec")).to_have_count(20)
+    assert people() < before
