@@ -115,7 +115,7 @@ def test_the_panel_has_link_script_and_command_of_the_controls() -> None:
 
 def test_the_panel_has_them_of_the_run_that_is_shown(starter: Run) -> None:
     app = opened(preset="quick", seed="3")
-    app.segmented_control(key="share_what").set_value("The run that is shown").run()
+    app.segmented_control(key="share_what").set_value("The run shown").run()
     assert not app.exception
     link, script, command = codes(app)
     assert "hidden_units=4" in link

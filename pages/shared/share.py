@@ -36,7 +36,7 @@ def keep_address(config: RunConfig) -> None:
     state.put(_ADDRESS, query)
     taken, faults = state.get(_FAULTS, ({}, []))
     if faults and taken == query:  # until something is changed
-        st.warning("  \n".join(["The link could not be followed in all it says; the default stands for:", *faults]))
+        st.warning("  \n".join(["Part of the link could not be taken; the default stands there:", *faults]))
 
 
 def panel(config: RunConfig, run: Run | None) -> None:
@@ -74,7 +74,7 @@ def panel(config: RunConfig, run: Run | None) -> None:
 
 def _is_of_run() -> bool:
     """Draws the choice between what the controls say and the run that is shown; whether it is the run."""
-    controls_, run = "The controls as they are", "The run that is shown"
+    controls_, run = "These controls", "The run shown"
     return run == st.segmented_control(
         "What to share",
         [controls_, run],

@@ -65,7 +65,7 @@ def test_the_copied_script_and_command_give_the_curve_of_the_page(page: Page, ap
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     train_by(page, f"{app.url}/train?{LINK}")
     page.get_by_text("Share and take home").click()
-    page.get_by_text("The run that is shown").click()
+    page.get_by_text("The run shown").click()
     curve = [float(number) for number in curve_of(page)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AUTOREC_HOME": str(tmp_path / "home")}
 
