@@ -19,6 +19,7 @@ PAGES = {
     "home": "Home",
     "train": "Train",
     "compare": "Compare",
+    "search": "Search",
     "rate": "Rate",
     "recommendations": "Recommendations",
     "reconstruction": "Reconstruction",
