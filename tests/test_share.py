@@ -12,7 +12,7 @@ from autorec_core import scripts, storage
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore
-from pages.shared import services
+from pages.shared import services, share
 
 ROOT = Path(__file__).parent.parent
 
@@ -94,6 +94,19 @@ def test_another_link_in_the_same_session_is_followed() -> None:
     app.run()
     assert app.select_slider(key="hyperparameter_hidden_units").value == 32
     assert app.select_slider(key="hyperparameter_epochs").value == Hyperparameters().epochs
+
+
+def test_a_click_that_still_has_the_address_before_undoes_no_change_and_the_back_button_does(monkeypatch) -> None:
+    app = opened(epochs="7")
+    app.select_slider(key="hyperparameter_epochs").set_value(100).run()
+    app.query_params["epochs"] = "7"  # sent by a browser that has not heard of the new address yet
+    app.run()
+    assert app.select_slider(key="hyperparameter_epochs").value == 100
+    assert query_of(app) == {"epochs": "100"}
+    monkeypatch.setattr(share, "SECONDS_TO_ARRIVE", 0.0)
+    app.query_params["epochs"] = "7"
+    app.run()
+    assert app.select_slider(key="hyperparameter_epochs").value == 7
 
 
 def test_the_menu_leaves_the_controls_as_they_are() -> None:

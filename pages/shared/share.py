@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,16 +11,23 @@ from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
 from pages.shared import controls, state
 
-_ADDRESS, _FAULTS = "_shared_query", "_shared_faults"
+SECONDS_TO_ARRIVE = 2.0
+"""How long a browser may still speak of the address that it had before."""
+MOST_LEFT = 20
+"""Addresses that were left and are remembered."""
+_ADDRESS, _FAULTS, _LEFT = "_shared_query", "_shared_faults", "_shared_left"
 
 
 def follow_link() -> None:
     """Moves the controls to what the page's address says, where that is new; before they are drawn.
 
-    The address without a word, as the menu has it, leaves the controls as they are.
+    The address without a word, as the menu has it, leaves the controls as they are. So does one that was just left:
+    whoever clicks soon after a change sends it once more. Later it is the Back button, which takes the change back.
     """
     query = st.query_params.to_dict()
     if not query or query == state.get(_ADDRESS):
+        return
+    if any(query == left and time.monotonic() - at < SECONDS_TO_ARRIVE for left, at in state.get(_LEFT, [])):
         return
     config, faults = links.from_query(query)
     controls.put(config.hyperparameters)
@@ -33,6 +41,9 @@ def keep_address(config: RunConfig) -> None:
     query = links.to_query(config)
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
+    before = state.get(_ADDRESS)
+    if before not in (None, query):
+        state.put(_LEFT, [*state.get(_LEFT, []), (before, time.monotonic())][-MOST_LEFT:])
     state.put(_ADDRESS, query)
     taken, faults = state.get(_FAULTS, ({}, []))
     if faults and taken == query:  # until something is changed

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pages.shared.share import SECONDS_TO_ARRIVE
+
 ROOT = Path(__file__).parent.parent.parent
 LINK = "hidden_units=12&batch_size=1000&epochs=5&seed=4"
 
@@ -91,6 +93,7 @@ def test_the_address_follows_the_controls_and_back_undoes_a_change(page: Page, a
     slider.focus()
     slider.press("ArrowLeft")
     expect(page).to_have_url(f"{app.url}/train?{LINK.replace('epochs=5', 'epochs=2')}")
+    page.wait_for_timeout(1100 * SECONDS_TO_ARRIVE)  # until then it counts as the address that was just left
     page.go_back()
     expect(page).to_have_url(f"{app.url}/train?{LINK}")
     expect(page.locator(".st-key-hyperparameter_epochs")).to_contain_text("5")
