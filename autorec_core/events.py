@@ -66,6 +66,17 @@ class EpochEnded(TrainingEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HyperparametersChanged(TrainingEvent):
+    """Somebody changed hyperparameters while it trained."""
+
+    kind: ClassVar[str] = "changed"
+    epoch: int
+    """The last epoch without the change."""
+    changes: dict[str, float]
+    """New value by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefitEpochEnded(TrainingEvent):
     """One epoch of the refit to train and validation together is done. Only the test is left to measure it on."""
 
@@ -114,7 +125,7 @@ class TrainingEnded(TrainingEvent):
 
 
 KINDS: dict[str, type[TrainingEvent]] = {
-    kind.kind: kind for kind in (TrainingStarted, EpochEnded, RefitEpochEnded, TrainingEnded)
+    kind.kind: kind for kind in (TrainingStarted, EpochEnded, HyperparametersChanged, RefitEpochEnded, TrainingEnded)
 }
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autorec_core import environment
+from autorec_core import environment, forks
 from autorec_core.errors import QueueError, StorageError
 from autorec_core.runs import Run, RunConfig, RunStore
 
@@ -65,6 +65,7 @@ class JobRunner:
         self._paused_at: float | None = None
         self._messages: dict[str, str] = {}
         self._failed: set[str] = set()
+        self._paces: dict[str, float] = {}
         self._process: subprocess.Popen[str] | None = None
         self._is_ready = False
         self._deaths = 0
@@ -78,8 +79,12 @@ class JobRunner:
             if self._process is None and not self._is_closed:
                 self._start_worker()
 
-    def submit(self, config: RunConfig) -> Run:
+    def submit(self, config: RunConfig, *, pace: float = 0.0) -> Run:
         """Puts a new training in line.
+
+        Args:
+            config: what to train.
+            pace: epochs a second at most; 0 for as fast as it can.
 
         Raises:
             QueueError: the line is full.
@@ -88,8 +93,43 @@ class JobRunner:
         with self._lock:
             self._check_room()
             run = self.store.create(config)
+            self._paces[run.id] = pace
             self._put_in_line(run)
             return run
+
+    def fork(self, run_id: str, epoch: int, *, owner: str | None) -> Run:
+        """Puts a new training in line that goes on from an earlier epoch of another; a paused one steps aside for it.
+
+        Args:
+            run_id: to branch off from; it stays as it is.
+            epoch: of which a checkpoint is kept.
+            owner: whose the new run is.
+
+        Raises:
+            NotFoundError: there is no such run, or no checkpoint of that epoch.
+            QueueError: the line is full.
+            StorageError: the disk does not take it.
+        """
+        with self._lock:
+            self._check_room()
+            run = forks.fork(self.store, self.store.get(run_id), epoch, owner=owner)
+            self._paces[run.id] = self.pace(run_id)
+            if self._current is not None and self._current.id == run_id and self._state == "paused":
+                self._messages[run_id] = f"It stepped aside for a run that goes on from its epoch {epoch}."
+                self._send("interrupt")
+            self._put_in_line(run)
+            return run
+
+    def pace(self, run_id: str) -> float:
+        """Epochs a second that a training is held to; 0 where it goes as fast as it can."""
+        return self._paces.get(run_id, 0.0)
+
+    def set_pace(self, run_id: str, pace: float) -> None:
+        """Holds a training to so many epochs a second from now on; 0 lets it go as fast as it can."""
+        with self._lock:
+            self._paces[run_id] = pace
+            if self._current is not None and self._current.id == run_id:
+                self._send("pace", pace=pace)
 
     def resume(self, run_id: str) -> None:
         """Puts an interrupted training in line again; it goes on from its checkpoint.
@@ -199,7 +239,7 @@ class JobRunner:
     def _next(self) -> None:
         if self._is_ready and self._current is None and self._queue:
             self._current, self._state, self._paused_at = self._queue.popleft(), "starting", None
-            self._send("train", folder=str(self._current.folder.resolve()))
+            self._send("train", folder=str(self._current.folder.resolve()), pace=self.pace(self._current.id))
 
     def _make_room(self) -> None:
         """Lets a training that has been paused for too long step aside when others wait."""

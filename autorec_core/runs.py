@@ -5,6 +5,7 @@
     last.safetensors   the checkpoint from which training goes on
     model.safetensors  the arrays of the trained model; model.json and items.csv say what they mean
     result.json        the figures, as `train --json` prints them
+    watch/             pictures of the network on its way, for whoever looks on: `snapshots` has more
     lock               held by the process that writes; the system frees it when that process dies, however it dies
 
 A run's state is read off these files and the lock. Nothing else remembers it, so nothing can disagree.
@@ -33,7 +34,14 @@ from safetensors import SafetensorError
 
 from autorec_core import datasets, events, storage
 from autorec_core.errors import AutoRecError, NotFoundError, QueueError, StorageError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.events import (
+    EpochEnded,
+    HyperparametersChanged,
+    RefitEpochEnded,
+    TrainingEnded,
+    TrainingEvent,
+    TrainingStarted,
+)
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import Items, Ratings, RatingScale
@@ -64,8 +72,8 @@ class Source:
     """Absolute path of a ratings file."""
     items: str | None = None
     """Absolute path of a titles file."""
-    scale: tuple[float, float] | None = None
-    """Lowest and highest rating; None to guess."""
+    scale: tuple[float, ...] | None = None
+    """Lowest and highest rating, and perhaps the step between two; None to guess."""
     test_ratings: str | None = None
     """Absolute path of an own test set."""
 
@@ -113,6 +121,8 @@ class RunConfig:
     """Share of the others to validate on."""
     holdout_users: float = 0.0
     """Share of the users held out whole."""
+    by_time: bool = False
+    """Whether the newest ratings are for testing and validating, and not a random draw."""
     kind: str = "visitor"
     """Who asked: "visitor", "starter" (the app itself) or "cli"."""
     search: SearchSpace | None = None
@@ -121,6 +131,10 @@ class RunConfig:
     """Digest of the visitor who may see it; None for everybody."""
     created: float = field(default_factory=time.time)
     """Seconds since 1970."""
+    fork_of: str | None = None
+    """The run that it branched off from; None where it began anew."""
+    fork_epoch: int = 0
+    """After which epoch it branched off."""
 
     def split(self, progress: datasets.Progress | None = None) -> Split:
         """Loads the ratings and draws the parts, the same at every call.
@@ -136,6 +150,7 @@ class RunConfig:
             valid_fraction=self.valid_fraction,
             holdout_users=self.holdout_users,
             test=test,
+            by_time=self.by_time,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -154,7 +169,7 @@ class RunConfig:
             source = fields.pop("source")
             scale, search = source.get("scale"), fields.pop("search", None)
             return cls(
-                source=Source(**{**source, "scale": None if scale is None else (scale[0], scale[1])}),
+                source=Source(**{**source, "scale": None if scale is None else tuple(scale[:3])}),
                 hyperparameters=Hyperparameters.from_json(fields.pop("hyperparameters")),
                 search=None if search is None else SearchSpace.from_json(search),
                 **fields,
@@ -242,6 +257,7 @@ class Run:
             event
             for event in self.events()
             if (isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch <= epoch)
+            or (isinstance(event, HyperparametersChanged) and event.epoch < epoch)  # the checkpoint came before it
             or (isinstance(event, RefitEpochEnded) and event.epoch <= refit_epoch)
         ]
         lines = "".join(json.dumps(events.to_json(event)) + "\n" for event in kept)
@@ -534,6 +550,7 @@ def _events_of(line: bytes) -> list[TrainingEvent]:
 def _check_shapes(model: TrainedModel, what: str) -> None:
     """Raises StorageError where the parts of a model don't belong together, as after a copy that was cut short."""
     num_users, num_items, hidden_units = len(model.user_ids), len(model.items), model.hyperparameters.hidden_units
+    inner_units = model.hyperparameters.inner_units
     rows, columns = (num_items, num_users) if model.by_items else (num_users, num_items)
     expected = {
         "encoder_weights": (columns, hidden_units),
@@ -546,6 +563,10 @@ def _check_shapes(model: TrainedModel, what: str) -> None:
         "item_counts": (num_items,),
         "user_biases": (num_users,),
         "user_counts": (num_users,),
+        "inner_encoder_weights": (inner_units, hidden_units) if inner_units else (0,),
+        "inner_encoder_bias": (inner_units,),
+        "inner_decoder_weights": (hidden_units, inner_units) if inner_units else (0,),
+        "inner_decoder_bias": (hidden_units if inner_units else 0,),
     }
     for name, shape in expected.items():
         found = getattr(model, name).shape

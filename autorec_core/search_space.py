@@ -60,8 +60,8 @@ class SearchSpace:
 
     def largest(self, base: Hyperparameters) -> Hyperparameters:
         """The choice that takes most memory."""
-        most = self.ranges.get("hidden_units", (0, base.hidden_units))[1]
-        return base.with_changes(hidden_units=int(most))
+        units = {name: int(high) for name, (_, high) in self.ranges.items() if name in ("hidden_units", "inner_units")}
+        return base.with_changes(**units)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SearchSpace:

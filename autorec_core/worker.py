@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from autorec_core.errors import AutoRecError
-from autorec_core.events import TrainingEvent
+from autorec_core.events import EpochEnded, TrainingEvent
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.recording import record
@@ -37,7 +38,8 @@ class Worker:
     """Commands in, reports out, one training at a time.
 
     Commands: `{"command": "train", "folder": ...}`, and for the training that runs `pause`, `go_on`, `step`, `stop`,
-    `interrupt` and `change` (with `hyperparameters`). Reports: `ready`, `started`, `paused`, `running`, `ended`,
+    `interrupt`, `change` (with `hyperparameters`) and `pace` (epochs a second; 0 for as fast as it can).
+    Reports: `ready`, `started`, `paused`, `running`, `ended`,
     `interrupted` and `failed`, with `run_id` and for a failure `message`.
 
     Args:
@@ -54,6 +56,8 @@ class Worker:
         self._is_stopping = False
         self._is_interrupted = False
         self._changes: dict[str, Any] = {}
+        self._pace = 0.0
+        self._epoch_began = 0.0
         self._run_id = ""
 
     def listen(self, commands: TextIO) -> None:
@@ -72,6 +76,7 @@ class Worker:
                 self._to_train.append(Path(message["folder"]))
                 self._is_paused = self._is_stopping = self._is_interrupted = False
                 self._steps, self._changes = 0, {}
+                self._pace = float(message.get("pace", 0.0))
             elif command == "pause":
                 self._is_paused = True
             elif command == "go_on":
@@ -83,6 +88,8 @@ class Worker:
                 self._is_stopping = True
             elif command == "interrupt":
                 self._is_interrupted = True
+            elif command == "pace":
+                self._pace = float(message["pace"])
             elif command == "change":
                 self._changes |= message["hyperparameters"]
             self._condition.notify_all()
@@ -101,8 +108,10 @@ class Worker:
             try:
                 run = Run(folder)
                 self.report("started")
-                act = record if run.config.search is None else record_search
-                result = act(run, self._between_events)
+                if run.config.search is None:
+                    result = record(run, self._between_events, is_watched=True)
+                else:
+                    result = record_search(run, self._between_events)
                 self.report("interrupted" if result is None else "ended")
             except AutoRecError as error:
                 self.report("failed", message=str(error))
@@ -112,6 +121,8 @@ class Worker:
 
     def _between_events(self, trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
         with self._condition:
+            if isinstance(event, EpochEnded):
+                self._keep_pace()
             if self._is_paused and not self._steps and not self._is_stopping and not self._is_interrupted:
                 save()
                 self.report("paused")
@@ -126,7 +137,20 @@ class Worker:
                 self._changes = {}
             if self._is_stopping:
                 trainer.stop()
+            self._epoch_began = time.monotonic()
             return not self._is_interrupted
+
+    def _keep_pace(self) -> None:
+        """Waits until the next epoch may begin, or somebody wants something else."""
+
+        def seconds_left() -> float:
+            return 0.0 if self._pace <= 0 else self._epoch_began + 1 / self._pace - time.monotonic()
+
+        def is_called() -> bool:
+            return bool(self._is_paused or self._steps or self._is_stopping or self._is_interrupted)
+
+        while (left := seconds_left()) > 0 and not is_called():
+            self._condition.wait(left)
 
     def report(self, report: str, **values: Any) -> None:
         """Writes a report; when nobody reads any more, the training goes on to its next checkpoint all the same."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from autorec_core import datasets
-from autorec_core.runs import RunConfig, Source
-from pages.shared import controls, frame, live, results, share, state
+from autorec_core.runs import RunConfig
+from pages.shared import controls, frame, live, results, sets, share, state
 
 with frame.open_page("train"):
     st.title("Train a model")
@@ -26,7 +25,7 @@ with frame.open_page("train"):
         controls.hyperparameters_form()
     hyperparameters = controls.chosen()
     config = RunConfig(
-        source=Source(dataset=dataset),
+        source=sets.source(dataset),
         hyperparameters=hyperparameters,
         preset=controls.preset_of(hyperparameters),
         seed=controls.seed(),
@@ -35,7 +34,7 @@ with frame.open_page("train"):
 
     with view:
         share.keep_address(config)
-        is_ready, shortage = datasets.is_ready(dataset), controls.shortage(dataset)
+        is_ready, shortage = sets.is_ready(dataset), controls.shortage(dataset)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.button(
                 "Start training",
@@ -56,11 +55,6 @@ with frame.open_page("train"):
         if run is not None:
             live.run_control(runs, run)
         live.panel(run, hyperparameters.epochs)
-        st.caption(
-            "Each point is the error after an epoch, in stars: RMSE, the root of the mean squared error. "
-            "**Validation** ratings are hidden from training and choose the best epoch. **Train** is measured while "
-            "learning, with dropout on. Dashed lines are predictions without a network on the same validation ratings."
-        )
         if run is not None:
             results.of_run(run)
         share.panel(config, run)

@@ -112,7 +112,7 @@ class TestLossCurve:
         domains = [
             channel["scale"]["domain"]
             for channel in encodings(curve_of([epoch(1)], num_epochs=70))
-            if channel.get("field") == "epoch" and "scale" in channel
+            if channel.get("field") == "x" and "scale" in channel
         ]
         assert domains
         assert all(domain == [0, 70] for domain in domains)
@@ -129,7 +129,7 @@ class TestLossCurve:
     def test_marks_the_best_epoch_with_its_figure(self) -> None:
         epochs = [epoch(1, 0.95, is_best=True), epoch(2, 0.8765432, is_best=True), epoch(3, 0.9)]
         (best,) = curve_of(epochs)["datasets"]["best"].to_dict("records")
-        assert best["epoch"] == 2
+        assert best["x"] == 2
         assert best["label"] == "best 0.8765"
 
     def test_a_tooltip_reads_all_figures_of_an_epoch(self) -> None:

@@ -65,6 +65,7 @@ def test_a_run_is_read_off_its_folder(tmp_path: Path) -> None:
         made("b", config=RunConfig(valid_fraction=0.2)),
         made("b", config=RunConfig(test_fraction=0.2)),
         made("b", config=RunConfig(holdout_users=0.1)),
+        made("b", config=RunConfig(by_time=True)),
         made("b", fingerprint="other ratings in the same file"),
     ],
 )

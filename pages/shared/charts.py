@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import copy
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from autorec_core.events import EpochEnded
+from autorec_core.events import EpochEnded, HyperparametersChanged
 from autorec_core.ratings import RatingScale
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, YOU
 
@@ -70,6 +72,11 @@ def loss_curve(
     num_epochs: int,
     span: tuple[float, float],
     ink: str = BASELINE,
+    *,
+    changes: Sequence[HyperparametersChanged] = (),
+    others: Mapping[str, Sequence[EpochEnded]] | None = None,
+    is_log: bool = False,
+    by_seconds: bool = False,
 ) -> dict[str, Any]:
     """Train and validation RMSE by epoch, with the baselines to get under and the best epoch marked.
 
@@ -82,11 +89,20 @@ def loss_curve(
         num_epochs: that the run will have; the horizontal axis does not move.
         span: of the vertical axis, in rating units.
         ink: colour of words.
+        changes: made while it trained; each gets a rule with its name.
+        others: earlier runs by name; their validation RMSE is drawn behind.
+        is_log: whether the vertical axis is logarithmic.
+        by_seconds: whether the horizontal axis is seconds of training in place of epochs.
     """
-    end = max(1, num_epochs)
+    others = others or {}
+    at = seconds_by_epoch(epochs) if by_seconds else {}
+    end = round_end(epochs, num_epochs, others) if by_seconds else float(max(1, num_epochs))
+    if is_log:
+        span = (max(0.05, span[0]), span[1])
     shown = _thinned(epochs)
     curve = pd.DataFrame(
         {
+            "x": [at.get(event.epoch, event.epoch) for event in shown],
             "epoch": [event.epoch for event in shown],
             "train": [event.train_rmse for event in shown],
             "validation": [event.valid_rmse for event in shown],
@@ -102,29 +118,103 @@ def loss_curve(
         if best is None
         else [
             {
-                "epoch": best.epoch,
+                "x": at.get(best.epoch, best.epoch),
                 "rmse": best.valid_rmse,
                 "label": f"best {best.valid_rmse:.4f}",
-                "place": min(max(best.epoch, 0.09 * end), 0.91 * end),  # the name stays inside the frame
+                "place": min(max(at.get(best.epoch, best.epoch), 0.09 * end), 0.91 * end),  # inside the frame
             }
         ],
-        columns=["epoch", "rmse", "label", "place"],
+        columns=["x", "rmse", "label", "place"],
     )
-    datasets = {"curve": curve, "baselines": _baseline_rows(baselines, span, end), "best": marked}
-    return {**copy.deepcopy(_frame_of_loss_curve(end, span, ink)), "datasets": datasets}
+    datasets = {
+        "curve": curve,
+        "baselines": _baseline_rows(baselines, span, end),
+        "best": marked,
+        "changes": _change_rows(changes, at, end),
+        "others": _other_rows(others, by_seconds, end),
+    }
+    frame = _frame_of_loss_curve(end, span, ink, is_log, by_seconds, num_epochs <= 60)
+    return {**json.loads(frame), "datasets": datasets}
+
+
+def seconds_by_epoch(epochs: Sequence[EpochEnded]) -> dict[int, float]:
+    """Seconds of training until the end of each epoch."""
+    return dict(zip((event.epoch for event in epochs), accumulate(event.seconds for event in epochs), strict=True))
+
+
+def round_end(
+    epochs: Sequence[EpochEnded], num_epochs: int, others: Mapping[str, Sequence[EpochEnded]] | None = None
+) -> float:
+    """Where an axis of seconds ends: past what all epochs will take, rounded up so far that it seldom moves."""
+    done = sum(event.seconds for event in epochs)
+    most = max(
+        [done * num_epochs / max(1, len(epochs)), *(sum(e.seconds for e in run) for run in (others or {}).values())]
+    )
+    if most <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(most))
+    return next(factor * power for factor in (1.5, 2, 3, 5, 7.5, 10, 15) if factor * power >= 1.02 * most)
+
+
+SHORT_NAMES = {
+    "learning_rate": "rate",
+    "regularization": "λ",
+    "encoder_regularization_factor": "encoder λ ×",
+    "input_dropout": "input dropout",
+    "code_dropout": "code dropout",
+}
+"""What can change while it trains, as the curve has room for it."""
+
+
+def _change_rows(changes: Sequence[HyperparametersChanged], at: Mapping[int, float], end: float) -> pd.DataFrame:
+    """One row an epoch after which something changed, with what it changed to."""
+    by_epoch: dict[int, dict[str, float]] = {}
+    for change in changes:
+        by_epoch.setdefault(change.epoch, {}).update(change.changes)
+    return pd.DataFrame(
+        [
+            {
+                "x": min(at.get(epoch, epoch), end),
+                "label": ", ".join(f"{SHORT_NAMES.get(name, name)} {value:g}" for name, value in values.items()),
+            }
+            for epoch, values in by_epoch.items()
+        ],
+        columns=["x", "label"],
+    )
+
+
+def _other_rows(others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, end: float) -> pd.DataFrame:
+    """Validation RMSE of earlier runs; only the last row of each has its name."""
+    rows: list[dict[str, Any]] = []
+    for name, epochs in others.items():
+        at = seconds_by_epoch(epochs) if by_seconds else {}
+        known = [event for event in _thinned(epochs, 100) if at.get(event.epoch, event.epoch) <= end]
+        rows += [
+            {"x": at.get(event.epoch, event.epoch), "rmse": event.valid_rmse, "run": name, "label": ""}
+            for event in known
+        ]
+        if known:
+            rows[-1]["label"] = name
+    return pd.DataFrame(rows, columns=["x", "rmse", "run", "label"])
 
 
 @lru_cache(maxsize=64)
-def _frame_of_loss_curve(end: int, span: tuple[float, float], ink: str) -> dict[str, Any]:
-    """All of the picture but its data."""
+def _frame_of_loss_curve(
+    end: float, span: tuple[float, float], ink: str, is_log: bool, by_seconds: bool, has_points: bool
+) -> str:
+    """All of the picture but its data, as JSON: to read that is the quickest way to a copy of one's own."""
     curve, baselines, best = (alt.Chart(alt.NamedData(name)) for name in ("curve", "baselines", "best"))
-    x = alt.X(
-        "epoch:Q",
-        title="epoch",
-        scale=alt.Scale(domain=[0, end], nice=False),
-        axis=alt.Axis(tickMinStep=1, format="d", grid=False),
+    changed, others = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others"))
+    title = "seconds of training" if by_seconds else "epoch"
+    axis = alt.Axis(grid=False) if by_seconds else alt.Axis(tickMinStep=1, format="d", grid=False)
+    x = alt.X("x:Q", title=title, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
+    kind: Any = "log" if is_log else "linear"
+    y = alt.Y(
+        "rmse:Q",
+        title="RMSE in rating units",
+        scale=alt.Scale(type=kind, domain=list(span), clamp=True, **({"nice": False} if is_log else {"zero": False})),
+        axis=alt.Axis(tickCount=6, format=".2f") if is_log else alt.Axis(),
     )
-    y = alt.Y("rmse:Q", title="RMSE in rating units", scale=alt.Scale(domain=list(span), zero=False, clamp=True))
     colour = alt.Color(
         "series:N",
         scale=alt.Scale(domain=["train", "validation"], range=[TRAIN, VALID]),
@@ -132,7 +222,7 @@ def _frame_of_loss_curve(end: int, span: tuple[float, float], ink: str) -> dict[
     )
     lines = (
         curve.transform_fold(["train", "validation"], as_=["series", "rmse"])
-        .mark_line(strokeWidth=2.2, point={"size": 26} if end <= 60 else False)
+        .mark_line(strokeWidth=2.2, point={"size": 26} if has_points else False)
         .encode(x=x, y=y, color=colour)
     )
     dashes = baselines.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4).encode(y=y)
@@ -141,10 +231,19 @@ def _frame_of_loss_curve(end: int, span: tuple[float, float], ink: str) -> dict[
     )
     ring = best.mark_point(size=130, filled=False, strokeWidth=2.2, color=VALID).encode(x=x, y=y)
     ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(
-        x=alt.X("place:Q", title="epoch"), y=y, text="label:N"
+        x=alt.X("place:Q", title=title), y=y, text="label:N"
     )
+    rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2]).encode(x=x, tooltip=["label:N"])
+    rule_names = changed.mark_text(
+        angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230
+    )
+    rule_names = rule_names.encode(x=x, y=alt.value(0), text="label:N")
+    behind = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5)
+    behind = behind.encode(x=x, y=y, detail="run:N", tooltip=["run:N", alt.Tooltip("rmse:Q", format=".4f")])
+    behind_names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11)
+    behind_names = behind_names.encode(x=x, y=y, text="label:N")
     near = alt.selection_point(
-        name="near", fields=["epoch"], nearest=True, on="pointerover", clear="pointerout", empty=False
+        name="near", fields=["x"], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     reader = (
         curve.mark_rule(color=BASELINE, strokeWidth=1)
@@ -162,10 +261,25 @@ def _frame_of_loss_curve(end: int, span: tuple[float, float], ink: str) -> dict[
         )
         .add_params(near)
     )
-    layers = alt.layer(dashes, names, lines, ring, ring_name, reader).properties(height=LIVE_HEIGHT)
+    layers = alt.layer(
+        dashes, names, behind, behind_names, rules, rule_names, lines, ring, ring_name, reader
+    ).properties(height=LIVE_HEIGHT)
     specification: dict[str, Any] = layers.to_dict()
     specification.pop("config", None)
-    return specification
+    return json.dumps(specification)
+
+
+def as_arrow(columns: Mapping[str, Any]) -> bytes:
+    """A table as the browser reads it, several times quicker than from a data frame by way of its index and types.
+
+    Args:
+        columns: by name, arrays or lists of one length.
+    """
+    table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _baseline_rows(baselines: dict[str, float], span: tuple[float, float], end: float) -> pd.DataFrame:
@@ -185,17 +299,17 @@ def _baseline_rows(baselines: dict[str, float], span: tuple[float, float], end: 
     places = [bundle[-1] + gap * place for bundle in bundles for place in range(len(bundle))]
     return pd.DataFrame(
         [
-            {"rmse": value, "label": f"{label} {value:.4f}", "place": place, "epoch": end}
+            {"rmse": value, "label": f"{label} {value:.4f}", "place": place, "x": end}
             for (value, label), place in zip(known, places, strict=True)
         ],
-        columns=["rmse", "label", "place", "epoch"],
+        columns=["rmse", "label", "place", "x"],
     )
 
 
-def _thinned(epochs: Sequence[EpochEnded]) -> list[EpochEnded]:
-    if len(epochs) <= MOST_POINTS:
+def _thinned(epochs: Sequence[EpochEnded], most: int = MOST_POINTS) -> list[EpochEnded]:
+    if len(epochs) <= most:
         return list(epochs)
-    places = set(np.linspace(0, len(epochs) - 1, MOST_POINTS).astype(int).tolist())
+    places = set(np.linspace(0, len(epochs) - 1, most).astype(int).tolist())
     best = max((place for place, event in enumerate(epochs) if event.is_best), default=0)
     return [epochs[place] for place in sorted({*places, best})]
 

@@ -20,9 +20,12 @@ PAGES = {
     "train": "Train",
     "compare": "Compare",
     "search": "Search",
+    "upload": "Own ratings",
     "rate": "Rate",
+    "history": "Bring your history",
     "recommendations": "Recommendations",
     "reconstruction": "Reconstruction",
+    "privacy": "Privacy",
 }
 """Name of the script -> title, in the order of the menu."""
 

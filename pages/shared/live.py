@@ -10,18 +10,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from autorec_core import shelf
-from autorec_core.errors import AutoRecError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
+from autorec_core.events import (
+    EpochEnded,
+    HyperparametersChanged,
+    RefitEpochEnded,
+    TrainingEnded,
+    TrainingEvent,
+    TrainingStarted,
+)
 from autorec_core.hyperparameters import PRESETS
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
-from pages.shared import charts, services, state
-from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, ink
+from pages.shared import curve, services, show, state, transport
+from pages.shared.palette import BASELINE, TEST, TRAIN, VALID
 
 SECONDS_A_TICK = 0.5
 MOST_RUNS = 50
@@ -45,6 +50,8 @@ class Progress:
     """How it began."""
     epochs: list[EpochEnded] = field(default_factory=list)
     """All epochs so far, in order."""
+    changes: list[HyperparametersChanged] = field(default_factory=list)
+    """What was changed while it trained, in order."""
     refit: RefitEpochEnded | None = None
     """The newest epoch of the refit."""
     ended: TrainingEnded | None = None
@@ -62,6 +69,7 @@ class Progress:
         """Adds what was just read. A cursor before the known one means that a resume cut the events back."""
         if cursor < self.cursor:
             self.started, self.epochs, self.refit, self.ended = None, [], None, None
+            self.changes = []
         self.cursor = cursor
         if events:
             self.heard_at = now
@@ -72,6 +80,8 @@ class Progress:
             elif isinstance(event, TrainingStarted):
                 self.started = event
                 self._forget_after(event.epoch)
+            elif isinstance(event, HyperparametersChanged):
+                self.changes.append(event)
             elif isinstance(event, RefitEpochEnded):
                 self.refit = event
             elif isinstance(event, TrainingEnded):
@@ -81,6 +91,8 @@ class Progress:
         self.refit = self.ended = None
         while self.epochs and self.epochs[-1].epoch > epoch:
             self.epochs.pop()
+        while self.changes and self.changes[-1].epoch > epoch:
+            self.changes.pop()
 
     @property
     def has_gap(self) -> bool:
@@ -129,7 +141,7 @@ def read(run: Run) -> Progress:
 
 def start(config: RunConfig) -> None:
     """Puts a training in line and watches it; a button's callback."""
-    _do(lambda: state.watch_run(services.jobs().submit(config).id))
+    transport.do(lambda: state.watch_run(services.jobs().submit(config, pace=transport.pace()).id))
 
 
 def shown_runs() -> list[Run]:
@@ -172,6 +184,8 @@ def run_name(run: Run) -> str:
     kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
     named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
     what = "Starter model" if config.kind == "starter" else shelf.note_of(run).name or named
+    if config.fork_of is not None:
+        what += f", from epoch {config.fork_epoch}"
     when = time.strftime("%d %b %H:%M", time.localtime(config.created))
     score = (run.result or {}).get("test_rmse")
     scored = [f"test RMSE {score:.4f}"] if score is not None else []
@@ -211,12 +225,12 @@ def _tick(run: Run) -> None:
 def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
     _say(run, status, known, num_epochs)
     _buttons(run, status)
+    transport.draw(run, "" if status is None else status.state, known.changes)
     _numbers(run, status, known, num_epochs)
-    known.span = charts.rmse_span(known.epochs, known.baselines, known.span if known.epochs else None)
-    curve = charts.loss_curve(known.epochs, known.baselines, num_epochs, known.span, ink(st.context.theme.type))
-    # The words for the picture stay the same too: where they change, the browser draws another picture.
-    alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
-    st.vega_lite_chart(curve, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
+    known.span = curve.draw(
+        run, known.epochs, known.changes, known.baselines, num_epochs, known.span, shown_runs, run_name, read
+    )
+    show.draw(run, "" if status is None else status.state, num_epochs)
 
 
 _STYLE = f"""<style>
@@ -382,18 +396,9 @@ def _button(name: str, label: str, act: Callable[[str], object], run_id: str, is
 
 
 def _press(name: str, act: Callable[[str], object], run_id: str) -> None:
-    _do(lambda: act(run_id))
+    transport.do(lambda: act(run_id))
     known: Progress = state.live(f"progress_{run_id}", Progress(run_id))
     known.asked = name if name in ("pause", "stop") and not state.get("_live_problem") else ""
-
-
-def _do(act: Callable[[], Any]) -> None:
-    """Does what a button asks for, and keeps what it could not do for the next drawing."""
-    try:
-        act()
-        state.put("_live_problem", None)
-    except AutoRecError as error:
-        state.put("_live_problem", str(error))
 
 
 # -- the starter model ------------------------------------------------------------------------------------------------

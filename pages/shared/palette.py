@@ -21,6 +21,21 @@ RATING = "#5b67d8"
 RUNS = ("#4f6fd8", "#b07400", "#0f8f86", "#b8483f", "#8558b8", "#6b8424", "#c2568f", "#6a717b")
 """Runs over each other; a dash tells them apart as well."""
 
+RATINGS = (
+    "#231e6c",
+    "#3d2d8f",
+    "#633e9f",
+    "#8b4ea4",
+    "#b15d9f",
+    "#d17191",
+    "#e7897c",
+    "#f3a568",
+    "#f9c76a",
+    "#f9e99a",
+)
+"""Of many ratings at once, lowest to highest: equal steps in OKLab, each lighter than the one before, from indigo over
+rose to gold, so that eyes without red or green cones read it too."""
+
 INK = {"light": "#565d69", "dark": "#adb3bf"}
 """Of words inside a chart, by theme: a drawing can't ask the page for its text colour."""
 

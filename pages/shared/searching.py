@@ -13,10 +13,10 @@ from autorec_core import datasets, trials
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import Hyperparameters, choice_of, names
 from autorec_core.jobs import JobStatus
-from autorec_core.runs import Run, RunConfig, Source
+from autorec_core.runs import Run, RunConfig
 from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
-from pages.shared import controls, frame, search_charts, services, state
+from pages.shared import controls, frame, search_charts, services, sets, state
 from pages.shared.palette import ink
 
 SECONDS_A_TICK = 1.0
@@ -38,7 +38,7 @@ _PROBLEM = "_search_problem"
 
 def form() -> None:
     """Draws what to try, the budget, and the button that starts."""
-    base, dataset = controls.chosen(), state.get("dataset") or datasets.BUNDLED
+    base, dataset = controls.chosen(), str(state.get("dataset") or datasets.BUNDLED)
     with st.container(border=True):
         chosen = st.multiselect(
             "Try",
@@ -66,7 +66,7 @@ def form() -> None:
                 "How many", 1, 1000 if by_trials else 600, 30 if by_trials else 5, key=f"search_{budget}",
                 help="The search ends then; Stop ends it sooner.", persist_state="session",
             )  # fmt: skip
-        problem, config = "", None
+        problem, config, is_ready = "", None, False
         try:
             space = SearchSpace(
                 ranges=ranges,
@@ -75,16 +75,18 @@ def form() -> None:
                 minutes=None if by_trials else float(number),
             )
             config = RunConfig(
-                source=Source(dataset=dataset),
+                source=sets.source(dataset),
                 hyperparameters=base,
                 seed=controls.seed(),
                 kind="search",
                 owner=state.owner(),
                 search=space,
             )
+            is_ready = sets.is_ready(dataset)
+            if not is_ready:
+                problem = "This data set is not on this machine yet. Download it on the Train page."
         except AutoRecError as error:
             problem = str(error)
-        is_ready = datasets.is_ready(dataset)
         with button:
             st.button(
                 "Start searching",
@@ -94,8 +96,8 @@ def form() -> None:
                 on_click=_do,
                 args=(lambda: services.jobs().submit(config) if config is not None else None,),
             )
-        if problem or not is_ready:
-            st.warning(problem or "This data set is not on this machine yet. Download it on the Train page.")
+        if problem:
+            st.warning(problem)
 
 
 def _columns(count: int) -> list[Any]:
@@ -246,7 +248,8 @@ def _button(key: str, label: str, act: Callable[[str], object], run: Run, is_pos
 def _adopt(run: Run, best: Trial | None) -> None:
     if best is not None:
         _do(lambda: controls.put(trials.hyperparameters_of(run, best)))
-        state.put("dataset", run.config.source.dataset)
+        if run.config.source.dataset is not None:  # else it is the set of one's own that is chosen there
+            state.put("dataset", run.config.source.dataset)
         state.put("seed", run.config.seed)
 
 

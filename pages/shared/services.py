@@ -12,10 +12,13 @@ from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
 from autorec_core.jobs import JobRunner
+from autorec_core.matching import Links, TitleIndex
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.snapshots import Watched
 from autorec_core.splits import Split
+from autorec_core.uploads import UploadStore
 from autorec_core.visitors import VisitorStore
 from pages.shared import state
 
@@ -26,6 +29,12 @@ _runner_of_process: list[JobRunner] = []
 def run_store() -> RunStore:
     """The runs on disk."""
     return RunStore(storage.runs_folder())
+
+
+@st.cache_resource(show_spinner=False)
+def upload_store() -> UploadStore:
+    """The ratings that visitors brought."""
+    return UploadStore(storage.uploads_folder())
 
 
 @st.cache_resource(show_spinner=False)
@@ -107,6 +116,20 @@ def bundled_catalogue() -> Catalogue:
     return Catalogue(ratings.items, by_item.counts, (totals + 5 * ratings.mean) / (by_item.counts + 5))
 
 
+@st.cache_resource(show_spinner=False, max_entries=4)
+def title_index(run_id: str | None, catalogue: str) -> TitleIndex:
+    """The movies of a run's model, or the bundled ones, to be found by what other sites call them."""
+    movies = bundled_catalogue() if run_id is None else catalogue_of(run_id)
+    is_movielens = catalogue == datasets.find(datasets.BUNDLED).catalogue
+    known = datasets.links(catalogue)
+    return TitleIndex(
+        movies.items,
+        movies.counts,
+        ids_are_movielens=is_movielens,
+        links=Links(imdb=known["imdb"], tmdb=known["tmdb"]),
+    )
+
+
 @st.cache_resource(show_spinner="Loading the ratings …", max_entries=4)
 def split_of(run_id: str) -> Split:
     """The ratings that a run learnt from, was chosen by and was scored on."""
@@ -116,6 +139,12 @@ def split_of(run_id: str) -> Split:
     if known not in (None, split.train.fingerprint):
         raise StorageError(f"The ratings of run {run_id} have changed since; what it learnt from can't be shown.")
     return split
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def watched(run_id: str) -> Watched:
+    """The pictures of a run's network, as far as they are kept."""
+    return Watched(run_store().get(run_id).folder)
 
 
 def can_see(run: Run) -> bool:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
-from pages.shared import controls, state
+from pages.shared import controls, sets, state
 
 SECONDS_TO_ARRIVE = 2.0
 """How long a browser may still speak of the address that it had before."""
@@ -31,7 +31,8 @@ def follow_link() -> None:
         return
     config, faults = links.from_query(query)
     controls.put(config.hyperparameters)
-    state.put("dataset", config.source.dataset)
+    if "dataset" in query or not str(state.get("dataset") or "").startswith(sets.OWN):  # which no link can name
+        state.put("dataset", config.source.dataset)
     state.put("seed", config.seed)
     state.put(_FAULTS, (links.to_query(config), faults))
 
@@ -64,6 +65,9 @@ def panel(config: RunConfig, run: Run | None) -> None:
             trained_with = (run.result or {}).get("hyperparameters")
             if trained_with not in (None, config.hyperparameters.to_json()):
                 st.caption("This run was changed while it trained, so another one will not be the same.")
+            if run.config.fork_of is not None:
+                st.caption("This run went on from an epoch of another, so one from the beginning will not be the same.")
+        config = sets.for_others(config)
         link, python, command = st.tabs(["Link", "Python", "Command line"])
         with link:
             query = urlencode(links.to_query(config))

@@ -1,0 +1,126 @@
+"""The loss curve of a training with what a person may choose of it: scale, axis, and earlier runs behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import streamlit as st
+
+from autorec_core.events import EpochEnded, HyperparametersChanged
+from autorec_core.runs import Run
+from pages.shared import charts, state
+from pages.shared.palette import ink
+
+MOST_OTHERS = 3
+"""Earlier runs that can be drawn behind a curve."""
+SCALES, AXES = ("Linear", "Log"), ("Epochs", "Seconds")
+NOTE = (
+    "Each point is the error after an epoch, in stars: RMSE, the root of the mean squared error. "
+    "**Validation** ratings are hidden from training and choose the best epoch. **Train** is measured while "
+    "learning, with dropout on. Dashed lines are predictions without a network on the same validation ratings."
+)
+
+
+class HasEpochs(Protocol):
+    """What is known of a training, as far as its curve goes."""
+
+    epochs: list[EpochEnded]
+
+
+def draw(
+    run: Run | None,
+    epochs: Sequence[EpochEnded],
+    changes: Sequence[HyperparametersChanged],
+    baselines: dict[str, float],
+    num_epochs: int,
+    span: tuple[float, float] | None,
+    runs: Callable[[], Sequence[Run]],
+    name_of: Callable[[Run], str],
+    read: Callable[[Run], HasEpochs],
+) -> tuple[float, float]:
+    """Draws the choices and the curve; returns its vertical span, to be given back at the next drawing.
+
+    Args:
+        run: that is shown, or None.
+        epochs: of it, so far.
+        changes: made while it trained.
+        baselines: validation RMSE by name.
+        num_epochs: that it will have.
+        span: of the vertical axis as drawn last.
+        runs: lists those that may be drawn behind it, newest first.
+        name_of: says what people call a run.
+        read: gives a run's epochs.
+    """
+    with st.container(horizontal=True, key="curve_choices", vertical_alignment="center"):
+        st.segmented_control(
+            "Vertical axis",
+            SCALES,
+            default=SCALES[0],
+            key="curve_scale",
+            required=True,
+            label_visibility="collapsed",
+            help="Whether equal steps of the vertical axis are equal differences or equal ratios.",
+        )
+        st.segmented_control(
+            "Horizontal axis",
+            AXES,
+            default=AXES[0],
+            key="curve_axis",
+            required=True,
+            label_visibility="collapsed",
+            help="Whether runs are laid over each other by epoch or by seconds of training.",
+        )
+        with st.popover("Earlier runs", help=f"Lay up to {MOST_OTHERS} behind this curve."):
+            others = _others(run, list(runs()), name_of)
+    drawn_behind = {_short(name_of(other)): read(other).epochs for other in others}
+    seen = [*epochs, *(event for known in drawn_behind.values() for event in known)]
+    span = charts.rmse_span(seen, baselines, span if epochs else None)
+    specification = charts.loss_curve(
+        epochs,
+        baselines,
+        max([num_epochs, *(len(known) for known in drawn_behind.values())]),
+        span,
+        ink(st.context.theme.type),
+        changes=changes,
+        others=drawn_behind,
+        is_log=state.get("curve_scale") == SCALES[1],
+        by_seconds=state.get("curve_axis") == AXES[1],
+    )
+    specification["datasets"] = {
+        name: charts.as_arrow({column: frame[column].tolist() for column in frame})
+        for name, frame in specification["datasets"].items()
+    }
+    # The words for the picture stay the same too: where they change, the browser draws another picture.
+    alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
+    st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
+    st.caption(NOTE)
+    return span
+
+
+def _others(run: Run | None, runs: Sequence[Run], name_of: Callable[[Run], str]) -> list[Run]:
+    by_id = {other.id: other for other in runs if run is None or other.id != run.id}
+    names: dict[str, str] = state.live("run_names", {})
+    for run_id, other in by_id.items():
+        if run_id not in names:  # a name costs a look into the run's folder
+            names[run_id] = name_of(other)
+    chosen = st.multiselect(
+        "Runs behind this one",
+        list(by_id),
+        format_func=lambda run_id: names.get(run_id, run_id),
+        key="curve_others",
+        max_selections=MOST_OTHERS,
+        placeholder="None",
+        help="Their validation RMSE is drawn in grey.",
+    )
+    return [by_id[run_id] for run_id in chosen if run_id in by_id]
+
+
+def _short(name: str) -> str:
+    """What a run was and when, as the curve has room for it.
+
+    >>> _short("Balanced · I-AutoRec 256 · 24 Nov 15:37 · MovieLens")
+    'Balanced · 24 Nov 15:37'
+    """
+    parts = name.split(" · ")
+    return " · ".join([parts[0], *parts[2:3]])

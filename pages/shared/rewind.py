@@ -1,0 +1,81 @@
+"""The way back: which epoch of a run is shown, and a new run that goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from autorec_core.runs import Run
+from autorec_core.snapshots import Watched
+from pages.shared import services, state, transport
+
+_KEY = "rewind"
+
+
+def shown_epoch(epochs: Sequence[int], wanted: int) -> int:
+    """The newest kept epoch up to the wanted one; the first where all are newer.
+
+    Args:
+        epochs: that are kept, ascending; 0 where there are none.
+        wanted: by the slider.
+
+    >>> shown_epoch([0, 2, 5], 4), shown_epoch([3], 1), shown_epoch([], 7)
+    (2, 3, 0)
+    """
+    return max((epoch for epoch in epochs if epoch <= wanted), default=min(epochs, default=0))
+
+
+def draw(run: Run | None, state_name: str, watched: Watched | None, epochs: Sequence[int]) -> int:
+    """Draws the slider and the button; returns the epoch to show.
+
+    While a training runs, that is the newest one, and the slider follows.
+
+    Args:
+        run: that is shown, or None.
+        state_name: of its job.
+        watched: its pictures.
+        epochs: of which there are pictures, ascending.
+    """
+    is_live = run is None or state_name in ("queued", "starting", "running", "")
+    newest, num_epochs = max(epochs, default=0), 1 if run is None else run.config.hyperparameters.epochs
+    # A run that moved on, or another one, begins at its newest picture.
+    followed = state.live("rewind", {"of": None})
+    of = (None if run is None else run.id, newest, is_live)
+    if followed["of"] != of or is_live:
+        followed["of"] = of
+        state.put(_KEY, min(newest, num_epochs))
+    with st.container(horizontal=True, key="rewind_row", vertical_alignment="bottom"):
+        wanted = st.slider(
+            "Epoch shown below",
+            0,
+            max(1, num_epochs),
+            key=_KEY,
+            disabled=is_live or len(epochs) < 2,
+            help="While it is paused or when it has ended, go back: matrix, you and inside show that epoch.",
+        )
+        epoch = newest if is_live else shown_epoch(epochs, int(wanted))
+        checkpoints = [] if watched is None else watched.album.epochs("checkpoint")
+        begins = max((known for known in checkpoints if known <= epoch and known < num_epochs), default=None)
+        st.button(
+            "Resume from here" if begins is None else f"Resume from epoch {begins}",
+            key="fork",
+            disabled=is_live or begins is None,
+            on_click=_fork,
+            args=("" if run is None else run.id, begins or 0),
+            help="A new run with the weights and the optimiser's state of that epoch; this one stays as it is.",
+        )
+    st.html(f'<div class="autorec-muted" style="min-height:2.8rem">{_in_words(epochs, checkpoints)}</div>')
+    return epoch
+
+
+def _in_words(epochs: Sequence[int], checkpoints: Sequence[int]) -> str:
+    if not epochs:
+        return "The network is kept by epoch while it trains, as far as that costs it little. Nothing is kept yet."
+    shown = f"{len(epochs)} {'epoch' if len(epochs) == 1 else 'epochs'} can be shown again"
+    listed = ", ".join(map(str, checkpoints))
+    return f"{shown}; " + (f"a new run can go on from {listed}." if listed else "none can be gone on from yet.")
+
+
+def _fork(run_id: str, epoch: int) -> None:
+    transport.do(lambda: state.watch_run(services.jobs().fork(run_id, epoch, owner=state.owner()).id))

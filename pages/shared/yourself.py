@@ -1,0 +1,124 @@
+"""You, live: your ratings against what the network gives back while it learns, and the ten movies it would name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from autorec_core import datasets
+from autorec_core.catalogue import display_title
+from autorec_core.glimpse import Glimpse, meet
+from autorec_core.metrics import rmse
+from autorec_core.ratings import FloatArray, IntArray
+from autorec_core.runs import Run
+from autorec_core.snapshots import Watched
+from autorec_core.trained_model import TrainedModel
+from pages.shared import services, state
+from pages.shared.palette import TRAIN, YOU
+
+MOST_READ = 100
+"""Ratings of a visitor that are folded in while it trains, newest first."""
+ROWS = 10
+"""Own ratings shown, and movies named."""
+LEAST_RATINGS = 10
+"""A movie that fewer people rated is not named while the network learns."""
+
+_ASSETS = Path(__file__).parent
+_HTML = f"""<div class="yourself" style="--you:{YOU};--model:{TRAIN}">
+  <section class="own" aria-label="Your ratings and what the model gives back">
+    <h4>You gave <i class="dot"></i> it gives back <i class="tip"></i></h4><div class="rows"></div></section>
+  <section class="top" aria-label="The ten movies with the highest predictions"><h4>What it would name</h4>
+    <div class="rows"></div></section>
+  <p class="note" role="status"></p>
+</div>
+"""
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Any:
+    return st.components.v2.component(
+        "autorec_yourself",
+        html=_HTML,
+        css=(_ASSETS / "yourself.css").read_text(encoding="utf-8"),
+        js=(_ASSETS / "yourself.js").read_text(encoding="utf-8"),
+    )
+
+
+def draw(run: Run | None, watched: Watched | None, epoch: int) -> None:
+    """Draws the visitor as the network sees them after an epoch; a sentence where it can't yet.
+
+    Args:
+        run: whose network, or None.
+        watched: its pictures.
+        epoch: the newest kept model up to this one is asked.
+    """
+    _component()(key="yourself", data=_seen(run, watched, epoch))
+
+
+def _seen(run: Run | None, watched: Watched | None, epoch: int) -> dict[str, Any]:
+    if run is None or watched is None:
+        return {"note": "When a training begins, it is shown here what the network makes of you."}
+    by_id = _ratings_for(run)
+    if not by_id:
+        return {"note": "You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you."}
+    found = watched.model_at(epoch)
+    if found is None:
+        return {"note": "The network has not been kept yet; it is kept about once a second, where it is small enough."}
+    at, model = found
+    key = (run.id, at, watched.album.age("model", at), tuple(by_id.items()))
+    known: dict[str, Any] = state.live("yourself", {"key": None, "seen": {}})
+    if known["key"] != key:  # between two kept models nothing changes
+        items, ratings = _known(model, by_id)
+        glimpse = meet(model, items, ratings, count=ROWS, least_ratings=LEAST_RATINGS)
+        known["key"], known["seen"] = key, as_json(model, glimpse, at)
+    seen: dict[str, Any] = known["seen"]
+    return seen
+
+
+def _ratings_for(run: Run) -> dict[str, float]:
+    dataset = run.config.source.dataset
+    catalogue = f"run:{run.id}" if dataset is None else datasets.find(dataset).catalogue
+    return services.visitor_store().ratings_of(state.visitor_id(), catalogue)
+
+
+def _known(model: TrainedModel, by_id: dict[str, float]) -> tuple[IntArray, FloatArray]:
+    known = [(index, rating) for item_id, rating in by_id.items() if (index := model.items.find(item_id)) is not None]
+    known = known[:MOST_READ]
+    items = np.array([index for index, _ in known], dtype=np.int64)
+    return items, np.asarray(model.scale.clip(np.array([rating for _, rating in known], dtype=np.float64)))
+
+
+def as_json(model: TrainedModel, glimpse: Glimpse, epoch: int) -> dict[str, Any]:
+    """What the browser is told of a visitor."""
+    titles, ids = model.items.titles, model.items.ids
+    own = [
+        {
+            "title": display_title(str(titles[item])),
+            "given": round(float(given), 2),
+            "back": round(float(back), 2),
+        }
+        for item, given, back in zip(
+            glimpse.item_indices[:ROWS], glimpse.ratings[:ROWS], glimpse.given_back[:ROWS], strict=True
+        )
+    ]
+    top = [
+        {
+            "id": str(ids[item]),
+            "title": display_title(str(titles[item])),
+            "year": int(model.items.years[item]),
+            "predicted": round(float(glimpse.predicted_ratings[item]), 2),
+        }
+        for item in glimpse.top
+    ]
+    count = len(glimpse.ratings)
+    note = "None of the movies that you rated is in this data set."
+    if count:
+        note = (
+            f"After epoch {epoch}: it gives your {count} {'rating' if count == 1 else 'ratings'} back with an RMSE of "
+            f"{rmse(glimpse.given_back, glimpse.ratings):.2f}, and foresees each from the others with "
+            f"{rmse(glimpse.left_out, glimpse.ratings):.2f}."
+        )
+    return {"own": own, "top": top, "note": note, "scale": [model.scale.low, model.scale.high], "epoch": epoch}
