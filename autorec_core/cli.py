@@ -501,7 +501,7 @@ def _runs(chosen: argparse.Namespace) -> int:
         return _delete_or_restore(chosen)
     found = []
     for run in _store(chosen).all():
-        if shelf.is_deleted(run):
+        if shelf.is_deleted(run) or run.config.search is not None:
             continue
         result, last = run.result or {}, run.last_epoch
         found.append(

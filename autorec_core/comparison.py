@@ -115,7 +115,7 @@ def by_split(summaries: Sequence[Summary]) -> dict[SplitKey, list[Summary]]:
 
 def _asked(config: RunConfig) -> SplitKey:
     source = config.source
-    kind = (config.test_fraction, config.valid_fraction, config.holdout_users)
+    kind = (config.by_time, config.test_fraction, config.valid_fraction, config.holdout_users)
     return (source.dataset, source.ratings, source.scale, source.test_ratings, config.seed, *kind)
 
 
@@ -123,9 +123,11 @@ def split_in_words(config: RunConfig) -> str:
     """What people call the split of a run.
 
     >>> split_in_words(RunConfig(seed=3))
-    'MovieLens latest-small (2016), seed 3, test 10 %, validation 10 % of the rest'
+    'MovieLens latest-small (2016), seed 3, test 10 % random, validation 10 % of the rest'
     """
-    test = "own test set" if config.source.test_ratings is not None else f"test {100 * config.test_fraction:g} %"
+    drawn = "newest" if config.by_time else "random"
+    share = f"test {100 * config.test_fraction:g} % {drawn}"
+    test = "own test set" if config.source.test_ratings is not None else share
     parts = [
         config.source.title,
         f"seed {config.seed}",

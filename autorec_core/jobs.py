@@ -331,6 +331,8 @@ class JobRunner:
 
 def _obituary(run: Run) -> str:
     """What became of a run whose worker died."""
+    if run.config.search is not None:
+        return "The training worker stopped unexpectedly. Resume goes on after the last trial that is done."
     try:
         last, checkpoint = run.last_epoch, run.checkpoint_epoch
     except StorageError as error:

@@ -45,6 +45,7 @@ from autorec_core.events import (
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import Items, Ratings, RatingScale
+from autorec_core.search_space import SearchSpace
 from autorec_core.splits import Split, random_split
 from autorec_core.trained_model import TrainedModel
 
@@ -124,6 +125,8 @@ class RunConfig:
     """Whether the newest ratings are for testing and validating, and not a random draw."""
     kind: str = "visitor"
     """Who asked: "visitor", "starter" (the app itself) or "cli"."""
+    search: SearchSpace | None = None
+    """What a search may try around these hyperparameters; None for a training."""
     owner: str | None = None
     """Digest of the visitor who may see it; None for everybody."""
     created: float = field(default_factory=time.time)
@@ -164,10 +167,11 @@ class RunConfig:
         try:
             fields = dict(values)
             source = fields.pop("source")
-            scale = source.get("scale")
+            scale, search = source.get("scale"), fields.pop("search", None)
             return cls(
                 source=Source(**{**source, "scale": None if scale is None else tuple(scale[:3])}),
                 hyperparameters=Hyperparameters.from_json(fields.pop("hyperparameters")),
+                search=None if search is None else SearchSpace.from_json(search),
                 **fields,
             )
         except (AutoRecError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:

@@ -94,6 +94,7 @@ def python_script(config: RunConfig, *, stop_after: int | None = None) -> str:
             "ratings",
             seed=config.seed,
             **_unlike_default(config),
+            **({"by_time": True} if config.by_time else {}),
             **({} if source.test_ratings is None else {"test": _Code("test")}),
         ),
         hyperparameters=_arguments(**changes),
@@ -114,6 +115,8 @@ def command(config: RunConfig, *, stop_after: int | None = None) -> str:
         words += ["--rating-scale", *(f"{end!r}" for end in source.scale[:2])]
     for name, value in _unlike_default(config).items():
         words += [_flag(name), repr(value)]
+    if config.by_time:
+        words.append("--by-time")
     if config.seed:
         words += ["--seed", str(config.seed)]
     preset, changes = closest_preset(config.hyperparameters)

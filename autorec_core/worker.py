@@ -26,6 +26,7 @@ from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.recording import record
 from autorec_core.runs import Run
+from autorec_core.search import record_search
 from autorec_core.splits import random_split
 from autorec_core.training import Trainer
 
@@ -107,7 +108,10 @@ class Worker:
             try:
                 run = Run(folder)
                 self.report("started")
-                result = record(run, self._between_events, is_watched=True)
+                if run.config.search is None:
+                    result = record(run, self._between_events, is_watched=True)
+                else:
+                    result = record_search(run, self._between_events)
                 self.report("interrupted" if result is None else "ended")
             except AutoRecError as error:
                 self.report("failed", message=str(error))

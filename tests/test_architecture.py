@@ -17,7 +17,7 @@ PAGES = sorted((ROOT / "pages").glob("*.py"))
 SHARED = sorted((ROOT / "pages" / "shared").glob("*.py"))
 ALL = [*CORE, *PAGES, *SHARED, ROOT / "app.py"]
 
-IMPORT_TORCH = {"steps", "ranks", "engine", "model", "optimizers", "fit", "watching", "recording"}
+IMPORT_TORCH = {"steps", "ranks", "engine", "model", "optimizers", "fit", "watching", "recording", "search"}
 """Modules that may import torch themselves: the network, and what sets its threads."""
 REACH_TORCH = IMPORT_TORCH | {"training", "worker", "reproduce", "reproduce_table", "cli_reproduce", "cli", "__main__"}
 """Modules that may come with it."""

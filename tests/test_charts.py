@@ -249,6 +249,8 @@ class TestPalette:
         background = theme[name]["backgroundColor"]
         for meaning, colour in palette.MEANINGS.items():
             assert contrast(colour, background) >= 3, meaning
+        for colour in palette.RUNS:
+            assert contrast(colour, background) >= 3, colour
         assert contrast(palette.ink(name), background) >= 4.5
 
     @pytest.mark.parametrize("eyes", SEEN_BY)

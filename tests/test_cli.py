@@ -97,9 +97,30 @@ def test_runs_and_datasets_list_what_there_is(capsys, ratings):
     assert run_id in run(capsys, "runs")[1]
 
 
+def test_a_deleted_run_is_listed_no_more_until_it_is_restored_or_gone_for_good(capsys, ratings):
+    first, second = (
+        json.loads(run(capsys, "train", "--ratings", ratings, "--epochs", 1, "--seed", seed, "--json")[1])["run_id"]
+        for seed in (0, 1)
+    )
+
+    def listed() -> set[str]:
+        return {one["run_id"] for one in json.loads(run(capsys, "runs", "--json")[1])["runs"]}
+
+    assert run(capsys, "runs", "delete", first)[0] == 0
+    assert listed() == {second}
+    assert json.loads(run(capsys, "runs", "restore", first, "--json")[1]) == {"restored": [first]}
+    assert listed() == {first, second}
+    assert json.loads(run(capsys, "runs", "delete", first, second, "--for-good", "--json")[1])["deleted"]
+    assert listed() == set()
+    assert "There is no run" in fails(capsys, "runs", "restore", first)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["runs", "delete"], "runs delete needs the id of a run"),
+        (["runs", "delete", "20260101-000000-aaaaaaaa"], "There is no run"),
+        (["runs", "hide", "x"], "invalid choice"),
         (["train", "--hidden-units", "0"], "hidden_units must be between 1 and 1000, got 0."),
         (["train", "--learning-rate", "nan"], "learning_rate must be between"),
         (["train", "--preset", "none"], "preset must be one of"),

@@ -30,8 +30,8 @@ def source(tmp_path: Path) -> Source:
     """Ratings of one's own, in a folder whose name needs quoting."""
     folder = tmp_path / "it's mine"
     folder.mkdir()
-    lines = [f"{u},{i},{1 + (u * i + u) % 5}" for u in range(60) for i in range(40) if (u + i) % 2]
-    (folder / "ratings.csv").write_text("userId,movieId,rating\n" + "\n".join(lines))
+    lines = [f"{u},{i},{1 + (u * i + u) % 5},{u + 7 * i}" for u in range(60) for i in range(40) if (u + i) % 2]
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + "\n".join(lines))
     return Source(ratings=str(folder / "ratings.csv"), scale=(1.0, 5.0))
 
 
@@ -80,6 +80,7 @@ def run_of_command(config: RunConfig, folder: Path, **options: Any) -> Run:
 
 CONFIGS = {
     "as by default": RunConfig(hyperparameters=SMALL),
+    "tested on the newest": RunConfig(hyperparameters=SMALL, by_time=True),
     "users, another seed and split": RunConfig(
         hyperparameters=PRESETS["users"].hyperparameters.with_changes(epochs=3, hidden_units=5, refit=False),
         seed=5,

@@ -12,7 +12,7 @@ from autorec_core import scripts, storage
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore
-from pages.shared import services
+from pages.shared import services, share
 
 ROOT = Path(__file__).parent.parent
 
@@ -96,6 +96,19 @@ def test_another_link_in_the_same_session_is_followed() -> None:
     assert app.select_slider(key="hyperparameter_epochs").value == Hyperparameters().epochs
 
 
+def test_a_click_that_still_has_the_address_before_undoes_no_change_and_the_back_button_does(monkeypatch) -> None:
+    app = opened(epochs="7")
+    app.select_slider(key="hyperparameter_epochs").set_value(100).run()
+    app.query_params["epochs"] = "7"  # sent by a browser that has not heard of the new address yet
+    app.run()
+    assert app.select_slider(key="hyperparameter_epochs").value == 100
+    assert query_of(app) == {"epochs": "100"}
+    monkeypatch.setattr(share, "SECONDS_TO_ARRIVE", 0.0)
+    app.query_params["epochs"] = "7"
+    app.run()
+    assert app.select_slider(key="hyperparameter_epochs").value == 7
+
+
 def test_the_menu_leaves_the_controls_as_they_are() -> None:
     app = opened(epochs="7")
     app.query_params.clear()
@@ -115,7 +128,7 @@ def test_the_panel_has_link_script_and_command_of_the_controls() -> None:
 
 def test_the_panel_has_them_of_the_run_that_is_shown(starter: Run) -> None:
     app = opened(preset="quick", seed="3")
-    app.segmented_control(key="share_what").set_value("The run that is shown").run()
+    app.segmented_control(key="share_what").set_value("The run shown").run()
     assert not app.exception
     link, script, command = codes(app)
     assert "hidden_units=4" in link

@@ -178,10 +178,10 @@ def parallel(
         values = [one.valid_rmse if name == ERROR else getattr(one.hyperparameters, name) for one in group]
         places = _places(name, values)
         lines += [
-            {"run": labels[one.run_id], "axis": title, "at": at, "place": place, "value": _written(value)}
+            {"run": labels[one.run_id], "axis": title, "at": at, "place": place, "value": _written(name, value)}
             for one, place, value in zip(group, places, values, strict=True)
         ]
-        written = dict(sorted(zip(places, map(_written, values), strict=True)))
+        written = {place: _written(name, value) for place, value in sorted(zip(places, values, strict=True))}
         ends = list(written) if len(written) <= _MOST_STOPS else [min(written), max(written)]
         stops += [{"axis": title, "place": place, "value": written[place]} for place in ends]
     order = [choice_of(name).label for name in names] + [ERROR]
@@ -215,8 +215,10 @@ def parallel(
     return alt.layer(drawn, points, *words).properties(height=_AXIS_HEIGHT * len(order) + 60)
 
 
-def _written(value: Any) -> str:
+def _written(name: str, value: Any) -> str:
     """A value as it stands on an axis."""
+    if name == ERROR:
+        return f"{value:.4f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)

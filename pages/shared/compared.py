@@ -157,8 +157,9 @@ def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
     if not differing:
         st.caption("The runs in the pictures have the same hyperparameters. Train one with others to see what they do.")
         return
-    names = differing[:MOST_AXES]
-    left_out = [choice_of(name).label for name in differing[MOST_AXES:]]
+    most_varied = sorted(differing, key=lambda name: -len({getattr(one.hyperparameters, name) for one in drawn}))
+    names = [name for name in differing if name in most_varied[:MOST_AXES]]
+    left_out = [choice_of(name).label for name in differing if name not in names]
     st.caption(
         "A line a run, from setting to setting and on to its error. With few runs this shows what went together, not "
         "what caused it." + (f" Not drawn: {', '.join(left_out)}." if left_out else "")

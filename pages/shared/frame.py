@@ -19,6 +19,7 @@ PAGES = {
     "home": "Home",
     "train": "Train",
     "compare": "Compare",
+    "search": "Search",
     "upload": "Own ratings",
     "rate": "Rate",
     "history": "Bring your history",

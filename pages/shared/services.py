@@ -161,8 +161,14 @@ def can_see(run: Run) -> bool:
 
 
 def own_runs() -> list[Run]:
-    """The runs that this visitor may see, newest first."""
-    return [run for run in run_store().all() if can_see(run)]
+    """The trainings that this visitor may see, newest first."""
+    return [run for run in run_store().all() if run.config.search is None and can_see(run)]
+
+
+def own_searches() -> list[Run]:
+    """The searches of this visitor, newest first."""
+    found = (run for run in run_store().all() if run.config.search is not None)
+    return [run for run in found if run.config.owner == state.owner() and not shelf.is_deleted(run)]
 
 
 def deleted_runs() -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,20 +11,28 @@ from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
 from pages.shared import controls, sets, state
 
-_ADDRESS, _FAULTS = "_shared_query", "_shared_faults"
+SECONDS_TO_ARRIVE = 2.0
+"""How long a browser may still speak of the address that it had before."""
+MOST_LEFT = 20
+"""Addresses that were left and are remembered."""
+_ADDRESS, _FAULTS, _LEFT = "_shared_query", "_shared_faults", "_shared_left"
 
 
 def follow_link() -> None:
     """Moves the controls to what the page's address says, where that is new; before they are drawn.
 
-    The address without a word, as the menu has it, leaves the controls as they are.
+    The address without a word, as the menu has it, leaves the controls as they are. So does one that was just left:
+    whoever clicks soon after a change sends it once more. Later it is the Back button, which takes the change back.
     """
     query = st.query_params.to_dict()
     if not query or query == state.get(_ADDRESS):
         return
+    if any(query == left and time.monotonic() - at < SECONDS_TO_ARRIVE for left, at in state.get(_LEFT, [])):
+        return
     config, faults = links.from_query(query)
     controls.put(config.hyperparameters)
-    state.put("dataset", config.source.dataset)
+    if "dataset" in query or not str(state.get("dataset") or "").startswith(sets.OWN):  # which no link can name
+        state.put("dataset", config.source.dataset)
     state.put("seed", config.seed)
     state.put(_FAULTS, (links.to_query(config), faults))
 
@@ -33,10 +42,13 @@ def keep_address(config: RunConfig) -> None:
     query = links.to_query(config)
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
+    before = state.get(_ADDRESS)
+    if before not in (None, query):
+        state.put(_LEFT, [*state.get(_LEFT, []), (before, time.monotonic())][-MOST_LEFT:])
     state.put(_ADDRESS, query)
     taken, faults = state.get(_FAULTS, ({}, []))
     if faults and taken == query:  # until something is changed
-        st.warning("  \n".join(["The link could not be followed in all it says; the default stands for:", *faults]))
+        st.warning("  \n".join(["Part of the link could not be taken; the default stands there:", *faults]))
 
 
 def panel(config: RunConfig, run: Run | None) -> None:
@@ -53,6 +65,8 @@ def panel(config: RunConfig, run: Run | None) -> None:
             trained_with = (run.result or {}).get("hyperparameters")
             if trained_with not in (None, config.hyperparameters.to_json()):
                 st.caption("This run was changed while it trained, so another one will not be the same.")
+            if run.config.fork_of is not None:
+                st.caption("This run went on from an epoch of another, so one from the beginning will not be the same.")
         config = sets.for_others(config)
         link, python, command = st.tabs(["Link", "Python", "Command line"])
         with link:
@@ -75,7 +89,7 @@ def panel(config: RunConfig, run: Run | None) -> None:
 
 def _is_of_run() -> bool:
     """Draws the choice between what the controls say and the run that is shown; whether it is the run."""
-    controls_, run = "The controls as they are", "The run that is shown"
+    controls_, run = "These controls", "The run shown"
     return run == st.segmented_control(
         "What to share",
         [controls_, run],

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pages.shared.share import SECONDS_TO_ARRIVE
+
 ROOT = Path(__file__).parent.parent.parent
 LINK = "hidden_units=12&batch_size=1000&epochs=5&seed=4"
 
@@ -65,7 +67,7 @@ def test_the_copied_script_and_command_give_the_curve_of_the_page(page: Page, ap
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     train_by(page, f"{app.url}/train?{LINK}")
     page.get_by_text("Share and take home").click()
-    page.get_by_text("The run that is shown").click()
+    page.get_by_text("The run shown").click()
     curve = [float(number) for number in curve_of(page)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AUTOREC_HOME": str(tmp_path / "home")}
 
@@ -91,6 +93,7 @@ def test_the_address_follows_the_controls_and_back_undoes_a_change(page: Page, a
     slider.focus()
     slider.press("ArrowLeft")
     expect(page).to_have_url(f"{app.url}/train?{LINK.replace('epochs=5', 'epochs=2')}")
+    page.wait_for_timeout(1100 * SECONDS_TO_ARRIVE)  # until then it counts as the address that was just left
     page.go_back()
     expect(page).to_have_url(f"{app.url}/train?{LINK}")
     expect(page.locator(".st-key-hyperparameter_epochs")).to_contain_text("5")
