@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-_ASSETS = Path(__file__).parent
+from pages.shared import assets
 
 
 @st.cache_resource(show_spinner=False)
@@ -15,7 +14,7 @@ def _component() -> Any:
     return st.components.v2.component(
         "autorec_steady",
         html='<div class="steady"></div>\n',
-        js=(_ASSETS / "steady.js").read_text(encoding="utf-8"),
+        js=assets.read("steady.js"),
         isolate_styles=False,
     )
 
