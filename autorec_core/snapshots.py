@@ -40,12 +40,12 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
 
 FOLDER = "watch"
-KINDS = {"look": 96, "model": 24, "checkpoint": 8}
+KINDS = {"look": 96, "model": 16, "checkpoint": 8}
 """Kinds of files by epoch, and how many of each are kept at most."""
 NEWEST = {"look": 24, "model": 4, "checkpoint": 2}
 """How many of the newest are kept whatever lies between them."""
-MOST_BYTES = {"look": 64e6, "model": 96e6, "checkpoint": 128e6}
-"""Most that all files of a kind may take."""
+MOST_BYTES = {"look": 32e6, "model": 32e6, "checkpoint": 36e6}
+"""Most that all files of a kind may take; one alone may take more."""
 
 BLOCK_MOVIES, BLOCK_USERS = 54, 64
 """Size of a part of the matrix."""

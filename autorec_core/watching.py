@@ -25,7 +25,7 @@ from autorec_core.splits import Split
 from autorec_core.trained_model import Link
 from autorec_core.training import Trainer
 
-SHARES = {"look": 0.035, "model": 0.025, "checkpoint": 0.02}
+SHARES = {"look": 0.025, "model": 0.035, "checkpoint": 0.02}
 """Share of a training's time that each kind of picture may take."""
 CREDIT = 0.03
 """Seconds that each kind may take before it has earned them, and the most that is saved."""
