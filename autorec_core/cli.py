@@ -19,13 +19,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import datasets, hyperparameters, rating_files, storage
+from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
 from autorec_core.catalogue import display_title
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent, TrainingStarted
+from autorec_core.ranks import Ranks
 from autorec_core.recommender import Recommendation, Recommender
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.tensorboard import TensorBoardWriter
 from autorec_core.titles import plain_name
 from autorec_core.training import Trainer
 
@@ -87,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "--valid-fraction", type=float, default=0.1, help="share of the rest to validate on (default: 0.1)"
     )
     data.add_argument("--holdout-users", type=float, default=0.0, help="share of the users held out whole, for fold-in")
+    data.add_argument("--by-time", action="store_true", help="test on the newest ratings, and not on a random draw")
     data.add_argument("--seed", type=int, default=0, help="of the split, the weights, batches and dropout (default: 0)")
     model = train.add_argument_group("model and training")
     model.add_argument(
@@ -95,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in hyperparameters.names():
         _add_hyperparameter(model, name)
     train.add_argument("--resume", metavar="RUN", help="go on with an interrupted run; its own choices hold")
+    train.add_argument("--stop-after", type=int, metavar="EPOCH", help="end after this epoch, its schedule unchanged")
+    train.add_argument("--tensorboard", metavar="DIR", help="write the curves for TensorBoard too, into DIR/RUN")
     _add_common(train)
     train.set_defaults(act=_train)
 
@@ -105,9 +110,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(recommend)
     recommend.set_defaults(act=_recommend)
 
-    runs = commands.add_parser("runs", help="the runs so far, newest first")
+    runs = commands.add_parser("runs", help="the runs so far, newest first; delete some, or take that back")
+    runs.add_argument("what", nargs="?", default="list", choices=("list", "delete", "restore"), help="(default: list)")
+    runs.add_argument("run_ids", nargs="*", metavar="RUN", help="ids of the runs to delete or restore")
+    runs.add_argument("--for-good", action="store_true", help="delete at once what could be restored for a day")
     _add_common(runs)
     runs.set_defaults(act=_runs)
+
+    evaluate = commands.add_parser("evaluate", help="all figures of a trained run on its test ratings")
+    evaluate.add_argument("run", metavar="RUN", help="id or folder of a run")
+    evaluate.add_argument("--listed", type=int, default=report.LISTED, help="length of a list of recommendations")
+    _add_common(evaluate)
+    evaluate.set_defaults(act=_evaluate)
+
+    cli_reproduce.add_to(commands)
     return parser
 
 
@@ -176,25 +192,52 @@ def _datasets(chosen: argparse.Namespace) -> int:
 
 
 def _train(chosen: argparse.Namespace) -> int:
+    if chosen.stop_after is not None and chosen.stop_after < 1:
+        raise NotFoundError(f"--stop-after must be 1 or more, got {chosen.stop_after}.")
+    ranks = Ranks.join()
+    try:
+        return _train_with(ranks, chosen)
+    finally:
+        ranks.leave()
+
+
+def _train_with(ranks: Ranks, chosen: argparse.Namespace) -> int:
     store = _store(chosen)
-    run = _find_run(store, chosen.resume) if chosen.resume is not None else store.create(_config(chosen))
+    config = None if chosen.resume is not None else _config(chosen)
+    if ranks.is_first:
+        run = _find_run(store, chosen.resume) if config is None else store.create(config)
+        ranks.first_says(str(run.folder))
+    else:
+        run = Run(Path(ranks.first_says("")))
     if run.state == "ended":
         raise NotFoundError(f"Run {run.id} has ended; there is nothing to resume. Start a new one.")
     stop = _Interrupt()
     progress = _Progress(run, is_terminal=sys.stderr.isatty())
+    curves: TensorBoardWriter | None = None
 
     def control(trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
-        progress.show(event)
+        if ranks.is_first:
+            progress.show(event)
+        if curves is not None:
+            curves.add(event)
+        if isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch == chosen.stop_after:
+            trainer.stop()
         return not stop.is_asked
 
     try:
+        curves = TensorBoardWriter(Path(chosen.tensorboard) / run.id) if chosen.tensorboard and ranks.is_first else None
         with stop:
-            result = record(run, control, progress=_bar("Fetching"))
+            result = record(run, control, progress=_bar("Fetching"), ranks=ranks)
     except AutoRecError:
-        if run.state == "waiting":  # its ratings can't be used: nothing of it is worth keeping
+        if ranks.is_first and run.state == "waiting":  # its ratings can't be used: nothing of it is worth keeping
             store.delete(run.id)
         raise
+    if not ranks.is_first:
+        return INTERRUPTED if result is None else 0
     progress.close()
+    ended = run.ended
+    if curves is not None and ended is not None:
+        curves.add(ended)
     if result is None:
         print(
             f"autorec_core: interrupted after epoch {run.checkpoint_epoch}. Go on with: "
@@ -238,6 +281,7 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
         test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
         valid_fraction=chosen.valid_fraction,
         holdout_users=chosen.holdout_users,
+        by_time=chosen.by_time,
         kind="cli",
     )
 
@@ -418,16 +462,45 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
     return given, ignored
 
 
+# -- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def _evaluate(chosen: argparse.Namespace) -> int:
+    if chosen.listed < 1:
+        raise NotFoundError(f"--listed must be 1 or more, got {chosen.listed}.")
+    run = _find_run(_store(chosen), chosen.run)
+    model, split = run.load_model(), run.config.split(_bar("Fetching"))
+    learnt = (run.result or {}).get("split", {}).get("fingerprint")
+    if learnt not in (None, split.train.fingerprint):
+        raise StorageError(
+            f"The ratings of run {run.id} have changed since it was trained: it would be scored on what it "
+            "learnt from. Start a new run."
+        )
+    if not split.test.num_ratings:
+        raise NotFoundError(f"Run {run.id} has no test ratings to be scored on. Train one with a test fraction.")
+    found = report.report(model, split, listed=chosen.listed)
+    if chosen.json:
+        _print_json({"run_id": run.id, **storage.without_nan(found)})
+    else:
+        print("\n".join([f"run {run.id}, {split.train.name}, seed {split.seed}", *report.text_of(found)]))
+    return 0
+
+
 # -- runs -------------------------------------------------------------------------------------------------------------
 
 
 def _runs(chosen: argparse.Namespace) -> int:
+    if chosen.what != "list":
+        return _delete_or_restore(chosen)
     found = []
     for run in _store(chosen).all():
+        if shelf.is_deleted(run):
+            continue
         result, last = run.result or {}, run.last_epoch
         found.append(
             {
                 "run_id": run.id,
+                "name": shelf.note_of(run).name or None,
                 "state": run.state,
                 "source": run.config.source.title,
                 "based_on": run.config.hyperparameters.based_on,
@@ -445,5 +518,29 @@ def _runs(chosen: argparse.Namespace) -> int:
     for one in found:
         score = "-" if one["test_rmse"] is None else f"{one['test_rmse']:.4f}"
         model = f"{one['based_on']}, {one['hidden_units']} hidden units, {one['source']}, seed {one['seed']}"
-        print(f"{one['run_id']:<26}{one['state']:<13}{score:>10}  {model}")
+        name = f"{one['name']}: " if one["name"] else ""
+        print(f"{one['run_id']:<26}{one['state']:<13}{score:>10}  {name}{model}")
+    return 0
+
+
+def _delete_or_restore(chosen: argparse.Namespace) -> int:
+    if not chosen.run_ids:
+        raise NotFoundError(f"runs {chosen.what} needs the id of a run; `runs` lists them.")
+    store = _store(chosen)
+    runs = [store.get(run_id) for run_id in chosen.run_ids]  # all of them are there, or nothing happens
+    for run in runs:
+        if chosen.what == "restore":
+            shelf.restore(run)
+        elif chosen.for_good:
+            store.delete(run.id)
+        else:
+            shelf.delete(run)
+    shelf.clean_up(store)
+    if chosen.json:
+        _print_json({f"{chosen.what}d": chosen.run_ids})
+        return 0
+    for run_id in chosen.run_ids:
+        print(f"{chosen.what}d {run_id}")
+    if chosen.what == "delete" and not chosen.for_good:
+        print("`runs restore` takes that back for a day.", file=sys.stderr)
     return 0

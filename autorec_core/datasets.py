@@ -8,6 +8,7 @@ are taken as they are.
 from __future__ import annotations
 
 import contextlib
+import csv
 import difflib
 import hashlib
 import http.client
@@ -33,7 +34,7 @@ BUNDLED = "ml-latest-small-2016"
 Progress = Callable[[int, int], None]
 """Told the bytes that have come and the bytes to come in all (0 where unknown)."""
 
-MEMBERS = ("movies.csv", "movies.dat", "u.item", "ratings.csv", "ratings.dat", "u.data")
+MEMBERS = ("links.csv", "movies.csv", "movies.dat", "u.item", "ratings.csv", "ratings.dat", "u.data")
 """The files of a release that are unpacked, the ratings last; the others are not read."""
 
 _HOST = "https://files.grouplens.org/datasets/movielens"
@@ -194,6 +195,33 @@ def load(name: str, progress: Progress | None = None) -> Ratings:
     dataset = find(name)
     place = _place_of(dataset) or _fetch_once(dataset, progress)
     return read_ratings(place, scale=dataset.scale, name=name, catalogue=dataset.catalogue)
+
+
+def links(catalogue: str) -> dict[str, dict[int, str]]:
+    """The other sites' ids of a catalogue's movies, from every data set of it that is here; empty where none has any.
+
+    Args:
+        catalogue: of `Dataset.catalogue`.
+
+    Returns:
+        `imdb` and `tmdb`: the site's number -> item id as text.
+    """
+    found: dict[str, dict[int, str]] = {"imdb": {}, "tmdb": {}}
+    for dataset in DATASETS.values():
+        place = _place_of(dataset) if dataset.catalogue == catalogue else None
+        if place is None or not (place / "links.csv").is_file():
+            continue
+        # A file that a person put there may be anything; matching then goes by titles.
+        with (
+            contextlib.suppress(OSError, ValueError, csv.Error),
+            (place / "links.csv").open(encoding="utf-8-sig") as file,
+        ):
+            for row in csv.DictReader(file):
+                for site in found:
+                    number = (row.get(f"{site}Id") or "").strip()
+                    if number.isdecimal() and (row.get("movieId") or "").strip():
+                        found[site][int(number)] = row["movieId"].strip()
+    return found
 
 
 def _place_of(dataset: Dataset) -> Path | None:

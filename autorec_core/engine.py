@@ -3,7 +3,11 @@
 A mini-batch is a few rows of a sparse matrix. Nearly all of a row is unknown, so nothing here ever forms it: the
 encoder sums the weights of the known inputs (an embedding bag), the decoder computes the outputs at known entries only
 (a sampled matrix product), and the weight gradients are embedding bags over the batch by columns. An epoch costs
-`O(ratings x hidden_units)` for the products, whatever the size of the matrix.
+`O(ratings x hidden_units)` for the products, whatever the size of the matrix. Only a batch that is nearly full is
+multiplied whole.
+
+These products are differentiable and run on any device. `kernels` has the same arithmetic compiled, for the steps of
+Adam on a processor.
 
 Shapes: a batch has `B` rows, `C` columns, `n` observed entries; the code has `k` units.
 """
@@ -22,6 +26,11 @@ from torch import Tensor
 # torch says once a process that its sparse layout is in beta; only its construction and sampled product are used here.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
+DENSE_FROM = 0.8
+"""Share of observed entries from which whole dense products beat those over observed entries (`benchmarks.density`)."""
+DENSE_UP_TO = 50_000_000
+"""Most entries of a matrix that is ever formed whole."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -39,6 +48,15 @@ class Batch:
     """(B,) added to each row's pre-activations."""
     num_columns: int
     """C."""
+    positions: Tensor | None = None
+    """(n,) int32, place of each entry among those of all ranks; None where there are no others."""
+    count_of_all: int | None = None
+    """Observed entries of all ranks; None where there are no others."""
+
+    @property
+    def num_ratings(self) -> int:
+        """Observed entries, those of other ranks included."""
+        return len(self.columns) if self.count_of_all is None else self.count_of_all
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -63,6 +81,17 @@ class Batch:
     def column_rows(self) -> Tensor:
         """(n,) int32, row of each entry, in the order of `by_column`."""
         return self.rows.to(torch.int32).index_select(0, self.by_column)
+
+    @cached_property
+    def is_full(self) -> bool:
+        """Whether so much of it is observed that whole dense products are faster."""
+        cells = len(self) * self.num_columns
+        return DENSE_FROM * cells <= len(self.columns) and 0 < cells <= DENSE_UP_TO
+
+    @cached_property
+    def cells(self) -> Tensor:
+        """(n,) int64, place of each entry in the whole (B, C) matrix, flat."""
+        return self.rows * self.num_columns + self.columns
 
 
 def _bags(indices: Tensor, indptr: Tensor, weights: Tensor, table: Tensor) -> Tensor:
@@ -127,6 +156,9 @@ def encode(weights: Tensor, inputs: Tensor, batch: Batch) -> Tensor:
     Returns:
         (B, k) sums of the known inputs' weights.
     """
+    if batch.is_full:
+        whole = inputs.new_zeros(len(batch) * batch.num_columns).index_copy_(0, batch.cells, inputs)
+        return whole.view(len(batch), -1) @ weights
     return _Encode.apply(weights, inputs, batch)  # type: ignore[no-untyped-call,no-any-return]
 
 
@@ -142,4 +174,6 @@ def decode(codes: Tensor, weights: Tensor, bias: Tensor, batch: Batch) -> Tensor
     Returns:
         (n,) `codes[row] @ weights[column] + bias[column]` of each observed entry.
     """
+    if batch.is_full:
+        return torch.addmm(bias, codes, weights.T).flatten().index_select(0, batch.cells)
     return _Decode.apply(codes.contiguous(), weights, bias, batch)  # type: ignore[no-untyped-call,no-any-return]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from autorec_core.baselines import DAMPING
 from autorec_core.metrics import squared_error
+from autorec_core.ratings import FloatArray, IntArray
 from autorec_core.recommender import Recommender
 from autorec_core.splits import Split
 
@@ -13,6 +16,20 @@ KNOWN = (1, 5, 10, 20, None)
 """Numbers of known ratings to measure at; None is all but those that are scored."""
 SCORED_SHARE = 0.2
 """Share of each held-out user's ratings that is scored and never known, so that all counts score the same ratings."""
+LEVELS = (0.5, 0.8, 0.95)
+"""Probabilities that intervals are asked to hold with."""
+
+
+def _held_out(split: Split) -> Iterator[tuple[IntArray, FloatArray, IntArray, IntArray]]:
+    """Of each held-out user items and ratings, and which of them are scored and which become known, in this order."""
+    if split.holdout is None:
+        raise ValueError("The split holds no users out.")
+    by_user = split.holdout.by_user
+    generator = np.random.default_rng([split.seed, 1])
+    for user in np.flatnonzero(by_user.counts >= 2):
+        order = generator.permutation(by_user.counts[user])
+        num_scored = max(1, round(SCORED_SHARE * len(order)))
+        yield *by_user.row(int(user)), order[:num_scored], order[num_scored:]
 
 
 def fold_in_rmse(recommender: Recommender, split: Split) -> dict[str, dict[str, float]]:
@@ -30,25 +47,49 @@ def fold_in_rmse(recommender: Recommender, split: Split) -> dict[str, dict[str, 
     Returns:
         By number of known ratings ("1", "5", "10", "20", "all"): `autorec` and `user_item_bias`, in rating units.
     """
-    if split.holdout is None:
-        raise ValueError("The split holds no users out.")
-    by_user, scale = split.holdout.by_user, split.holdout.scale
+    people = list(_held_out(split))
     expected = recommender.model.item_means
-    generator = np.random.default_rng([split.seed, 1])
-    orders = [(user, generator.permutation(by_user.counts[user])) for user in np.flatnonzero(by_user.counts >= 2)]
     results = {}
     for known in KNOWN:
         total = np.zeros(2)
         number = 0
-        for user, order in orders:
-            items, ratings = by_user.row(int(user))
-            num_scored = max(1, round(SCORED_SHARE * len(order)))
-            scored, others = order[:num_scored], order[num_scored:][:known]
+        for items, ratings, scored, all_others in people:
+            others = all_others[:known]
             ours = recommender.fold_in(items[others], ratings[others]).predicted_ratings[items[scored]]
             user_bias = (ratings[others] - expected[items[others]]).sum() / (len(others) + DAMPING)
-            theirs = scale.clip(expected[items[scored]] + user_bias)
+            theirs = split.train.scale.clip(expected[items[scored]] + user_bias)
             total += [squared_error(ours, ratings[scored])[0], squared_error(theirs, ratings[scored])[0]]
-            number += num_scored
+            number += len(scored)
         autorec, user_item_bias = np.sqrt(total / number).tolist()
-        results["all" if known is None else str(known)] = {"autorec": autorec, "user_item_bias": user_item_bias}
+        results[_name(known)] = {"autorec": autorec, "user_item_bias": user_item_bias}
     return results
+
+
+def interval_shares(recommender: Recommender, split: Split) -> dict[str, dict[str, float]]:
+    """How many of the held-out users' scored ratings their intervals hold.
+
+    Args:
+        recommender: as for `fold_in_rmse`.
+        split: as for `fold_in_rmse`; the same ratings are known and scored.
+
+    Returns:
+        By number of known ratings: for each of `LEVELS`, as "50 %", the share held, 0 to 1.
+    """
+    people = list(_held_out(split))
+    results = {}
+    for known in KNOWN:
+        held, number = np.zeros(len(LEVELS)), 0
+        for items, ratings, scored, all_others in people:
+            others = all_others[:known]
+            met = recommender.fold_in(items[others], ratings[others])
+            for place, level in enumerate(LEVELS):
+                low, high = met.interval(level, items[scored])
+                held[place] += ((low <= ratings[scored]) & (ratings[scored] <= high)).sum()
+            number += len(scored)
+        shares = (held / number).tolist()
+        results[_name(known)] = {f"{level:.0%}": share for level, share in zip(LEVELS, shares, strict=True)}
+    return results
+
+
+def _name(known: int | None) -> str:
+    return "all" if known is None else str(known)

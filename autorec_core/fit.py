@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,13 @@ from torch import Tensor
 
 from autorec_core import baselines
 from autorec_core.engine import Batch
+from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.model import AutoRec
 from autorec_core.optimizers import Penalised, learning_rate_at
+from autorec_core.ranks import ALONE, Ranks
 from autorec_core.ratings import Compressed, FloatArray, IntArray, Ratings
+from autorec_core.steps import steps_for
 from autorec_core.trained_model import Link
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -31,6 +35,9 @@ WORK_OF_A_THREAD = 4_000_000
 """Multiplications (ratings x hidden units) of a step that make a second thread worth its waiting. Below, the threads of
 a step wait for each other longer than they work, and on a busy machine much longer."""
 
+BY_COLUMN = frozenset(("encoder_weights", "decoder_weights", "decoder_bias"))
+"""Weights with a row a column, which ranks share out."""
+
 
 @dataclass(frozen=True)
 class EpochFigures:
@@ -40,6 +47,8 @@ class EpochFigures:
     """Squared error with penalty, over the entries it looked at."""
     train_rmse: float
     """Of the batches before their steps, dropout on, predictions clipped."""
+    gradient_norm: float
+    """Length of the objective's gradient, root of the mean square over the steps."""
     learning_rate: float
     """At the last step."""
     seconds: float
@@ -57,36 +66,52 @@ class Fit:
         train: the ratings to learn from.
         hyperparameters: the model and how it is trained; `change` replaces what may change on the way.
         seed: of the first weights, the order of the batches and dropout.
+        ranks: who fits it together, each with the weights of some columns.
+
+    Raises:
+        InvalidHyperparameterError: several ranks can't take this optimizer.
     """
 
-    def __init__(self, train: Ratings, hyperparameters: Hyperparameters, *, seed: int) -> None:
+    def __init__(self, train: Ratings, hyperparameters: Hyperparameters, *, seed: int, ranks: Ranks = ALONE) -> None:
+        if ranks.size > 1 and hyperparameters.optimizer == "lbfgs":
+            raise InvalidHyperparameterError("optimizer must be adam or rprop for several ranks, got lbfgs.")
+        self.ranks = ranks
         self.train = train
         self.hyperparameters = hyperparameters
         self.seed = seed
         self.epoch = 0
         self._steps_done = 0
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = ranks.device
         self._dtype = torch.float64 if hyperparameters.precision == "float64" else torch.float32
         self._rows = self.matrix(train)
         self._trained_rows = np.flatnonzero(self._rows.counts > 0)
+        others = train.by_user if hyperparameters.based_on == "items" else train.by_item
+        self._columns = ranks.columns(others.counts)
         self.offsets, self.everything = self._prepare()
         self.model = AutoRec(
             self._rows.num_columns,
             hyperparameters.hidden_units,
+            inner_units=hyperparameters.inner_units,
             encoder_activation=hyperparameters.encoder_activation,
             link=Link.of(hyperparameters.decoder_activation, train.scale),
             initial_scale=hyperparameters.initial_scale,
             dtype=self._dtype,
-            generator=self._generator("weights", 0, torch.device("cpu")),
+            generator=self._generator("weights", 0),
+            ranks=ranks,
+            columns=self._columns,
         ).to(self._device)
-        self._optimizer = Penalised(hyperparameters, zip(self.model.parameters(), self._penalties(), strict=True))
+        self._optimizer = Penalised(hyperparameters, self.model, self._penalties())
         # RProp and L-BFGS need the whole gradient at each step.
         full = hyperparameters.optimizer != "adam"
         self._schedule = "constant" if full else hyperparameters.schedule  # RProp and L-BFGS find their own steps
         self._batch_size = len(self._trained_rows) if full else hyperparameters.batch_size
         self._steps_per_pass = math.ceil(len(self._trained_rows) / self._batch_size)
         self._steps_per_epoch = hyperparameters.steps_per_epoch or self._steps_per_pass
-        self._batches: list[Batch] | None = None
+        cells = max(1, len(self._trained_rows) * self._rows.num_columns)
+        self._steps = steps_for(
+            self.model, self._optimizer, hyperparameters, train.scale, density=train.num_ratings / cells
+        )
+        self._batches: list[tuple[Any, int]] | None = None
         self._pass_order: tuple[int, IntArray] | None = None
 
     def matrix(self, ratings: Ratings) -> Compressed:
@@ -99,6 +124,13 @@ class Fit:
         ratings_a_step = self.train.num_ratings / self._steps_per_pass
         return 1 + int(ratings_a_step * self.hyperparameters.hidden_units / WORK_OF_A_THREAD)
 
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases, those of all ranks together."""
+        own = sum(parameter.numel() for parameter in self.model.by_column)
+        total = int(self.ranks.sum(torch.tensor(own, device=self._device)))
+        return total + sum(parameter.numel() for parameter in self.model.common)
+
     def change(self, hyperparameters: Hyperparameters) -> None:
         """Takes other learning rate, penalties, dropout and epochs from the next epoch on."""
         self.hyperparameters = hyperparameters
@@ -108,46 +140,45 @@ class Fit:
         """One epoch of steps."""
         hyperparameters = self.hyperparameters
         self.epoch += 1
-        generator = self._generator("dropout", self.epoch)
+        seeds = self._random("dropout", self.epoch).generate_state(2 * self._steps_per_epoch, np.uint64).reshape(-1, 2)
         total_steps = hyperparameters.epochs * self._steps_per_epoch
-        squared_error = torch.zeros((), dtype=torch.float64, device=self._device)
-        clipped_error, count, seen, learning_rate = squared_error.clone(), 0, 0, 0.0
+        sums = torch.zeros(4, dtype=torch.float64, device=self._device)
+        seen, learning_rate = 0, 0.0
         began = time.perf_counter()
-        for _ in range(self._steps_per_epoch):
+        for input_seed, code_seed in seeds.tolist():
             progress = min(1.0, self._steps_done / total_steps)
             learning_rate = learning_rate_at(self._schedule, hyperparameters.learning_rate, progress)
             self._optimizer.set_learning_rate(learning_rate)
-            batch = self._next_batch()
-            loss = _BatchLoss(self.model, batch, hyperparameters, generator)
-            self._optimizer.step(loss)
-            squared_error += loss.squared_error
-            clipped_error += self._clipped_squared_error(loss.predicted, batch.targets)
-            count += loss.count
-            seen += len(batch.targets)
+            batch, num_ratings = self._next_batch()
+            sums += self._steps(batch, hyperparameters, (input_seed, code_seed))
+            seen += num_ratings
             self._steps_done += 1
-        mean_squared_error = float(squared_error) / count  # waits for the last step
+        count = float(sums[3])  # waits for the last step
         seconds = time.perf_counter() - began
-        penalty = sum(
-            0.5 * weight * float(parameter.detach().square().sum())
-            for parameter, weight in zip(self.model.parameters(), self._penalties(), strict=True)
-        )
+        sums[3] = self._optimizer.penalty()
+        squared_error, clipped_error, squares, penalty = self.ranks.sum(sums).tolist()
+        mean_squared_error = squared_error / count
         scale = self.train.scale
         bound = 10 * max(abs(scale.low), abs(scale.high), scale.span)
         return EpochFigures(
             objective=mean_squared_error + penalty,
-            train_rmse=math.sqrt(float(clipped_error) / seen),
+            train_rmse=math.sqrt(clipped_error / seen),
+            gradient_norm=math.sqrt(squares / len(seeds)),
             learning_rate=learning_rate,
             seconds=seconds,
             ratings_seen=seen,
             is_finite=math.isfinite(mean_squared_error + penalty) and mean_squared_error < bound**2,
         )
 
-    def batches(self) -> list[Batch]:
-        """All training rows in batches, made when they are first asked for."""
+    def batches(self) -> list[tuple[Any, int]]:
+        """All training rows in batches as the steps want them, each with its number of ratings; made when asked for."""
         if self._batches is None:
             shuffled = np.random.default_rng(self._random("rows", 0)).permutation(self._trained_rows)
             parts = range(0, len(shuffled), self._batch_size)
-            self._batches = [self._rows_of(shuffled[begin : begin + self._batch_size]) for begin in parts]
+            self._batches = []
+            for begin in parts:
+                batch = self._rows_of(shuffled[begin : begin + self._batch_size])
+                self._batches.append((self._steps.prepared(batch), batch.num_ratings))
         return self._batches
 
     def drop_batches(self) -> None:
@@ -157,7 +188,7 @@ class Fit:
     # -- measures and state -------------------------------------------------------------------------------------------
 
     def entries(self, ratings: Ratings) -> Batch:
-        """The entries of ratings over the same users and items, to measure the reconstruction at."""
+        """This rank's entries of ratings over the same users and items, to measure the reconstruction at."""
         matrix = self.matrix(ratings)
         return self._batch(matrix, matrix.values, self.offsets)
 
@@ -170,28 +201,40 @@ class Fit:
     def squared_error_at(self, entries: Batch) -> tuple[float, int]:
         """Sum of squared errors and count of the reconstruction at some entries, clipped to the scale."""
         predicted = self.model.decoder(self.codes(), entries)
-        return float(self._clipped_squared_error(predicted, entries.targets)), len(entries.targets)
+        scale = self.train.scale
+        squares = (predicted.clamp(scale.low, scale.high) - entries.targets).square().sum(dtype=torch.float64)
+        total, count = self.ranks.sum(torch.stack([squares, squares.new_tensor(len(entries.targets))])).tolist()
+        return total, int(count)
 
     def weights(self) -> Weights:
-        """A copy of the weights by name."""
+        """A copy of this rank's weights by name."""
         return {name: value.detach().clone() for name, value in self.model.named_parameters()}
+
+    def whole(self, weights: Weights) -> Weights:
+        """The weights of all ranks, of each rank's."""
+        return {name: self.ranks.whole(value) if name in BY_COLUMN else value for name, value in weights.items()}
+
+    def own(self, whole: Weights) -> Weights:
+        """This rank's weights, of those of all ranks."""
+        first, last = self._columns
+        return {name: value[first:last].clone() if name in BY_COLUMN else value for name, value in whole.items()}
 
     @torch.no_grad()
     def load_weights(self, weights: Weights) -> None:
-        """Takes other weights."""
+        """Takes other weights, this rank's."""
         for name, parameter in self.model.named_parameters():
             parameter.copy_(weights[name])
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """All that is needed to go on after the last epoch: arrays by name, and JSON-able values."""
         arrays, structure = self._optimizer.state()
-        arrays |= {f"model.{name}": value.cpu().numpy() for name, value in self.weights().items()}
+        arrays |= {f"model.{name}": value.cpu().numpy() for name, value in self.whole(self.weights()).items()}
         return arrays, {"epoch": self.epoch, "steps_done": self._steps_done, "optimizer": structure}
 
     def load_state(self, arrays: Arrays, values: dict[str, Any]) -> None:
         """The inverse of `state`."""
         self.epoch, self._steps_done = values["epoch"], values["steps_done"]
-        self.load_weights(named_tensors("model.", arrays))
+        self.load_weights(self.own(named_tensors("model.", arrays)))
         self._optimizer.load_state(arrays, values["optimizer"])
         self._optimizer.set_penalties(self._penalties())
 
@@ -215,16 +258,23 @@ class Fit:
         def real(array: FloatArray) -> Tensor:
             return torch.from_numpy(np.array(array)).to(self._device, self._dtype)
 
+        first, last = self._columns
+        indptr, columns, targets = matrix.indptr, matrix.indices, matrix.values
+        if self.ranks.size > 1:
+            is_own = (columns >= first) & (columns < last)
+            counts = np.bincount(matrix.rows[is_own], minlength=matrix.num_rows)
+            indptr = np.concatenate([[0], np.cumsum(counts)])
+            columns, targets, inputs = columns[is_own] - np.int32(first), targets[is_own], inputs[is_own]
         return Batch(
-            indptr=torch.from_numpy(matrix.indptr.astype(np.int32)).to(self._device),
-            columns=torch.from_numpy(np.array(matrix.indices)).to(self._device),
+            indptr=torch.from_numpy(indptr.astype(np.int32)).to(self._device),
+            columns=torch.from_numpy(np.array(columns)).to(self._device),
             inputs=real(inputs),
-            targets=real(matrix.values),
+            targets=real(targets),
             offsets=real(offsets),
-            num_columns=matrix.num_columns,
+            num_columns=last - first,
         )
 
-    def _next_batch(self) -> Batch:
+    def _next_batch(self) -> tuple[Any, int]:
         """The next step's batch. Which rows go together is drawn once, their order anew in each pass.
 
         So a batch's order by columns is sorted once a run; drawing the rows anew too would change nothing in accuracy
@@ -244,6 +294,13 @@ class Fit:
         indptr = torch.nn.functional.pad(torch.cumsum(counts, 0, dtype=torch.int32), (1, 0))
         entries = torch.arange(int(indptr[-1]), dtype=torch.int32, device=self._device)
         entries += torch.repeat_interleave(starts - indptr[:-1], counts)
+        positions, count_of_all = None, None
+        if self.ranks.size > 1:
+            of_all = self._rows.counts[chosen]
+            count_of_all = int(of_all.sum())
+            begins = np.cumsum(of_all) - of_all + self._entries_before[chosen] - indptr[:-1].cpu().numpy()
+            positions = torch.arange(len(entries), dtype=torch.int32, device=self._device)
+            positions += torch.repeat_interleave(torch.from_numpy(begins.astype(np.int32)).to(self._device), counts)
         return Batch(
             indptr=indptr,
             columns=everything.columns.index_select(0, entries),
@@ -251,7 +308,15 @@ class Fit:
             targets=everything.targets.index_select(0, entries),
             offsets=everything.offsets[rows],
             num_columns=everything.num_columns,
+            positions=positions,
+            count_of_all=count_of_all,
         )
+
+    @cached_property
+    def _entries_before(self) -> IntArray:
+        """(num_rows,) entries of each row at the columns of earlier ranks."""
+        rows = self._rows
+        return np.bincount(rows.rows[rows.indices < self._columns[0]], minlength=rows.num_rows)
 
     def _penalties(self) -> list[float]:
         """lambda per training rating for each parameter, in the order of `model.parameters()`; biases are free.
@@ -261,19 +326,20 @@ class Fit:
         """
         decoder = self.hyperparameters.regularization / self.train.num_ratings
         encoder = decoder * self.hyperparameters.encoder_regularization_factor
-        weight = {"encoder_weights": encoder, "decoder_weights": decoder}
+        weight = {
+            "encoder_weights": encoder,
+            "inner_encoder_weights": encoder,
+            "inner_decoder_weights": encoder,
+            "decoder_weights": decoder,
+        }
         return [weight.get(name, 0.0) for name, _ in self.model.named_parameters()]
 
     def _random(self, purpose: str, number: int) -> np.random.SeedSequence:
         return np.random.SeedSequence([self.seed, *purpose.encode(), number])
 
-    def _generator(self, purpose: str, number: int, device: torch.device | None = None) -> torch.Generator:
-        generator = torch.Generator(device or self._device)
+    def _generator(self, purpose: str, number: int) -> torch.Generator:
+        generator = torch.Generator()
         return generator.manual_seed(int(self._random(purpose, number).generate_state(1, np.uint64)[0] >> 1))
-
-    def _clipped_squared_error(self, predicted: Tensor, given: Tensor) -> Tensor:
-        scale = self.train.scale
-        return (predicted.clamp(scale.low, scale.high) - given).square().sum(dtype=torch.float64)
 
     # -- to be looked at ----------------------------------------------------------------------------------------------
 
@@ -285,47 +351,6 @@ class Fit:
     def codes_of(self, batch: Batch) -> Tensor:
         """Codes (len(batch), hidden_units) of a batch's rows, without dropout."""
         return self.model.encoder(batch, batch.inputs)
-
-
-class _BatchLoss:
-    """The mean squared error of one batch with dropout, the same at every call for the same weights."""
-
-    def __init__(
-        self, model: AutoRec, batch: Batch, hyperparameters: Hyperparameters, generator: torch.Generator
-    ) -> None:
-        self.model, self.batch = model, batch
-        self.is_over_all = hyperparameters.loss_over == "all"
-        self.count = len(batch) * batch.num_columns if self.is_over_all else len(batch.targets)
-        self.inputs = _dropped(batch.inputs, hyperparameters.input_dropout, generator)
-        every_unit = torch.ones(
-            len(batch), hyperparameters.hidden_units, dtype=batch.inputs.dtype, device=generator.device
-        )
-        self.code_mask = _dropped(every_unit, hyperparameters.code_dropout, generator)
-        self.squared_error = self.predicted = torch.empty(0)
-        self._is_first = True
-
-    def __call__(self) -> Tensor:
-        codes = self.model.encoder(self.batch, self.inputs) * self.code_mask
-        if self.is_over_all:
-            everywhere = self.model.decoder_everywhere(codes, self.batch)
-            targets = torch.zeros_like(everywhere)
-            targets[self.batch.rows, self.batch.columns] = self.batch.targets
-            squared_error = (everywhere - targets).square().sum()
-            predicted = everywhere[self.batch.rows, self.batch.columns]
-        else:
-            predicted = self.model.decoder(codes, self.batch)
-            squared_error = (predicted - self.batch.targets).square().sum()
-        if self._is_first:  # L-BFGS asks again after it has moved; what is reported is before the step
-            self.squared_error, self.predicted, self._is_first = squared_error.detach(), predicted.detach(), False
-        return squared_error / self.count
-
-
-def _dropped(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """The values with a share of them at 0 and the others scaled up so that sums keep their mean."""
-    if not share:
-        return values
-    kept = torch.rand(values.shape, generator=generator, device=values.device) >= share
-    return values * kept / (1 - share)
 
 
 def named_tensors(prefix: str, arrays: Arrays) -> Weights:

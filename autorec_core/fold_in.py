@@ -20,7 +20,7 @@ from autorec_core.baselines import DAMPING
 from autorec_core.population import with_constant
 from autorec_core.ratings import BoolArray, FloatArray, IntArray
 from autorec_core.splits import Split
-from autorec_core.trained_model import ACTIVATION, TrainedModel
+from autorec_core.trained_model import TrainedModel
 
 KNOWN_COUNTS = (0, 1, 2, 5, 10, 20, 50)
 """Numbers of known ratings at which a user-based model's errors are measured."""
@@ -123,7 +123,7 @@ class ItemBasedFoldIn(FoldIn):
     def __init__(self, model: TrainedModel, prior: Prior, item_indices: IntArray, ratings: FloatArray) -> None:
         self._factors, self._prior_variance = prior.factors, prior.variance
         rated = prior.factors[item_indices]  # (n, k + 1)
-        self._inverse = np.linalg.inv(rated @ rated.T + model.residual_variance * np.eye(len(rated)))  # (n, n)
+        self._inverse = _inverse_of_sum(rated, model.residual_variance)  # (n, n)
         self._weights = self._inverse @ (ratings - prior.expected[item_indices])  # (n,)
         raw = prior.expected + prior.factors @ (rated.T @ self._weights)
         super().__init__(model, item_indices, ratings, raw)
@@ -150,6 +150,16 @@ class ItemBasedFoldIn(FoldIn):
         # Taking observation j out of a linear smoother: G K^-1 e_j * (K^-1 r)_j / (K^-1)_jj, for all targets at once.
         reach = (self._factors[targets] @ self._factors[self.item_indices].T) @ self._inverse  # (m, n)
         return np.asarray(reach * (self._weights / np.diagonal(self._inverse)))
+
+
+def _inverse_of_sum(factors: FloatArray, noise_variance: float) -> FloatArray:
+    """(n, n) inverse of `factors @ factors.T + noise_variance * I`, by the smaller of the two systems that give it."""
+    n, width = factors.shape
+    if n <= width:
+        return np.asarray(np.linalg.inv(factors @ factors.T + noise_variance * np.eye(n)))
+    # Woodbury's identity: somebody who brings thousands of ratings along waits for a product, not for an inverse.
+    inner = np.linalg.solve(factors.T @ factors + noise_variance * np.eye(width), factors.T)
+    return np.asarray((np.eye(n) - factors @ inner) / noise_variance)
 
 
 class UserBasedFoldIn(FoldIn):
@@ -185,6 +195,13 @@ def forward_rows(
     Returns:
         (m, num_items) float64 raw reconstructions, not clipped.
     """
+    return decode_rows(model, *encode_rows(model, item_indices, ratings, known))
+
+
+def encode_rows(
+    model: TrainedModel, item_indices: IntArray, ratings: FloatArray, known: BoolArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """The first half of `forward_rows`: (m, hidden_units) codes and (m,) the users' damped means, in rating units."""
     hyperparameters = model.hyperparameters
     known = np.ones(ratings.shape, dtype=bool) if known is None else known
     counts = known.sum(1)
@@ -194,10 +211,13 @@ def forward_rows(
     inputs = np.where(known, deviations + hyperparameters.input_presence, 0.0)
     if hyperparameters.input_scaling:
         inputs = inputs / np.sqrt(np.maximum(counts, 1))[:, None]
-    activation = hyperparameters.encoder_activation
-    codes = ACTIVATION[activation](inputs @ model.encoder_weights[item_indices] + model.encoder_bias)
+    return model.code_of(inputs @ model.encoder_weights[item_indices]), means
+
+
+def decode_rows(model: TrainedModel, codes: FloatArray, means: FloatArray) -> FloatArray:
+    """The second half of `forward_rows`: (m, num_items) raw reconstructions of what `encode_rows` gave."""
     z = codes @ model.decoder_weights.T + model.decoder_bias
-    if hyperparameters.centering:
+    if model.hyperparameters.centering:
         z = z + model.link.inverse(means)[:, None]
     return np.asarray(model.link(z), dtype=np.float64)
 

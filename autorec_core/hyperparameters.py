@@ -94,6 +94,16 @@ class Hyperparameters:
     hidden_units: int = _field(
         256, "Hidden units", "Length of the code that a vector is squeezed into.", "model", low=1, high=1000, log=True
     )
+    inner_units: int = _field(
+        0,
+        "Inner units",
+        "Units of an inner layer between two of the hidden units, 500-250-500 in the paper's deep form; 0 has none.",
+        "model",
+        low=0,
+        high=1000,
+        step=10,
+        advanced=True,
+    )
     encoder_activation: str = _field(
         "sigmoid",
         "Code activation",

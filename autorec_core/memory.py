@@ -22,10 +22,14 @@ A_RATING = 165
 """Bytes of a rating in all its shapes."""
 WEIGHT_COPIES = 16
 """How many arrays of the size of all weights there are at the peak."""
+WHOLE_COPIES = 8
+"""How many of them several ranks hold a part of."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def predicted_bytes(num_ratings: int, num_users: int, num_items: int, hyperparameters: Hyperparameters) -> float:
+def predicted_bytes(
+    num_ratings: int, num_users: int, num_items: int, hyperparameters: Hyperparameters, *, ranks: int = 1
+) -> float:
     """The peak memory of a whole training.
 
     Args:
@@ -33,9 +37,10 @@ def predicted_bytes(num_ratings: int, num_users: int, num_items: int, hyperparam
         num_users: users.
         num_items: items.
         hyperparameters: the model and how it is trained.
+        ranks: processes that share out the weights, but for the whole ones that a checkpoint and the model take.
 
     Returns:
-        Bytes.
+        Bytes, of one process.
     """
     num_inputs = num_users if hyperparameters.based_on == "items" else num_items
     num_rows = num_items if hyperparameters.based_on == "items" else num_users
@@ -47,7 +52,9 @@ def predicted_bytes(num_ratings: int, num_users: int, num_items: int, hyperparam
     if hyperparameters.loss_over == "all":
         rows = min(num_rows, hyperparameters.batch_size) if hyperparameters.optimizer == "adam" else num_rows
         whole_rows = 4 * rows * num_inputs * width
-    return float(BASE + A_RATING * num_ratings + WEIGHT_COPIES * weights + codes + whole_rows)
+    return float(
+        BASE + A_RATING * num_ratings + (WEIGHT_COPIES - WHOLE_COPIES * (1 - 1 / ranks)) * weights + codes + whole_rows
+    )
 
 
 def available_bytes() -> float:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.model import AutoRec
 
 WARM_UP = 0.25
 """Share of a one-cycle run in which the learning rate rises."""
@@ -48,12 +49,14 @@ class Penalised:
 
     Args:
         hyperparameters: which optimiser and learning rate.
-        penalties: pairs of a parameter and its penalty weight per rating, `lambda / num_ratings`.
+        model: whose parameters move.
+        penalties: the penalty weight of each per rating, `lambda / num_ratings`, in the order of the parameters.
     """
 
-    def __init__(self, hyperparameters: Hyperparameters, penalties: Iterable[tuple[nn.Parameter, float]]) -> None:
+    def __init__(self, hyperparameters: Hyperparameters, model: AutoRec, penalties: Iterable[float]) -> None:
         self.kind = hyperparameters.optimizer
-        self.penalties = list(penalties)
+        self.model = model
+        self.penalties = list(zip(model.parameters(), penalties, strict=True))
         parameters = [parameter for parameter, _ in self.penalties]
         self.optimizer: torch.optim.Optimizer
         if self.kind == "adam":
@@ -84,19 +87,25 @@ class Penalised:
             for group, (_, penalty) in zip(self.optimizer.param_groups, self.penalties, strict=True):
                 group["weight_decay"] = penalty
 
-    def step(self, mean_squared_error: Callable[[], Tensor]) -> None:
+    def step(self, mean_squared_error: Callable[[], Tensor]) -> Tensor:
         """One step down the objective.
 
         Args:
             mean_squared_error: computes the mean squared error of the batch, differentiable; called once or, by
                 L-BFGS, several times, always with the same result for the same weights.
+
+        Returns:
+            Squared length of the objective's gradient before the step, a scalar.
         """
+        squares: list[Tensor] = []
 
         def gradients() -> float:
             self.optimizer.zero_grad(set_to_none=True)
             loss = mean_squared_error()
             loss.backward()  # type: ignore[no-untyped-call]
             value = loss.detach()
+            if not squares:
+                squares.append(self._gradient_square())
             if self.kind != "adam":
                 for parameter, penalty in self.penalties:
                     if penalty and parameter.grad is not None:
@@ -109,15 +118,92 @@ class Penalised:
         else:
             gradients()
             self.optimizer.step()
+        return squares[0]
+
+    def step_given(self) -> Tensor:
+        """An Adam step of the parameters that have a gradient; the others are left to whoever calls `adam_of`.
+
+        Returns:
+            Squared length of those gradients, a scalar.
+        """
+        square = self._gradient_square()
+        self.optimizer.step()
+        return square
+
+    def adam_of(self, parameter: Tensor) -> np.ndarray[Any, Any]:
+        """Counts one more step of a parameter that somebody else moves, and says how.
+
+        Returns:
+            (7,) in the parameter's dtype: step size, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), epsilon,
+            penalty.
+        """
+        self.moments_of(parameter)
+        steps = self.optimizer.state[parameter]["step"]
+        steps += 1
+        group = next(group for group in self.optimizer.param_groups if group["params"][0] is parameter)
+        (beta1, beta2), t = group["betas"], float(steps)
+        of_first, of_second = 1 - beta1**t, 1 - beta2**t
+        values = (group["lr"] / of_first, 1 - beta1, beta2, 1 - beta2, of_second**-0.5, group["eps"])
+        return np.array([*values, group["weight_decay"]], dtype=parameter.detach().numpy().dtype)
+
+    def moments_of(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
+        """Adam's two moments of a parameter, each of its shape; 0 before the first step."""
+        state = self.optimizer.state[parameter]
+        if not state:  # as torch makes them at the first step
+            state["step"] = torch.zeros((), dtype=torch.float32)
+            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
+        return state["exp_avg"], state["exp_avg_sq"]
+
+    def _gradient_square(self) -> Tensor:
+        """Of the objective, over the parameters that have a gradient; before a penalty is added to it."""
+        with torch.no_grad():
+            squares = [
+                self._share_of(parameter)
+                * (parameter.grad + penalty * parameter if penalty else parameter.grad).square().sum()
+                for parameter, penalty in self.penalties
+                if parameter.grad is not None
+            ]
+            return torch.stack(squares).sum()
+
+    def _share_of(self, parameter: Tensor) -> float:
+        """This rank's share of what is summed over ranks: of what they all have, each counts its part."""
+        return 1.0 if self._is_shared_out(parameter) else 1.0 / self.model.ranks.size
+
+    def _is_shared_out(self, parameter: Tensor) -> bool:
+        return any(parameter is own for own in self.model.by_column)
+
+    @torch.no_grad()
+    def penalty(self) -> Tensor:
+        """This rank's part of the objective's penalty, a float64 scalar."""
+        terms = [
+            self._share_of(parameter) * 0.5 * weight * parameter.square().sum(dtype=torch.float64)
+            for parameter, weight in self.penalties
+        ]
+        return torch.stack(terms).sum()
 
     def state(self) -> tuple[dict[str, np.ndarray[Any, Any]], Any]:
-        """The optimiser's state as (arrays by name, JSON-able structure that refers to them)."""
+        """The optimiser's state, of all ranks, as (arrays by name, JSON-able structure that refers to them)."""
         arrays: dict[str, np.ndarray[Any, Any]] = {}
-        return arrays, _to_plain(self.optimizer.state_dict(), arrays)
+        state = self._by_column(self.optimizer.state_dict(), self.model.ranks.whole)
+        return arrays, _to_plain(state, arrays)
 
     def load_state(self, arrays: dict[str, np.ndarray[Any, Any]], structure: Any) -> None:
         """The inverse of `state`."""
-        self.optimizer.load_state_dict(_from_plain(structure, arrays))
+        state = _from_plain(structure, arrays)
+        self.optimizer.load_state_dict(self._by_column(state, lambda whole: whole[slice(*self.model.columns)]))
+
+    def _by_column(self, state: dict[str, Any], change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """A state dict with every tensor that has a row a column changed."""
+        if self.model.ranks.size == 1:
+            return state
+        found = dict(state["state"])
+        for index, (parameter, _) in enumerate(self.penalties):
+            if self._is_shared_out(parameter) and index in found:
+                found[index] = {
+                    name: change(value) if isinstance(value, Tensor) and value.dim() else value
+                    for name, value in found[index].items()
+                }
+        return {**state, "state": found}
 
 
 def _to_plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:

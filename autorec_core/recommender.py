@@ -90,11 +90,14 @@ class Recommender:
 
     Args:
         model: the trained model.
+
+    Attributes:
+        prior: what an item-based model expects of somebody unknown; None for a user-based one.
     """
 
     def __init__(self, model: TrainedModel) -> None:
         self.model = model
-        self._prior = Prior(model) if model.by_items else None
+        self.prior = Prior(model) if model.by_items else None
 
     @property
     def items(self) -> Items:
@@ -122,8 +125,8 @@ class Recommender:
         scale = self.model.scale
         if not ((given >= scale.low) & (given <= scale.high)).all():
             raise InvalidRatingsError(f"A rating is outside {scale}: {given.tolist()}.")
-        if self._prior is not None:
-            return ItemBasedFoldIn(self.model, self._prior, indices, given)
+        if self.prior is not None:
+            return ItemBasedFoldIn(self.model, self.prior, indices, given)
         return UserBasedFoldIn(self.model, indices, given)
 
     def recommend(

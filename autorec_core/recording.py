@@ -16,6 +16,7 @@ from autorec_core.evaluation import fold_in_rmse
 from autorec_core.events import HyperparametersChanged, TrainingEnded, TrainingEvent
 from autorec_core.fit import Arrays
 from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.ranks import ALONE, Ranks
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
 from autorec_core.snapshots import Album
@@ -51,7 +52,12 @@ class Control(Protocol):
 
 
 def record(
-    run: Run, control: Control, *, progress: datasets.Progress | None = None, is_watched: bool = False
+    run: Run,
+    control: Control,
+    *,
+    progress: datasets.Progress | None = None,
+    ranks: Ranks = ALONE,
+    is_watched: bool = False,
 ) -> dict[str, Any] | None:
     """Trains a run, from its checkpoint where it has one, and keeps all that comes of it in its folder.
 
@@ -59,24 +65,27 @@ def record(
         run: to train; this process holds it until it returns.
         control: asked between events.
         progress: told how far a download of the data is.
+        ranks: who trains it together: all call this, with the same run; only the first one writes.
         is_watched: whether to keep pictures of the network on its way, for whoever looks on.
 
     Returns:
-        The figures, as `result.json` has them; None where control did not let it go on.
+        The figures, as `result.json` has them, on the first rank; None where control did not let it go on.
 
     Raises:
         QueueError: another process trains it.
         NotEnoughMemoryError: it would not fit into the memory.
         AutoRecError: the ratings can't be loaded, or the disk does not take a file; what was saved before is there.
     """
-    with run.hold():
+    with run.hold() if ranks.is_first else contextlib.nullcontext():
         began = time.perf_counter()
         hyperparameters, named = run.config.hyperparameters, datasets.DATASETS.get(run.config.source.dataset or "")
         if named is not None:  # its size is known before it is loaded
-            memory.check(memory.predicted_bytes(named.num_ratings, named.num_users, named.num_items, hyperparameters))
+            size = (named.num_ratings, named.num_users, named.num_items)
+            memory.check(memory.predicted_bytes(*size, hyperparameters, ranks=ranks.size))
         split = run.config.split(progress)
         train = split.train
-        memory.check(memory.predicted_bytes(_num_ratings(split), train.num_users, train.num_items, hyperparameters))
+        size = (_num_ratings(split), train.num_users, train.num_items)
+        memory.check(memory.predicted_bytes(*size, hyperparameters, ranks=ranks.size))
         seconds_to_load = time.perf_counter() - began
         fingerprint = split.train.fingerprint
         try:
@@ -88,21 +97,23 @@ def record(
                 f"The ratings of run {run.id} have changed since it began, so it can't go on: it would be scored on "
                 "what it learnt from. Start a new run."
             )
-        if checkpoint is None:
+        if ranks.is_first and checkpoint is None:
             run.cut_back(-1)
-        else:
+        elif ranks.is_first and checkpoint is not None:
             refit = checkpoint[1]["refit"]
             run.cut_back(checkpoint[1]["epoch"], 0 if refit is None else refit["epoch"])
-        trainer = Trainer(split, run.config.hyperparameters, seed=run.config.seed, checkpoint=checkpoint)
-        torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
+        trainer = Trainer(split, run.config.hyperparameters, seed=run.config.seed, checkpoint=checkpoint, ranks=ranks)
+        use_worthwhile_threads(trainer)
         saved_at = time.monotonic()
 
         def state() -> tuple[Arrays, dict[str, Any]]:
-            arrays, values = trainer.checkpoint()
+            arrays, values = trainer.checkpoint()  # all ranks give their parts of it
             return arrays, values | {"fingerprint": fingerprint}
 
         def save() -> None:
-            run.save_checkpoint(*state())
+            arrays, values = state()
+            if ranks.is_first:
+                run.save_checkpoint(arrays, values)
 
         def hold() -> None:
             save()
@@ -117,12 +128,15 @@ def record(
                     watcher.see(event)
             if isinstance(event, TrainingEnded):
                 save()
+                if not ranks.is_first:
+                    return {}
                 result = _keep(run, trainer, event, split, seconds_to_load, began)
                 run.append(event)  # last: whoever sees the end finds the model and the figures
                 run.drop_checkpoint()
                 return result
-            run.append(event)
-            if time.monotonic() - saved_at >= SECONDS_BETWEEN_CHECKPOINTS:
+            if ranks.is_first:
+                run.append(event)
+            if ranks.any(ranks.is_first and time.monotonic() - saved_at >= SECONDS_BETWEEN_CHECKPOINTS):
                 save()
                 saved_at = time.monotonic()
             before = trainer.hyperparameters
@@ -130,12 +144,17 @@ def record(
             goes_on = control(trainer, event, hold)
             if watcher is not None:
                 watcher.wait(time.perf_counter() - asked_at)
-            if trainer.hyperparameters != before:
+            if trainer.hyperparameters != before and ranks.is_first:
                 run.append(_change(trainer, before))
-            if not goes_on:
+            if ranks.any(not goes_on):
                 save()
                 return None
     raise StorageError(f"The training of run {run.id} gave no end.")
+
+
+def use_worthwhile_threads(trainer: Trainer) -> None:
+    """Gives torch as many threads as a step of this training can use well, and no more than it would take by itself."""
+    torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
 
 
 def _change(trainer: Trainer, before: Hyperparameters) -> HyperparametersChanged:

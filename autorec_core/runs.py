@@ -71,8 +71,8 @@ class Source:
     """Absolute path of a ratings file."""
     items: str | None = None
     """Absolute path of a titles file."""
-    scale: tuple[float, float] | None = None
-    """Lowest and highest rating; None to guess."""
+    scale: tuple[float, ...] | None = None
+    """Lowest and highest rating, and perhaps the step between two; None to guess."""
     test_ratings: str | None = None
     """Absolute path of an own test set."""
 
@@ -120,6 +120,8 @@ class RunConfig:
     """Share of the others to validate on."""
     holdout_users: float = 0.0
     """Share of the users held out whole."""
+    by_time: bool = False
+    """Whether the newest ratings are for testing and validating, and not a random draw."""
     kind: str = "visitor"
     """Who asked: "visitor", "starter" (the app itself) or "cli"."""
     owner: str | None = None
@@ -145,6 +147,7 @@ class RunConfig:
             valid_fraction=self.valid_fraction,
             holdout_users=self.holdout_users,
             test=test,
+            by_time=self.by_time,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -163,7 +166,7 @@ class RunConfig:
             source = fields.pop("source")
             scale = source.get("scale")
             return cls(
-                source=Source(**{**source, "scale": None if scale is None else (scale[0], scale[1])}),
+                source=Source(**{**source, "scale": None if scale is None else tuple(scale[:3])}),
                 hyperparameters=Hyperparameters.from_json(fields.pop("hyperparameters")),
                 **fields,
             )
@@ -543,6 +546,7 @@ def _events_of(line: bytes) -> list[TrainingEvent]:
 def _check_shapes(model: TrainedModel, what: str) -> None:
     """Raises StorageError where the parts of a model don't belong together, as after a copy that was cut short."""
     num_users, num_items, hidden_units = len(model.user_ids), len(model.items), model.hyperparameters.hidden_units
+    inner_units = model.hyperparameters.inner_units
     rows, columns = (num_items, num_users) if model.by_items else (num_users, num_items)
     expected = {
         "encoder_weights": (columns, hidden_units),
@@ -555,6 +559,10 @@ def _check_shapes(model: TrainedModel, what: str) -> None:
         "item_counts": (num_items,),
         "user_biases": (num_users,),
         "user_counts": (num_users,),
+        "inner_encoder_weights": (inner_units, hidden_units) if inner_units else (0,),
+        "inner_encoder_bias": (inner_units,),
+        "inner_decoder_weights": (hidden_units, inner_units) if inner_units else (0,),
+        "inner_decoder_bias": (hidden_units if inner_units else 0,),
     }
     for name, shape in expected.items():
         found = getattr(model, name).shape

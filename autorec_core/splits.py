@@ -34,8 +34,12 @@ def random_split(
     valid_fraction: float = 0.1,
     holdout_users: float = 0.0,
     test: Ratings | None = None,
+    by_time: bool = False,
 ) -> Split:
     """Draws ratings at random, as the paper does: a tenth to test on, and a tenth of the rest to validate on.
+
+    By time, nothing of this is drawn: the newest tenth is to test on, the newest tenth of the rest to validate on, as
+    for somebody who trains today and recommends tomorrow.
 
     Args:
         ratings: all ratings; with `test` given, all that are not for testing.
@@ -45,10 +49,12 @@ def random_split(
         holdout_users: share of the users, with at least two ratings each, to hold out whole, 0 to 0.9; at least one
             user where it is more than 0.
         test: a test set of one's own, on the same scale. What it has of the users held out goes with them.
+        by_time: whether the newest ratings are taken. Of ratings of the same second, the seed decides.
 
     Raises:
         InvalidHyperparameterError: a fraction is outside its range, or the seed negative.
-        InvalidRatingsError: too few ratings for the parts, or train and test share a user and item.
+        InvalidRatingsError: too few ratings for the parts, train and test share a user and item, or the ratings are to
+            be split by time and have none.
 
     Source: Sedhain et al. 2015, section 3 (random 90/10, a tenth of train for validation).
     """
@@ -64,6 +70,11 @@ def random_split(
     is_test = np.zeros(ratings.num_ratings, dtype=bool)
     if test is not None:
         ratings, (_, is_test) = union(ratings, [test])
+    if by_time and ratings.timestamps is None:
+        raise InvalidRatingsError(
+            f"{ratings.name} can't be split by time: not every rating has a timestamp. Give a column timestamp with "
+            "the seconds since 1970, or split at random."
+        )
     generator = np.random.default_rng([seed, 0])
     by_user = ratings.by_user
     is_held_out = np.zeros(ratings.num_users, dtype=bool)
@@ -78,6 +89,8 @@ def random_split(
         is_held_out[generator.choice(eligible, wanted, replace=False)] = True
     held_out = is_held_out[by_user.rows]
     remaining = generator.permutation(np.flatnonzero(~held_out & ~is_test))
+    if by_time and ratings.timestamps is not None:
+        remaining = remaining[np.argsort(-ratings.timestamps[remaining], kind="stable")]  # newest first
     num_test = 0 if test is not None else round(test_fraction * len(remaining))
     num_valid = max(1, round(valid_fraction * (len(remaining) - num_test)))
     if len(remaining) - num_test - num_valid < 1:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from autorec_core.errors import StorageError
 
@@ -25,6 +27,11 @@ def runs_folder() -> Path:
 def datasets_folder() -> Path:
     """The folder of downloaded data sets."""
     return home() / "datasets"
+
+
+def uploads_folder() -> Path:
+    """The folder of ratings that visitors brought."""
+    return home() / "uploads"
 
 
 def database_url() -> str:
@@ -45,6 +52,15 @@ def make_folder(folder: Path) -> Path:
             f"Can't make the folder {folder}: {error.strerror}. Choose another with AUTOREC_HOME."
         ) from error
     return folder
+
+
+def without_nan(value: Any) -> Any:
+    """The same plain value with None for each number that is not finite, as JSON has none."""
+    if isinstance(value, dict):
+        return {name: without_nan(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def replace_file(path: Path, content: bytes | Callable[[Path], None]) -> None:

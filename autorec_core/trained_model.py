@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,10 @@ class Link:
         return y
 
 
+def _nothing() -> FloatArray:
+    return np.zeros(0, dtype=np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
     """Weights, codes and what the training data said of each user and item. Arrays are float32 unless said."""
@@ -131,6 +135,14 @@ class TrainedModel:
     """(m,) int64 ascending numbers of known ratings; empty for an item-based model."""
     fold_in_variances: FloatArray
     """(m,) float64 squared error on validation with so many ratings known; empty for an item-based model."""
+    inner_encoder_weights: FloatArray = field(default_factory=_nothing)
+    """(inner_units, hidden_units); empty, as the next three, where there is no inner layer."""
+    inner_encoder_bias: FloatArray = field(default_factory=_nothing)
+    """(inner_units,)."""
+    inner_decoder_weights: FloatArray = field(default_factory=_nothing)
+    """(hidden_units, inner_units)."""
+    inner_decoder_bias: FloatArray = field(default_factory=_nothing)
+    """(hidden_units,)."""
 
     @property
     def by_items(self) -> bool:
@@ -141,6 +153,22 @@ class TrainedModel:
     def link(self) -> Link:
         """The output activation on the rating scale."""
         return Link.of(self.hyperparameters.decoder_activation, self.scale)
+
+    def code_of(self, products: FloatArray) -> FloatArray:
+        """Codes of rows that the model never saw.
+
+        Args:
+            products: (m, hidden_units), the rows' inputs times `encoder_weights`.
+
+        Returns:
+            (m, hidden_units).
+        """
+        activated = ACTIVATION[self.hyperparameters.encoder_activation]
+        codes = activated(products + self.encoder_bias)
+        if len(self.inner_encoder_bias):
+            inner = activated(codes @ self.inner_encoder_weights.T + self.inner_encoder_bias)
+            codes = activated(inner @ self.inner_decoder_weights.T + self.inner_decoder_bias)
+        return np.asarray(codes)
 
     def reconstruct_rows(self, rows: IntArray) -> FloatArray:
         """Raw reconstructions (len(rows), num_columns) of whole rows, not clipped."""
@@ -188,5 +216,6 @@ class TrainedModel:
     @property
     def num_parameters(self) -> int:
         """Weights and biases together."""
-        arrays = (self.encoder_weights, self.encoder_bias, self.decoder_weights, self.decoder_bias)
+        parts = ("encoder", "decoder", "inner_encoder", "inner_decoder")
+        arrays = [getattr(self, f"{part}_{kind}") for part in parts for kind in ("weights", "bias")]
         return sum(math.prod(array.shape) for array in arrays)

@@ -22,6 +22,7 @@ from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
 from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.metrics import mae, rmse, squared_error
+from autorec_core.ranks import ALONE, Ranks
 from autorec_core.ratings import BoolArray, Ratings
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
@@ -42,6 +43,7 @@ class Trainer:
         hyperparameters: the model and how it is trained.
         seed: of the first weights, the order of the batches and dropout.
         checkpoint: what `checkpoint()` returned, to go on from there.
+        ranks: who trains it together; all iterate, and each has the same events.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Trainer:
         *,
         seed: int = 0,
         checkpoint: tuple[Arrays, dict[str, Any]] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.split = split
+        self.ranks = ranks
         self.hyperparameters = hyperparameters
         self.seed = seed
         self._baselines = baselines.fit_all(split.train)
-        self._fit = Fit(split.train, hyperparameters, seed=seed)
+        self._fit = Fit(split.train, hyperparameters, seed=seed, ranks=ranks)
         is_cold = _is_cold(split.valid, split.train)
         self._valid = self._fit.entries(split.valid.select(~is_cold))
         self._cold_error = self._fallback_error(split.valid.select(is_cold))
@@ -92,7 +96,7 @@ class Trainer:
         yield TrainingStarted(
             epoch=self.epoch,
             epochs=self.hyperparameters.epochs,
-            num_parameters=sum(parameter.numel() for parameter in self._fit.model.parameters()),
+            num_parameters=self._fit.num_parameters,
             num_train=self.split.train.num_ratings,
             num_valid=self.split.valid.num_ratings,
             num_test=self.split.test.num_ratings,
@@ -133,7 +137,11 @@ class Trainer:
         patience = self.hyperparameters.patience
         if patience and self.epoch - self._best_epoch >= patience:
             return "early_stopped"
-        return "stopped" if self._is_stopping else None
+        return "stopped" if self._is_asked_to_stop() else None
+
+    def _is_asked_to_stop(self) -> bool:
+        self._is_stopping = self.ranks.any(self._is_stopping)
+        return self._is_stopping
 
     def _run_epoch(self) -> EpochEnded:
         figures = self._fit.run_epoch()
@@ -169,7 +177,7 @@ class Trainer:
         self._fit.drop_batches()
         if self._refit is None:
             self._refit = self._new_refit()
-        while self._refit.epoch < self._best_epoch and not self._is_stopping:
+        while self._refit.epoch < self._best_epoch and not self._is_asked_to_stop():
             figures: EpochFigures = self._refit.run_epoch()
             if not figures.is_finite:  # the chosen model is there; it is used instead
                 self._refit = None
@@ -180,7 +188,8 @@ class Trainer:
     def _new_refit(self) -> Fit:
         # The schedule is laid over the epochs that there will be, so that the learning rate comes to rest.
         hyperparameters = self.hyperparameters.with_changes(epochs=self._best_epoch)
-        return Fit(_joined(self.split.train, self.split.valid), hyperparameters, seed=self.seed)
+        train = _joined(self.split.train, self.split.valid)
+        return Fit(train, hyperparameters, seed=self.seed, ranks=self.ranks)
 
     @property
     def _is_refitted(self) -> bool:
@@ -248,7 +257,7 @@ class Trainer:
     def checkpoint(self) -> tuple[Arrays, dict[str, Any]]:
         """Everything needed to go on from the last finished epoch, as arrays by name and JSON-able values."""
         arrays, state = self._fit.state()
-        arrays |= {f"best.{name}": value.cpu().numpy() for name, value in self._best.items()}
+        arrays |= {f"best.{name}": value.cpu().numpy() for name, value in self._fit.whole(self._best).items()}
         refit: dict[str, Any] | None = None
         if self._refit is not None:
             refit_arrays, refit = self._refit.state()
@@ -272,7 +281,7 @@ class Trainer:
         self.hyperparameters = Hyperparameters.from_json(meta["hyperparameters"])
         self._fit.change(self.hyperparameters)
         self._fit.load_state(arrays, meta["fit"])
-        self._best = named_tensors("best.", arrays)
+        self._best = self._fit.own(named_tensors("best.", arrays))
         if meta["refit"] is not None:
             parts = {name.removeprefix("refit."): array for name, array in arrays.items() if name.startswith("refit.")}
             self._refit = self._new_refit()
@@ -355,7 +364,7 @@ def _joined(train: Ratings, valid: Ratings) -> Ratings:
 def _as_arrays(fit: Fit, residual_variance: float, bias: baselines.Baseline) -> TrainedModel:
     """A fit's network with its codes, and what its training ratings say of users and items."""
     train = fit.train
-    weights = {name: value.cpu().numpy().astype(np.float32) for name, value in fit.weights().items()}
+    weights = {name: value.cpu().numpy().astype(np.float32) for name, value in fit.whole(fit.weights()).items()}
     codes = fit.codes().cpu().numpy().astype(np.float32)
     offsets = fit.offsets.astype(np.float32)
     nothing = np.zeros(0)

@@ -6,10 +6,11 @@ SQLite by default, with nothing to start; PostgreSQL by its URL. A visitor is kn
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,29 @@ _ratings = sa.Table(
     sa.Column("rating", sa.Float, nullable=False),
     sa.Column("rated_at", sa.Float, nullable=False),
 )
+_not_interested = sa.Table(
+    "visitor_not_interested",
+    _metadata,
+    sa.Column("visitor_id", sa.String(64), primary_key=True),
+    sa.Column("catalogue", sa.String(200), primary_key=True),
+    sa.Column("item_id", sa.String(200), primary_key=True),
+    sa.Column("reason", sa.String(20), primary_key=True),
+    sa.Column("said_at", sa.Float, nullable=False),
+)
+_before_import = sa.Table(
+    "visitor_before_import",
+    _metadata,
+    sa.Column("visitor_id", sa.String(64), primary_key=True),
+    sa.Column("catalogue", sa.String(200), primary_key=True),
+    sa.Column("ratings", sa.Text, nullable=False),
+    sa.Column("imported_at", sa.Float, nullable=False),
+)
+
+_OF_VISITORS = (_ratings, _not_interested, _before_import)
+"""Every table that knows a visitor; a test holds this against all tables."""
+
+PASSED_OVER = ("not interested", "not seen")
+"""Why a movie is passed over: never to be recommended again, or never to be asked about again."""
 
 _VISITOR_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -139,10 +163,149 @@ class VisitorStore:
         with self._transaction("read the ratings") as connection:
             return {row.item_id: row.rating for row in connection.execute(query)}
 
+    def rate_many(
+        self, visitor_id: str, catalogue: str, ratings: Mapping[str, tuple[float, float | None]], *, replace: bool
+    ) -> None:
+        """Keeps many ratings at once, all or none; `undo_import` takes them back.
+
+        Args:
+            visitor_id: of the visitor.
+            catalogue: which item ids these are.
+            ratings: item id as text -> rating in rating units, and when it was given in seconds since 1970 (None: now).
+            replace: whether the visitor's other ratings of the catalogue go; else they stay, and these win over them.
+
+        Raises:
+            StorageError: the database did not take them; all earlier ratings still stand.
+        """
+        now = time.time()
+        rows = [
+            {
+                "visitor_id": visitor_id,
+                "catalogue": catalogue,
+                "item_id": item_id,
+                "rating": float(rating),
+                "rated_at": now if rated_at is None else float(rated_at),
+            }
+            for item_id, (rating, rated_at) in ratings.items()
+        ]
+        with self._transaction("save the ratings") as connection:
+            self._keep_for_undo(connection, visitor_id, catalogue, now)
+            if replace:
+                connection.execute(sa.delete(_ratings).where(*_of(_ratings, visitor_id, catalogue)))
+            if rows:
+                statement = self._insert(_ratings)
+                statement = statement.on_conflict_do_update(
+                    index_elements=["visitor_id", "catalogue", "item_id"],
+                    set_={"rating": statement.excluded.rating, "rated_at": statement.excluded.rated_at},
+                )
+                connection.execute(statement, rows)
+
+    def _keep_for_undo(self, connection: sa.Connection, visitor_id: str, catalogue: str, now: float) -> None:
+        query = sa.select(_ratings.c.item_id, _ratings.c.rating, _ratings.c.rated_at)
+        before = [list(row) for row in connection.execute(query.where(*_of(_ratings, visitor_id, catalogue)))]
+        statement = self._insert(_before_import).values(
+            visitor_id=visitor_id, catalogue=catalogue, ratings=json.dumps(before), imported_at=now
+        )
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["visitor_id", "catalogue"],
+                set_={"ratings": statement.excluded.ratings, "imported_at": statement.excluded.imported_at},
+            )
+        )
+
+    def can_undo_import(self, visitor_id: str, catalogue: str) -> bool:
+        """Whether there is an import to take back. Raises StorageError as `ratings_of` does."""
+        with self._transaction("read the ratings") as connection:
+            query = sa.select(_before_import.c.imported_at).where(*_of(_before_import, visitor_id, catalogue))
+            return connection.execute(query).first() is not None
+
+    def undo_import(self, visitor_id: str, catalogue: str) -> bool:
+        """Makes the ratings of a catalogue what they were before the last import, ratings given since included.
+
+        Returns:
+            Whether there was an import to take back.
+
+        Raises:
+            StorageError: the database did not take it; all ratings are as they were.
+        """
+        with self._transaction("take the import back") as connection:
+            query = sa.select(_before_import.c.ratings).where(*_of(_before_import, visitor_id, catalogue))
+            found = connection.execute(query).scalar()
+            if found is None:
+                return False
+            connection.execute(sa.delete(_ratings).where(*_of(_ratings, visitor_id, catalogue)))
+            names = ("item_id", "rating", "rated_at")
+            rows = [
+                {"visitor_id": visitor_id, "catalogue": catalogue, **dict(zip(names, row, strict=True))}
+                for row in json.loads(found)
+            ]
+            if rows:
+                connection.execute(sa.insert(_ratings), rows)
+            connection.execute(sa.delete(_before_import).where(*_of(_before_import, visitor_id, catalogue)))
+            return True
+
+    def pass_over(self, visitor_id: str, catalogue: str, item_id: object, reason: str) -> None:
+        """Remembers that a movie is not to be recommended, or not to be asked about.
+
+        Args:
+            visitor_id: of the visitor.
+            catalogue: which item ids these are.
+            item_id: of the item.
+            reason: one of `PASSED_OVER`.
+
+        Raises:
+            StorageError: the database did not take it.
+        """
+        if reason not in PASSED_OVER:
+            raise ValueError(f"reason must be one of {PASSED_OVER}, got {reason!r}.")
+        statement = self._insert(_not_interested).values(
+            visitor_id=visitor_id, catalogue=catalogue, item_id=str(item_id), reason=reason, said_at=time.time()
+        )
+        with self._transaction("remember the choice") as connection:
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def take_up_again(self, visitor_id: str, catalogue: str, reason: str, item_id: object | None = None) -> None:
+        """Forgets what `pass_over` remembered, of one movie or of all. Raises StorageError as `pass_over` does."""
+        chosen = [*_of(_not_interested, visitor_id, catalogue), _not_interested.c.reason == reason]
+        if item_id is not None:
+            chosen.append(_not_interested.c.item_id == str(item_id))
+        with self._transaction("forget the choice") as connection:
+            connection.execute(sa.delete(_not_interested).where(*chosen))
+
+    def passed_over(self, visitor_id: str, catalogue: str, reason: str) -> list[str]:
+        """Item ids as text, the latest first. Raises StorageError as `ratings_of` does."""
+        query = (
+            sa.select(_not_interested.c.item_id)
+            .where(*_of(_not_interested, visitor_id, catalogue), _not_interested.c.reason == reason)
+            .order_by(_not_interested.c.said_at.desc(), _not_interested.c.item_id)
+        )
+        with self._transaction("read the ratings") as connection:
+            return list(connection.execute(query).scalars())
+
+    def moments_of(self, visitor_id: str, catalogue: str) -> dict[str, float]:
+        """When each rating was given: item id as text -> seconds since 1970. Raises StorageError as `ratings_of`."""
+        query = sa.select(_ratings.c.item_id, _ratings.c.rated_at).where(*_of(_ratings, visitor_id, catalogue))
+        with self._transaction("read the ratings") as connection:
+            return {row.item_id: row.rated_at for row in connection.execute(query)}
+
+    def everything_of(self, visitor_id: str) -> dict[str, list[dict[str, Any]]]:
+        """All that is stored of a visitor, by table, without the id itself. Raises StorageError as `ratings_of`."""
+        found = {}
+        with self._transaction("read what is stored") as connection:
+            for table in _OF_VISITORS:
+                columns = [column for column in table.columns if column.name != "visitor_id"]
+                query = sa.select(*columns).where(table.c.visitor_id == visitor_id)
+                found[table.name] = [dict(row._mapping) for row in connection.execute(query)]
+        return found
+
     def forget(self, visitor_id: str) -> int:
-        """Removes all ratings of a visitor, for good; how many there were. Raises StorageError as `rate` does."""
+        """Removes all that is stored of a visitor, for good; how many ratings there were. Raises as `rate` does."""
+        removed = 0
         with self._transaction("remove the ratings") as connection:
-            return connection.execute(sa.delete(_ratings).where(_ratings.c.visitor_id == visitor_id)).rowcount
+            for table in _OF_VISITORS:
+                gone = connection.execute(sa.delete(table).where(table.c.visitor_id == visitor_id)).rowcount
+                removed += gone if table is _ratings else 0
+        return removed
 
     def close(self) -> None:
         """Lets go of the database."""
@@ -158,6 +321,10 @@ class VisitorStore:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             raise StorageError(f"Could not {what}: {_reason(error)}. Nothing was lost; try again.") from error
+
+
+def _of(table: sa.Table, visitor_id: str, catalogue: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (table.c.visitor_id == visitor_id, table.c.catalogue == catalogue)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

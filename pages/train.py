@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from autorec_core import datasets
-from autorec_core.runs import RunConfig, Source
-from pages.shared import controls, frame, live, results, state
+from autorec_core.runs import RunConfig
+from pages.shared import controls, frame, live, results, sets, share, state
 
 with frame.open_page("train"):
     st.title("Train a model")
     controls.begin()
+    share.follow_link()
     top = st.columns([1.35, 1, 1.1], vertical_alignment="bottom")
     with top[0]:
         dataset = controls.dataset_control()
@@ -25,7 +25,7 @@ with frame.open_page("train"):
         controls.hyperparameters_form()
     hyperparameters = controls.chosen()
     config = RunConfig(
-        source=Source(dataset=dataset),
+        source=sets.source(dataset),
         hyperparameters=hyperparameters,
         preset=controls.preset_of(hyperparameters),
         seed=controls.seed(),
@@ -33,7 +33,8 @@ with frame.open_page("train"):
     )
 
     with view:
-        is_ready, shortage = datasets.is_ready(dataset), controls.shortage(dataset)
+        share.keep_address(config)
+        is_ready, shortage = sets.is_ready(dataset), controls.shortage(dataset)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.button(
                 "Start training",
@@ -56,3 +57,4 @@ with frame.open_page("train"):
         live.panel(run, hyperparameters.epochs)
         if run is not None:
             results.of_run(run)
+        share.panel(config, run)

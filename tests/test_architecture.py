@@ -17,9 +17,9 @@ PAGES = sorted((ROOT / "pages").glob("*.py"))
 SHARED = sorted((ROOT / "pages" / "shared").glob("*.py"))
 ALL = [*CORE, *PAGES, *SHARED, ROOT / "app.py"]
 
-IMPORT_TORCH = {"engine", "model", "optimizers", "fit", "watching", "recording"}
-"""Modules that may import torch themselves: the network, what looks at it, and what sets its threads."""
-REACH_TORCH = IMPORT_TORCH | {"training", "worker", "cli", "__main__"}
+IMPORT_TORCH = {"steps", "ranks", "engine", "model", "optimizers", "fit", "watching", "recording"}
+"""Modules that may import torch themselves: the network, and what sets its threads."""
+REACH_TORCH = IMPORT_TORCH | {"training", "worker", "reproduce", "reproduce_table", "cli_reproduce", "cli", "__main__"}
 """Modules that may come with it."""
 
 
@@ -90,6 +90,10 @@ def test_the_core_knows_no_browser_and_no_chart(path: Path) -> None:
 def test_torch_is_imported_only_where_the_network_is() -> None:
     found = {path.stem for path in ALL if "torch" in packages(path)}
     assert found <= IMPORT_TORCH
+
+
+def test_numba_is_imported_only_where_the_compiled_passes_are() -> None:
+    assert {path.stem for path in ALL if "numba" in packages(path)} == {"kernels"}
 
 
 def test_torch_is_reached_only_from_where_training_happens() -> None:
@@ -168,7 +172,7 @@ def test_the_core_prints_only_from_the_command_line() -> None:
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
-    assert printing <= {"cli", "worker"}
+    assert printing <= {"cli", "cli_reproduce", "worker"}
 
 
 def test_importing_the_core_makes_no_folder(tmp_path: Path) -> None:

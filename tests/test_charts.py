@@ -203,11 +203,6 @@ class TestOthers:
             ("Alien", charts.KNOWN, 4.8),
         }
 
-    def test_the_curve_as_rows_has_a_row_an_epoch(self) -> None:
-        rows = charts.events_as_rows([epoch(1), epoch(2, 0.7, is_best=True)])
-        assert [row["epoch"] for row in rows] == [1, 2]
-        assert rows[1]["valid_rmse"] == 0.7
-
 
 def light(colour: str) -> np.ndarray:
     """(3,) linear red, green and blue."""

@@ -161,3 +161,37 @@ def test_ctrl_c_saves_a_checkpoint_from_which_resume_goes_on(ratings, tmp_path):
     assert json.loads(out)["epochs_run"] == 60
     whole = json.loads(start(*common).communicate(timeout=120)[0])
     assert json.loads(out)["test_rmse"] == whole["test_rmse"]
+
+
+def test_evaluate_prints_all_figures_of_a_run(capsys, ratings):
+    arguments = ("--ratings", ratings, "--epochs", 2, "--hidden-units", 4, "--holdout-users", 0.2, "--json")
+    result = json.loads(run(capsys, "train", *arguments)[1])
+    status, out, _ = run(capsys, "evaluate", result["run_id"], "--listed", 5, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["rmse"] == pytest.approx(result["test_rmse"], abs=1e-6)
+    assert found["ranking"]["listed"] == 5
+    assert found["fold_in"] == result["fold_in"]
+    assert "people never seen" in run(capsys, "evaluate", result["run_id"])[1]
+
+
+def test_evaluate_refuses_ratings_that_have_changed(capsys, ratings):
+    run_id = json.loads(run(capsys, "train", "--ratings", ratings, "--epochs", 1, "--json")[1])["run_id"]
+    lines = ratings.read_text().splitlines()
+    ratings.write_text("\n".join(lines[:-50]))
+    assert "have changed since it was trained" in fails(capsys, "evaluate", run_id)
+
+
+def test_evaluate_needs_test_ratings_and_a_list(capsys, ratings):
+    arguments = ("--ratings", ratings, "--epochs", 1, "--test-fraction", 0, "--json")
+    run_id = json.loads(run(capsys, "train", *arguments)[1])["run_id"]
+    assert "has no test ratings" in fails(capsys, "evaluate", run_id)
+    assert "--listed must be 1 or more" in fails(capsys, "evaluate", run_id, "--listed", 0)
+
+
+def test_train_by_time_tests_on_the_newest(capsys, tmp_path):
+    rows = [f"{u},{i},{1 + (u * i) % 5},{100 * u + i}" for u in range(20) for i in range(20)]
+    path = tmp_path / "timed.csv"
+    path.write_text("user,item,rating,timestamp\n" + "\n".join(rows))
+    result = json.loads(run(capsys, "train", "--ratings", path, "--by-time", "--epochs", 1, "--json")[1])
+    assert result["num_test_fallback"] == 40  # the two newest users are in no other part

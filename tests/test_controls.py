@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from autorec_core import datasets
 from autorec_core.hyperparameters import PRESETS, Hyperparameters, choice_of, names
-from pages.shared import controls
+from pages.shared import controls, sets
 
 SECONDS = 30
 
@@ -74,8 +74,8 @@ class TestValues:
         assert all(option in choice_of(name).options for name, option in controls.WORDS)
 
     def test_a_data_set_that_needs_a_download_says_so_and_the_bundled_one_does_not(self) -> None:
-        assert "download" not in controls.dataset_label(datasets.BUNDLED)
-        assert "download, 6 MB" in controls.dataset_label("ml-1m")
+        assert "download" not in sets.label(datasets.BUNDLED)
+        assert "download, 6 MB" in sets.label("ml-1m")
 
     def test_a_data_set_is_described_by_its_size(self) -> None:
         note = controls.dataset_note(datasets.BUNDLED)

@@ -432,3 +432,15 @@ class TestPutThereByHand:
         (folder / "u.data").write_text(self.U_DATA + "2\t2\t9\t1\n")
         with pytest.raises(ValueError, match=r"Row 4 of u\.data: rating 9 is outside 1 to 5"):
             load("ml-100k")
+
+
+def test_links_of_a_data_set_that_is_here_lead_from_other_sites_to_the_catalogue() -> None:
+    assert datasets.links("movielens") == {"imdb": {}, "tmdb": {}}
+    folder = storage.datasets_folder() / "ml-latest-small"
+    folder.mkdir(parents=True)
+    (folder / "ratings.csv").write_text("userId,movieId,rating\n1,1,4\n")
+    (folder / "links.csv").write_text("movieId,imdbId,tmdbId\r\n1,0114709,862\r\n2,0113497,\r\n,x,y\r\n")
+    assert datasets.links("movielens") == {"imdb": {114709: "1", 113497: "2"}, "tmdb": {862: "1"}}
+    assert datasets.links("ml-100k") == {"imdb": {}, "tmdb": {}}
+    (folder / "links.csv").write_bytes(b"\xff\xfe\x00")
+    assert datasets.links("movielens") == {"imdb": {}, "tmdb": {}}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from autorec_core import engine
 from autorec_core.engine import Batch, decode, encode
 
 PATTERNS = {
@@ -23,12 +22,13 @@ PATTERNS = {
 UNITS = 4
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(params=[0.0, 2.0], ids=["whole products", "products of observed entries"], autouse=True)
+def _route(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test takes both ways to the same numbers."""
+    monkeypatch.setattr(engine, "DENSE_FROM", request.param)
 
 
 @pytest.fixture(params=PATTERNS.values(), ids=PATTERNS.keys())
@@ -138,3 +138,11 @@ def test_float32_does_not_drift_from_float64_on_long_rows() -> None:
     exact = encode(weights, batch.inputs, batch)
     rough = encode(weights.float(), batch.inputs.float(), batch)
     torch.testing.assert_close(rough.double(), exact, rtol=0, atol=1e-3)
+
+
+def test_only_a_batch_that_is_nearly_full_and_small_is_multiplied_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "DENSE_FROM", 0.5)
+    assert batch_of(np.array([[1, 1], [0, 1]], dtype=bool)).is_full
+    assert not batch_of(np.array([[1, 0, 0], [0, 1, 0]], dtype=bool)).is_full
+    monkeypatch.setattr(engine, "DENSE_UP_TO", 3)
+    assert not batch_of(np.array([[1, 1], [0, 1]], dtype=bool)).is_full

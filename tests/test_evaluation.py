@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autorec_core import baselines
-from autorec_core.evaluation import fold_in_rmse
+from autorec_core.evaluation import fold_in_rmse, interval_shares
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings
 from autorec_core.recommender import Recommender
@@ -125,3 +125,40 @@ def test_users_held_out_are_not_in_what_was_trained_on(split: Split) -> None:
 def test_without_held_out_users_there_is_nothing_to_measure(toy: Ratings) -> None:
     with pytest.raises(ValueError, match="holds no users out"):
         measure(Watching(toy, 3.0), random_split(toy))
+
+
+class Sure:
+    """Stands in for a recommender whose intervals reach from 3 - level to 3 + level."""
+
+    def fold_in(self, items: np.ndarray, ratings: np.ndarray) -> SimpleNamespace:
+        return SimpleNamespace(
+            interval=lambda level, targets: (np.full(len(targets), 3 - level), np.full(len(targets), 3 + level))
+        )
+
+
+def test_the_share_held_is_that_of_the_scored_ratings_inside_the_interval(split: Split) -> None:
+    shares = interval_shares(Sure(), split)  # type: ignore[arg-type]
+    assert list(shares) == ["1", "5", "10", "20", "all"]
+    assert list(shares["all"]) == ["50%", "80%", "95%"]
+    told = Watching(split.train, 3.0)
+    measure(told, split)
+    assert split.holdout is not None
+    by_user = split.holdout.by_user
+    people = np.flatnonzero(by_user.counts >= 2)
+    known = {item for items, _ in told.told[-len(people) :] for item in items}
+    assert known  # with all known, the others are scored
+    inside = total = 0
+    for user, (items, _) in zip(people, told.told[-len(people) :], strict=True):
+        every, ratings = by_user.row(int(user))
+        scored = ratings[~np.isin(every, items)]
+        inside += int((np.abs(scored - 3) <= 0.8).sum())
+        total += len(scored)
+    assert shares["all"]["80%"] == pytest.approx(inside / total)
+
+
+def test_intervals_of_a_trained_model_hold_about_as_often_as_they_say(split: Split) -> None:
+    trainer = Trainer(split, Hyperparameters(hidden_units=8, epochs=60))
+    list(trainer)
+    shares = interval_shares(Recommender(trainer.trained_model()), split)
+    assert shares["all"]["50%"] < shares["all"]["80%"] <= shares["all"]["95%"]
+    assert shares["all"]["95%"] > 0.8

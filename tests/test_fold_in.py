@@ -316,3 +316,13 @@ class TestUserBasedFoldIn(Contract):
             raw = forward_rows(model, np.zeros(0, dtype=int), np.zeros((1, 0)))[0]
             total += float(((np.clip(raw[targets], 1, 5) - given) ** 2).sum())
         assert variances[0] == pytest.approx(total / split.valid.num_ratings, rel=1e-5)
+
+
+def test_very_many_ratings_are_met_by_the_smaller_system_with_the_same_result(train: Train) -> None:
+    recommender = Recommender(train())
+    many = np.arange(60), np.resize(np.arange(2, 11) / 2, 60)
+    assert len(many[0]) > recommender.prior.factors.shape[1]
+    met = recommender.fold_in(*many)
+    rated, noise = recommender.prior.factors[:60], recommender.model.residual_variance
+    plain = np.linalg.inv(rated @ rated.T + noise * np.eye(60))
+    assert np.allclose(met._inverse, plain, atol=1e-9)

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autorec_core.metrics import absolute_error, mae, rmse, squared_error
+from autorec_core.metrics import (
+    absolute_error,
+    mae,
+    quantile_groups,
+    rmse,
+    squared_error,
+    squared_error_by_group,
+)
 
 
 def test_errors_are_sums_with_their_counts() -> None:
@@ -53,3 +60,24 @@ def test_parts_join_to_the_whole_wherever_they_are_cut(pairs: list[tuple[float, 
 def test_mae_is_never_above_rmse(pairs: list[tuple[float, float]]) -> None:
     predicted, given_ = (np.array(side) for side in zip(*pairs, strict=True))
     assert mae(predicted, given_) <= rmse(predicted, given_) + 1e-12
+
+
+def test_errors_by_group_are_those_of_each_group_alone() -> None:
+    predicted, given_ = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 4.0, 2.0, 1.0])
+    totals, counts = squared_error_by_group(predicted, given_, np.array([0, 2, 2, -1]), 3)
+    assert totals.tolist() == [0.0, 0.0, 5.0]
+    assert counts.tolist() == [1, 0, 2]
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(1, 5))
+def test_groups_go_up_with_the_counts_and_equal_counts_stay_together(counts: list[int], num_groups: int) -> None:
+    groups = quantile_groups(np.array(counts), num_groups)
+    assert [(group == -1) for group in groups] == [count == 0 for count in counts]
+    assert groups.max() < num_groups
+    by_count = sorted(zip(counts, groups.tolist(), strict=True))
+    assert [group for _, group in by_count] == sorted(group for _, group in by_count)
+    assert all(len({group for other, group in by_count if other == count}) == 1 for count in counts)
+
+
+def test_groups_have_about_as_many_members_each() -> None:
+    assert np.bincount(quantile_groups(np.arange(1, 101), 4)).tolist() == [25, 25, 25, 25]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,46 @@ def test_too_few_ratings_to_split_are_told() -> None:
     one = Ratings.from_triples([1], [1], [3], name="one", scale=FIVE)
     with pytest.raises(InvalidRatingsError, match="one has 1 ratings to split; too few"):
         random_split(one)
+
+
+def times_of(part: Ratings) -> list[int]:
+    assert part.timestamps is not None
+    return part.timestamps.tolist()
+
+
+def test_by_time_the_newest_tenth_is_for_testing_and_the_newest_of_the_rest_for_validating(toy: Ratings) -> None:
+    split = random_split(toy, by_time=True, test_fraction=0.2, valid_fraction=0.25)
+    assert [part.num_ratings for part in (split.test, split.valid, split.train)] == [3, 3, 9]
+    assert min(times_of(split.test)) > max(times_of(split.valid))
+    assert min(times_of(split.valid)) > max(times_of(split.train))
+    assert_shares_out(split, toy)
+
+
+def test_by_time_the_seed_decides_only_between_ratings_of_the_same_second(toy: Ratings) -> None:
+    first, other = (random_split(toy, by_time=True, seed=seed) for seed in (0, 1))
+    assert [keys(part) for part in parts(first)] == [keys(part) for part in parts(other)]
+    at_once = replace(toy, timestamps=np.zeros(15, dtype=np.int64))
+    assert len({frozenset(keys(random_split(at_once, by_time=True, seed=seed).test)) for seed in range(8)}) > 1
+
+
+def test_by_time_an_own_test_set_leaves_the_newest_of_the_others_to_validate_on(toy: Ratings) -> None:
+    in_test = np.arange(15) % 5 == 0
+    train = toy.select(~in_test)
+    split = random_split(train, test=toy.select(in_test), by_time=True, valid_fraction=0.25)
+    assert keys(split.test) == keys(toy.select(in_test))
+    assert min(times_of(split.valid)) > max(times_of(split.train))
+
+
+def test_by_time_people_are_still_held_out_whole(toy: Ratings) -> None:
+    split = random_split(toy, by_time=True, holdout_users=0.2)
+    assert len(users_of(split.holdout)) == 1
+    assert not users_of(split.holdout) & users_of(split.test)
+    assert_shares_out(split, toy)
+
+
+def test_ratings_without_timestamps_can_not_be_split_by_time(checkerboard: Ratings) -> None:
+    with pytest.raises(InvalidRatingsError, match="checkerboard can't be split by time: not every rating has a"):
+        random_split(checkerboard, by_time=True)
 
 
 @settings(max_examples=40, deadline=None)

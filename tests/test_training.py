@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -189,40 +189,6 @@ def test_only_the_cautionary_loss_counts_unknown_entries(loss_over: str, checker
 
 
 # -- the penalty ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 16, 30])
-def test_batches_of_any_size_carry_the_same_gradient_and_penalty_between_them(
-    batch_size: int, checkerboard: Ratings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Weighted by their ratings, the batches' gradients and decay add up to those of the paper's objective."""
-    hyperparameters = SMALL.with_changes(batch_size=batch_size, regularization=5.0, encoder_regularization_factor=0.5)
-    fit = Fit(checkerboard, hyperparameters, seed=0)
-    optimizer = fit._optimizer
-    assert isinstance(optimizer.optimizer, torch.optim.Adam)
-    names = [name for name, _ in fit.model.named_parameters()]
-    totals = {name: torch.zeros_like(leaf) for name, leaf in fit.model.named_parameters()}
-    seen = []
-
-    def add_up(loss: Callable[[], torch.Tensor]) -> None:
-        fit.model.zero_grad()
-        loss().backward()
-        count = loss.count  # type: ignore[attr-defined]
-        seen.append(count)
-        groups = optimizer.optimizer.param_groups
-        for name, leaf, group in zip(names, fit.model.parameters(), groups, strict=True):
-            assert leaf.grad is not None
-            totals[name] += count * (leaf.grad + group["weight_decay"] * leaf.detach())
-
-    monkeypatch.setattr(optimizer, "step", add_up)  # the weights stay, so all batches are measured at the same ones
-    fit.run_epoch()
-    assert sum(seen) == checkerboard.num_ratings
-    assert len(seen) == math.ceil(30 / batch_size)
-    expected = gradients_of(fit)
-    lambdas = {"encoder_weights": 2.5, "decoder_weights": 5.0}
-    for name, leaf in fit.model.named_parameters():
-        penalised = expected[name] + lambdas.get(name, 0.0) * leaf.detach()
-        torch.testing.assert_close(totals[name], penalised, rtol=1e-9, atol=1e-9, msg=name)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rprop", "lbfgs"])
@@ -634,6 +600,31 @@ def test_the_model_as_arrays_predicts_what_the_network_predicts(based_on: str, d
     r, c = np.indices(whole.shape).reshape(2, -1)
     pairs = (c, r) if based_on == "items" else (r, c)
     np.testing.assert_allclose(whole.ravel(), model.reconstruct_pairs(*pairs), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_row_that_was_trained_gets_the_same_code_as_one_that_was_not(activation: str, split: Split) -> None:
+    """What a visitor's forward pass computes is what training computed, the inner layer included."""
+    for inner_units in (0, 3):
+        trainer = Trainer(split, SMALL.with_changes(encoder_activation=activation, inner_units=inner_units))
+        run(trainer)
+        model, everything = trainer.trained_model(), trainer._fit.everything
+        products = np.zeros((len(everything), 6))
+        np.add.at(
+            products,
+            everything.rows.numpy(),
+            everything.inputs.numpy()[:, None] * model.encoder_weights[everything.columns.numpy()],
+        )
+        np.testing.assert_allclose(model.code_of(products), model.codes, rtol=0, atol=1e-5)
+
+
+def test_an_inner_layer_is_counted_and_learns(split: Split) -> None:
+    trainer = Trainer(split, SMALL.with_changes(inner_units=3, epochs=8, encoder_activation="identity"))
+    events, _ = run(trainer)
+    assert isinstance(events[0], TrainingStarted)
+    assert events[0].num_parameters == 2 * 60 * 6 + 6 + 60 + 2 * 18 + 3 + 6 == trainer.trained_model().num_parameters
+    errors = [event.train_rmse for event in epochs_of(events)]
+    assert errors[-1] < 0.9 * errors[0]
 
 
 def test_where_user_or_item_is_unknown_the_damped_means_answer(checkerboard: Ratings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import stat
@@ -289,3 +290,75 @@ def test_an_owner_is_the_same_each_time_and_does_not_hold_the_id() -> None:
     assert owner_of(one) == owner_of(one) != owner_of(other)
     assert len(owner_of(one)) == 16
     assert owner_of(one) not in one
+
+
+class TestImport:
+    """Many ratings at once, taken back whole."""
+
+    ME, HERE = "m" * 43, "movielens"
+
+    def test_added_ratings_win_over_earlier_ones_and_leave_the_others(self, store: VisitorStore) -> None:
+        store.rate(self.ME, self.HERE, 1, 2.0)
+        store.rate(self.ME, self.HERE, 2, 3.0)
+        store.rate_many(self.ME, self.HERE, {"2": (4.0, None), "3": (5.0, 100.0)}, replace=False)
+        assert store.ratings_of(self.ME, self.HERE) == {"1": 2.0, "2": 4.0, "3": 5.0}
+        assert store.moments_of(self.ME, self.HERE)["3"] == 100.0
+
+    def test_replaced_ratings_are_gone_but_only_of_this_catalogue(self, store: VisitorStore) -> None:
+        store.rate(self.ME, self.HERE, 1, 2.0)
+        store.rate(self.ME, "another", 1, 2.0)
+        store.rate_many(self.ME, self.HERE, {"3": (5.0, None)}, replace=True)
+        assert store.ratings_of(self.ME, self.HERE) == {"3": 5.0}
+        assert store.ratings_of(self.ME, "another") == {"1": 2.0}
+
+    @pytest.mark.parametrize("replace", [True, False])
+    def test_undo_gives_back_what_was_there_to_the_moment(self, store: VisitorStore, replace: bool) -> None:
+        store.rate(self.ME, self.HERE, 1, 2.0)
+        store.rate(self.ME, self.HERE, 2, 3.0)
+        before = store.ratings_of(self.ME, self.HERE), store.moments_of(self.ME, self.HERE)
+        assert not store.can_undo_import(self.ME, self.HERE)
+        store.rate_many(self.ME, self.HERE, {"2": (4.0, None), "3": (5.0, None)}, replace=replace)
+        assert store.can_undo_import(self.ME, self.HERE)
+        assert store.undo_import(self.ME, self.HERE)
+        assert (store.ratings_of(self.ME, self.HERE), store.moments_of(self.ME, self.HERE)) == before
+        assert not store.undo_import(self.ME, self.HERE)
+
+    def test_an_import_that_fails_half_way_leaves_all_as_it_was(self, store: VisitorStore) -> None:
+        store.rate(self.ME, self.HERE, 1, 2.0)
+        bad = {"2": (4.0, None), "3": (float("nan"), None)}  # no database takes NaN where a number must be
+        with pytest.raises(StorageError):
+            store.rate_many(self.ME, self.HERE, bad, replace=True)
+        assert store.ratings_of(self.ME, self.HERE) == {"1": 2.0}
+        assert not store.can_undo_import(self.ME, self.HERE)
+
+
+def test_what_is_passed_over_is_remembered_by_reason_and_taken_up_again(store: VisitorStore) -> None:
+    me, here = "m" * 43, "movielens"
+    store.pass_over(me, here, 7, "not interested")
+    store.pass_over(me, here, 7, "not interested")
+    store.pass_over(me, here, 8, "not seen")
+    assert store.passed_over(me, here, "not interested") == ["7"]
+    assert store.passed_over(me, here, "not seen") == ["8"]
+    store.take_up_again(me, here, "not interested", 7)
+    store.take_up_again(me, here, "not seen")
+    assert store.passed_over(me, here, "not interested") == store.passed_over(me, here, "not seen") == []
+    with pytest.raises(ValueError, match="one of"):
+        store.pass_over(me, here, 7, "bored")
+
+
+def test_everything_of_a_visitor_is_given_out_without_the_id_and_forgotten_from_every_table(
+    store: VisitorStore,
+) -> None:
+    me, other = "m" * 43, "o" * 43
+    for visitor in (me, other):
+        store.rate(visitor, "movielens", 1, 2.0)
+        store.rate_many(visitor, "movielens", {"2": (4.0, None)}, replace=False)
+        store.pass_over(visitor, "movielens", 7, "not seen")
+    everything = store.everything_of(me)
+    with_visitors = {table.name for table in visitors._metadata.sorted_tables if "visitor_id" in table.columns}
+    assert set(everything) == with_visitors
+    assert all(rows and "visitor_id" not in rows[0] for rows in everything.values())
+    assert me not in json.dumps(everything)
+    assert store.forget(me) == 2
+    assert not any(store.everything_of(me).values())
+    assert store.ratings_of(other, "movielens") == {"1": 2.0, "2": 4.0}

@@ -447,19 +447,3 @@ def dumbbells(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> al
         )
     )
     return alt.layer(tracks, names, surprise, points).properties(height=ROW_HEIGHT * len(rows) + 150)
-
-
-def events_as_rows(epochs: Sequence[EpochEnded]) -> list[dict[str, Any]]:
-    """A curve as rows for a CSV file, a row an epoch."""
-    return [
-        {
-            "epoch": event.epoch,
-            "objective": event.objective,
-            "train_rmse": event.train_rmse,
-            "valid_rmse": event.valid_rmse,
-            "learning_rate": event.learning_rate,
-            "seconds": event.seconds,
-            "is_best": event.is_best,
-        }
-        for event in epochs
-    ]

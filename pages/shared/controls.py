@@ -23,7 +23,8 @@ from autorec_core.hyperparameters import (
     names,
     preset,
 )
-from pages.shared import state
+from autorec_core.links import HIGHEST_SEED
+from pages.shared import sets, state
 
 CUSTOM = "custom"
 GROUPS = {"model": "Model", "input": "Input", "training": "Training"}
@@ -92,12 +93,6 @@ def word_of(name: str, option: str) -> str:
     return WORDS.get((name, option), option)
 
 
-def dataset_label(name: str) -> str:
-    """A data set's title, with the size of the download where it needs one."""
-    known = datasets.find(name)
-    return known.title if datasets.is_ready(name) else f"{known.title} – download, {known.size_mb:,.0f} MB"
-
-
 # -- what the controls hold -------------------------------------------------------------------------------------------
 
 
@@ -148,14 +143,16 @@ def begin() -> None:
 
 def dataset_control() -> str:
     """Draws the choice of a data set; returns its name. Those that need a download come last, and say so."""
-    ready = [name for name in datasets.DATASETS if datasets.is_ready(name)]
-    others = [name for name in datasets.DATASETS if name not in ready]
+    options = sets.options()
+    if state.get("dataset") not in (None, *options):  # a set of the visitor's own that they have deleted since
+        state.forget("dataset")
     name = st.selectbox(
         "Data set",
-        [*ready, *others],
-        format_func=dataset_label,
+        options,
+        index=options.index(datasets.BUNDLED),
+        format_func=sets.label,
         key="dataset",
-        help="The ratings to learn from; what is not on this machine yet can be downloaded here.",
+        help="The ratings to learn from. What is not on this machine can be downloaded here; Own ratings takes yours.",
         persist_state="session",
     )
     return name or datasets.BUNDLED
@@ -223,8 +220,7 @@ def _seed_control() -> None:
     st.number_input(
         "Seed",
         0,
-        2**31 - 1,
-        0,
+        HIGHEST_SEED,
         key="seed",
         help="What chance is drawn from: the split, the first weights, the batches and dropout.",
         persist_state="session",
@@ -264,13 +260,13 @@ def _control(name: str) -> None:
 
 
 def _predicted_bytes(name: str) -> float:
-    known = datasets.find(name)
+    known = sets.size(name)
     return memory.predicted_bytes(known.num_ratings, known.num_users, known.num_items, chosen())
 
 
 def dataset_note(name: str) -> str:
     """How large a data set is, and how much memory this training will take, in a line."""
-    known = datasets.find(name)
+    known = sets.size(name)
     return (
         f"{known.num_ratings:,} ratings of {known.num_items:,} movies by {known.num_users:,} people, "
         f"on a scale of {known.scale}; about {memory.in_words(_predicted_bytes(name))} of memory"

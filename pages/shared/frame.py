@@ -18,9 +18,13 @@ _ICON = str(Path(__file__).resolve().parent / "icon.png")
 PAGES = {
     "home": "Home",
     "train": "Train",
+    "compare": "Compare",
+    "upload": "Own ratings",
     "rate": "Rate",
+    "history": "Bring your history",
     "recommendations": "Recommendations",
     "reconstruction": "Reconstruction",
+    "privacy": "Privacy",
 }
 """Name of the script -> title, in the order of the menu."""
 

@@ -13,6 +13,7 @@ from html import escape
 
 import streamlit as st
 
+from autorec_core import shelf
 from autorec_core.events import (
     EpochEnded,
     HyperparametersChanged,
@@ -182,7 +183,7 @@ def run_name(run: Run) -> str:
     config = run.config
     kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
     named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
-    what = "Starter model" if config.kind == "starter" else named
+    what = "Starter model" if config.kind == "starter" else shelf.note_of(run).name or named
     if config.fork_of is not None:
         what += f", from epoch {config.fork_epoch}"
     when = time.strftime("%d %b %H:%M", time.localtime(config.created))

@@ -18,6 +18,9 @@ YOU = "#c964b8"
 RATING = "#5b67d8"
 """Of a rating itself: the stronger, the higher."""
 
+RUNS = ("#4f6fd8", "#b07400", "#0f8f86", "#b8483f", "#8558b8", "#6b8424", "#c2568f", "#6a717b")
+"""Runs over each other; a dash tells them apart as well."""
+
 RATINGS = (
     "#231e6c",
     "#3d2d8f",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
 import streamlit as st
 
+from autorec_core import takeaway
 from autorec_core.runs import Run
 from pages.shared import charts, live, services, state
 from pages.shared.palette import ink
@@ -60,13 +60,23 @@ def of_run(run: Run) -> None:
         )
         st.download_button(
             "Curve as CSV",
-            lambda: pd.DataFrame(charts.events_as_rows(known.epochs)).to_csv(index=False),
+            lambda: takeaway.curve_csv(known.epochs),
             f"autorec-{run.id}-curve.csv",
             "text/csv",
             key="curve_csv",
             on_click="ignore",
             help="A row an epoch: objective, RMSEs, learning rate, seconds.",
         )
+        if run.has_model:
+            st.download_button(
+                "Model and figures",
+                lambda: takeaway.archive(run),
+                f"autorec-{run.id}.zip",
+                "application/zip",
+                key="model_zip",
+                on_click="ignore",
+                help="A zip: weights as safetensors, hyperparameters, items, metrics, curve and a script to train it.",
+            )
 
 
 def _in_words(ended: live.TrainingEnded) -> str:

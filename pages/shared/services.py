@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from autorec_core import datasets, storage
+from autorec_core import datasets, shelf, storage
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
 from autorec_core.jobs import JobRunner
+from autorec_core.matching import Links, TitleIndex
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.snapshots import Watched
 from autorec_core.splits import Split
+from autorec_core.uploads import UploadStore
 from autorec_core.visitors import VisitorStore
 from pages.shared import state
 
@@ -27,6 +29,12 @@ _runner_of_process: list[JobRunner] = []
 def run_store() -> RunStore:
     """The runs on disk."""
     return RunStore(storage.runs_folder())
+
+
+@st.cache_resource(show_spinner=False)
+def upload_store() -> UploadStore:
+    """The ratings that visitors brought."""
+    return UploadStore(storage.uploads_folder())
 
 
 @st.cache_resource(show_spinner=False)
@@ -46,7 +54,8 @@ def begin() -> str:
         What stands in the starter's way, as a sentence; nothing where all is well.
     """
     runner = jobs()
-    if any(run.config.kind == "starter" and is_usable(run) for run in run_store().all()):
+    shelf.clean_up(run_store())
+    if any(run.config.kind == "starter" and is_usable(run) for run in run_store().all() if not shelf.is_deleted(run)):
         return ""
     try:
         started = starter_run()
@@ -107,6 +116,20 @@ def bundled_catalogue() -> Catalogue:
     return Catalogue(ratings.items, by_item.counts, (totals + 5 * ratings.mean) / (by_item.counts + 5))
 
 
+@st.cache_resource(show_spinner=False, max_entries=4)
+def title_index(run_id: str | None, catalogue: str) -> TitleIndex:
+    """The movies of a run's model, or the bundled ones, to be found by what other sites call them."""
+    movies = bundled_catalogue() if run_id is None else catalogue_of(run_id)
+    is_movielens = catalogue == datasets.find(datasets.BUNDLED).catalogue
+    known = datasets.links(catalogue)
+    return TitleIndex(
+        movies.items,
+        movies.counts,
+        ids_are_movielens=is_movielens,
+        links=Links(imdb=known["imdb"], tmdb=known["tmdb"]),
+    )
+
+
 @st.cache_resource(show_spinner="Loading the ratings …", max_entries=4)
 def split_of(run_id: str) -> Split:
     """The ratings that a run learnt from, was chosen by and was scored on."""
@@ -125,13 +148,18 @@ def watched(run_id: str) -> Watched:
 
 
 def can_see(run: Run) -> bool:
-    """Whether this visitor may see a run: their own, and those of nobody."""
-    return run.config.owner in (None, state.owner())
+    """Whether this visitor may see a run: their own, and those of nobody, unless it is deleted."""
+    return run.config.owner in (None, state.owner()) and not shelf.is_deleted(run)
 
 
 def own_runs() -> list[Run]:
     """The runs that this visitor may see, newest first."""
     return [run for run in run_store().all() if can_see(run)]
+
+
+def deleted_runs() -> list[Run]:
+    """This visitor's own runs that are deleted and can still be taken back, newest first."""
+    return [run for run in run_store().all() if run.config.owner == state.owner() and shelf.is_deleted(run)]
 
 
 def current_run() -> Run | None:
@@ -155,7 +183,8 @@ def current_run() -> Run | None:
 
 def starter_run() -> Run | None:
     """The newest model that the app trains by itself, or None."""
-    return next((run for run in run_store().all() if run.config.kind == "starter"), None)
+    starters = (run for run in run_store().all() if run.config.kind == "starter")
+    return next((run for run in starters if not shelf.is_deleted(run)), None)
 
 
 def catalogue_name() -> str:

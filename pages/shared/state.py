@@ -59,6 +59,11 @@ def live(key: str, fresh: Any) -> Any:
     return st.session_state.setdefault(f"_live_{key}", fresh)
 
 
+def set_live(key: str, value: Any) -> None:
+    """Replaces what `live` keeps."""
+    st.session_state[f"_live_{key}"] = value
+
+
 def forget_live(key: str) -> None:
     """Drops what `live` kept."""
     st.session_state.pop(f"_live_{key}", None)
@@ -77,3 +82,14 @@ def put(key: str, value: Any) -> None:
 def forget(key: str) -> None:
     """Sets a widget back to how it began."""
     st.session_state.pop(key, None)
+
+
+def keys(prefix: str) -> list[str]:
+    """The widgets whose keys begin so."""
+    return [str(key) for key in st.session_state if str(key).startswith(prefix)]
+
+
+def forget_session() -> None:
+    """Drops what pages keep of the visitor for this session alone, such as a file that was read."""
+    for key in keys("_live_"):
+        del st.session_state[key]

@@ -1,0 +1,14 @@
+"""Privacy: what is stored of the visitor, to look at, to take away and to delete."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared import frame, privacy
+
+with frame.open_page("privacy"):
+    st.title("What is stored of you")
+    privacy.told()
+    privacy.what_is_stored()
+    privacy.take_away()
+    privacy.delete()

@@ -1,0 +1,238 @@
+"""The parts of the Compare page: the table, the pictures, and what can be done with one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from autorec_core import comparison, shelf
+from autorec_core.comparison import SplitKey, Summary
+from autorec_core.errors import AutoRecError
+from autorec_core.hyperparameters import choice_of
+from autorec_core.runs import Run
+from pages.shared import compare_charts, live, services, state
+from pages.shared.palette import RUNS, ink
+
+MOST_DRAWN = len(RUNS)
+DRAWN_AT_FIRST = 6
+MOST_AXES = 6
+_PROBLEM = "_compare_problem"
+
+
+@st.cache_resource(show_spinner=False, max_entries=300)
+def _summary(run_id: str, stamp: float) -> Summary:
+    return comparison.summary_of(services.run_store().get(run_id))
+
+
+def summaries(runs: Sequence[Run]) -> list[Summary]:
+    """The runs that can be read, pinned ones first; one is read again only when a file in its folder has changed."""
+    found = []
+    for run in runs:
+        try:
+            stamp = max(path.stat().st_mtime for path in run.folder.iterdir())
+            found.append(_summary(run.id, stamp))
+        except (OSError, AutoRecError):  # deleted at this very moment, or damaged: the others are still there
+            continue
+    return sorted(found, key=lambda summary: not summary.note.is_pinned)
+
+
+def split_control(found: Sequence[Summary]) -> list[Summary]:
+    """Draws the choice of a split where there are several; returns its runs."""
+    groups = comparison.by_split(found)
+    by_text: dict[str, SplitKey] = {}
+    for key, group in groups.items():
+        text = comparison.split_in_words(group[0].config)
+        by_text[text if text not in by_text else f"{text}, other ratings"] = key
+    if state.get("compare_split") not in by_text:
+        state.forget("compare_split")
+    most = max(by_text, key=lambda text: len(groups[by_text[text]]))
+    chosen = st.selectbox(
+        "Split",
+        list(by_text),
+        index=list(by_text).index(most),
+        format_func=lambda text: f"{text}: {_count(len(groups[by_text[text]]), 'run')}",
+        key="compare_split",
+        help="Same ratings, same seed, same shares: the parts that a run learnt from, was chosen by and was tested on.",
+        persist_state="session",
+    )
+    st.caption(
+        "Only runs on the same split are ranked against each other: on another split they sat another exam. "
+        "Validation ranks them, since it is what may choose; the test is there to be read, not to be picked by."
+    )
+    return groups[by_text[chosen]] if chosen in by_text else []
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
+    """Draws the runs as a table, the best first, with the hyperparameters that differ between them."""
+    places, differing = comparison.ranks(group), comparison.differing(group)
+    rows = pd.DataFrame(
+        [
+            {
+                "rank": places.get(one.run_id),
+                "run": labels[one.run_id],
+                "valid": one.valid_rmse,
+                "test": one.test_rmse,
+                "seconds": one.seconds,
+                "epochs": len(one.curve),
+                "parameters": one.num_parameters,
+                "size": one.bytes_on_disk / 1e6,
+                "pinned": one.note.is_pinned,
+                **{name: getattr(one.hyperparameters, name) for name in differing},
+            }
+            for one in sorted(group, key=lambda one: places.get(one.run_id, len(group) + 1))
+        ]
+    )
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+    columns = {
+        "rank": number("Rank", width=60, help="By validation RMSE, among the runs on this split that have ended."),
+        "run": text("Run", width="medium"),
+        "pinned": st.column_config.CheckboxColumn("Pinned", width=70),
+        "valid": number("Validation RMSE", format="%.4f", help="The lowest of its epochs."),
+        "test": number("Test RMSE", format="%.4f", help="Scored once, at the end."),
+        "seconds": number("Seconds", format="%.2f", help="Training of all epochs, without measuring and refit."),
+        "epochs": number("Epochs", format="%d"),
+        "parameters": number("Parameters", format="localized", help="Weights and biases."),
+        "size": number("MB on disk", format="%.1f"),
+    }
+    for name in differing:
+        choice, value = choice_of(name), rows[name].iloc[0]
+        if isinstance(value, (str, bool)):
+            rows[name] = rows[name].map(lambda one: {True: "yes", False: "no"}.get(one, one))
+            columns[name] = text(choice.label, help=choice.help)
+        else:
+            columns[name] = number(choice.label, format="%g", help=choice.help)
+    st.dataframe(rows, hide_index=True, height=38 + 35 * min(10, len(rows)), column_config=columns, key="compare_table")
+
+
+def drawn_control(group: Sequence[Summary], labels: Mapping[str, str]) -> list[Summary]:
+    """Draws the choice of the runs in the pictures; returns them."""
+    places = comparison.ranks(group)
+    best_first = sorted(group, key=lambda one: (not one.note.is_pinned, places.get(one.run_id, len(group) + 1)))
+    ids = [one.run_id for one in best_first if one.valid_rmse is not None]
+    key = f"compare_drawn_{min((one.run_id for one in group), default='')}"  # another split, another choice
+    state.put(key, [run_id for run_id in state.get(key, ids[:DRAWN_AT_FIRST]) if run_id in ids])
+    chosen = st.multiselect(
+        "In the pictures",
+        ids,
+        format_func=lambda run_id: labels[run_id],
+        key=key,
+        max_selections=MOST_DRAWN,
+        placeholder="Choose runs to draw",
+        help=f"At first the pinned and the best, {DRAWN_AT_FIRST} of them; at most {MOST_DRAWN}.",
+    )
+    return [one for one in best_first if one.run_id in chosen]
+
+
+def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
+    """Draws curves, time against error, and the hyperparameters that make the difference."""
+    if not drawn:
+        st.info("Choose a run above, and its curve is drawn here.")
+        return
+    words = ink(st.context.theme.type)
+    over = st.segmented_control(
+        "Curves over", ["epoch", "seconds"], default="epoch", required=True, key="compare_over", persist_state="session"
+    )
+    st.altair_chart(
+        compare_charts.curves(drawn, labels, over or "epoch"),
+        width="stretch",
+        key="compare_curves",
+        alt="Validation RMSE of each run; the table above has the lowest of each.",
+    )
+    st.subheader("Time against error", anchor=False)
+    st.caption("The lower left is where to be: a low error, soon. The larger the point, the more parameters.")
+    st.altair_chart(
+        compare_charts.time_against_error(drawn, labels, words),
+        width="stretch",
+        key="compare_time",
+        alt="Seconds of training against validation RMSE; the table above has both of each run.",
+    )
+    st.subheader("What makes the difference", anchor=False)
+    differing = comparison.differing(drawn)
+    if not differing:
+        st.caption("The runs in the pictures have the same hyperparameters. Train one with others to see what they do.")
+        return
+    names = differing[:MOST_AXES]
+    left_out = [choice_of(name).label for name in differing[MOST_AXES:]]
+    st.caption(
+        "A line a run, from setting to setting and on to its error. With few runs this shows what went together, not "
+        "what caused it." + (f" Not drawn: {', '.join(left_out)}." if left_out else "")
+    )
+    st.altair_chart(
+        compare_charts.parallel(drawn, labels, names, words),
+        width="stretch",
+        key="compare_parallel",
+        alt="The hyperparameters that differ and the validation RMSE, a line a run; the table above has all values.",
+    )
+
+
+# -- what can be done with one run ------------------------------------------------------------------------------------
+
+
+def actions(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
+    """Draws name, pin and deletion of one of the visitor's own runs."""
+    own = [one for one in group if one.config.owner == state.owner()]
+    if not own:
+        st.caption("The starter model is everybody's: it can be neither named nor deleted.")
+        return
+    ids = [one.run_id for one in own]
+    if state.get("compare_run") not in ids:
+        state.forget("compare_run")
+    with st.container(border=True, key="compare_actions"):
+        which, called, pinned, gone = st.columns([1.3, 1.3, 0.5, 0.5], vertical_alignment="bottom")
+        run_id = which.selectbox("One of your runs", ids, format_func=lambda one: labels[one], key="compare_run")
+        one = next(one for one in own if one.run_id == run_id)
+        run = services.run_store().get(one.run_id)
+        name_key, pin_key = f"compare_name_{run.id}", f"compare_pin_{run.id}"
+        called.text_input(
+            "Name",
+            one.note.name,
+            max_chars=shelf.LONGEST_NAME,
+            key=name_key,
+            placeholder="A name of your own",
+            on_change=lambda: _do(lambda: shelf.name(run, state.get(name_key) or "")),
+        )
+        pinned.toggle(
+            "Pin",
+            one.note.is_pinned,
+            key=pin_key,
+            help="Pinned runs come first, and are in the pictures.",
+            on_change=lambda: _do(lambda: shelf.pin(run, bool(state.get(pin_key)))),
+        )
+        is_active = services.jobs().status(run.id).is_active
+        gone.button(
+            "Delete",
+            key="compare_delete",
+            disabled=is_active,
+            on_click=_do,
+            args=(lambda: shelf.delete(run),),
+            help="Stop it on the Train page first." if is_active else "Hides it; it can be taken back for a day.",
+        )
+    if state.get(_PROBLEM):
+        st.warning(state.get(_PROBLEM))
+
+
+def deleted() -> None:
+    """Draws what this visitor deleted and can still take back."""
+    for run in services.deleted_runs():
+        with st.container(horizontal=True, vertical_alignment="center", key=f"deleted_{run.id}"):
+            st.markdown(f"Deleted: {live.run_name(run)}. It is removed for good after a day.", width="stretch")
+            st.button("Undo", key=f"undo_{run.id}", on_click=_do, args=(_restoring(run),))
+
+
+def _restoring(run: Run) -> Callable[[], None]:
+    return lambda: shelf.restore(run)
+
+
+def _do(act: Callable[[], None]) -> None:
+    """Does what a control asks for, and keeps what it could not do for the next drawing."""
+    try:
+        act()
+        state.put(_PROBLEM, None)
+    except AutoRecError as error:
+        state.put(_PROBLEM, str(error))

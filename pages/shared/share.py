@@ -1,0 +1,86 @@
+"""A training to give away: the address that holds it, and the panel with its link, its script and its command."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from autorec_core import links, scripts, takeaway
+from autorec_core.runs import Run, RunConfig
+from pages.shared import controls, sets, state
+
+_ADDRESS, _FAULTS = "_shared_query", "_shared_faults"
+
+
+def follow_link() -> None:
+    """Moves the controls to what the page's address says, where that is new; before they are drawn.
+
+    The address without a word, as the menu has it, leaves the controls as they are.
+    """
+    query = st.query_params.to_dict()
+    if not query or query == state.get(_ADDRESS):
+        return
+    config, faults = links.from_query(query)
+    controls.put(config.hyperparameters)
+    state.put("dataset", config.source.dataset)
+    state.put("seed", config.seed)
+    state.put(_FAULTS, (links.to_query(config), faults))
+
+
+def keep_address(config: RunConfig) -> None:
+    """Makes the page's address say what the controls say, and tells what the last link had that could not be taken."""
+    query = links.to_query(config)
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+    state.put(_ADDRESS, query)
+    taken, faults = state.get(_FAULTS, ({}, []))
+    if faults and taken == query:  # until something is changed
+        st.warning("  \n".join(["The link could not be followed in all it says; the default stands for:", *faults]))
+
+
+def panel(config: RunConfig, run: Run | None) -> None:
+    """Draws link, script and command of what the controls say, or of the run that is shown.
+
+    Args:
+        config: what the controls say.
+        run: the run that is shown, or None.
+    """
+    with st.expander("Share and take home", key="share", on_change="ignore"):
+        stop_after = None
+        if run is not None and run.ended is not None and _is_of_run():
+            config, stop_after = run.config, takeaway.stopped_after(run)
+            trained_with = (run.result or {}).get("hyperparameters")
+            if trained_with not in (None, config.hyperparameters.to_json()):
+                st.caption("This run was changed while it trained, so another one will not be the same.")
+        config = sets.for_others(config)
+        link, python, command = st.tabs(["Link", "Python", "Command line"])
+        with link:
+            query = urlencode(links.to_query(config))
+            st.code(f"{st.context.url or ''}{'?' if query else ''}{query}", language=None, wrap_lines=True)
+            st.caption(
+                "Opens this page with the same data set, seed and hyperparameters; Start training then gives the same "
+                "curve."
+                if config.source.dataset is not None
+                else "Opens this page with the same seed and hyperparameters. A link can't carry ratings of one's own."
+            )
+        with python:
+            st.code(scripts.python_script(config, stop_after=stop_after), language="python", height=380)
+            st.caption("Runs as it stands where `autorec_core` can be imported, and prints the same curve.")
+        with command:
+            st.code(scripts.command(config, stop_after=stop_after), language="bash", wrap_lines=True)
+            st.caption("`--tensorboard DIR` beside it writes the curves for TensorBoard; `--json` prints all figures.")
+        st.caption("Pictures: point at one, and the buttons in its corner save it as PNG or copy its Vega-Lite source.")
+
+
+def _is_of_run() -> bool:
+    """Draws the choice between what the controls say and the run that is shown; whether it is the run."""
+    controls_, run = "The controls as they are", "The run that is shown"
+    return run == st.segmented_control(
+        "What to share",
+        [controls_, run],
+        default=controls_,
+        required=True,
+        key="share_what",
+        label_visibility="collapsed",
+    )

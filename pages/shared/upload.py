@@ -1,0 +1,185 @@
+"""Bringing own ratings: the file, what its columns are, what is wrong with it, and what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from autorec_core import uploads
+from autorec_core.errors import AutoRecError, InvalidRatingsError
+from autorec_core.rating_files import COMMON_SCALES
+from autorec_core.ratings import Ratings, RatingScale
+from pages.shared import frame, services, sets, state
+
+ROLES = {
+    "user": ("Who", "The column with the people who rate."),
+    "item": ("What", "The column with the movies, or whatever they rate."),
+    "rating": ("Rating", "The column with the ratings, as numbers."),
+    "timestamp": ("When", "The column with the time in seconds since 1970, where there is one."),
+}
+NONE = "–"
+LINES_SHOWN = 20
+
+
+def uploaders() -> None:
+    """The files: ratings, and titles where the ratings' own file has none."""
+    left, right = st.columns(2)
+    with left:
+        st.file_uploader(
+            "Ratings",
+            type=["csv", "tsv", "txt", "dat", "data", "zip", "parquet"],
+            key="upload_ratings",
+            help=f"At most {uploads.LARGEST / 1e6:.0f} MB.",
+        )
+    with right:
+        st.file_uploader(
+            "Titles (optional)",
+            type=["csv"],
+            key="upload_titles",
+            help="A CSV with a header: item, title, and perhaps genres (separated by |) and year.",
+        )
+
+
+def look() -> None:
+    """What the file holds, what its columns are taken for, its scale or its faults, and the button that keeps it."""
+    file = state.get("upload_ratings")
+    done = state.live("upload_done", None)
+    if file is None:
+        if done:
+            st.success(done)
+            frame.go_button("Train on it", "train")
+        return
+    content = file.getvalue()
+    try:
+        seen = uploads.preview(file.name, content)
+    except AutoRecError as error:
+        st.error(str(error))
+        return
+    columns = _columns(seen) if seen.columns else None
+    if seen.columns:
+        _first_rows(seen)
+    if columns is not None and (
+        missing := [ROLES[role][0] for role in ("user", "item", "rating") if not columns[role]]
+    ):
+        st.info(f"Say which column is **{'**, **'.join(missing)}**.")
+        return
+    scale = _scale()
+    titles = state.get("upload_titles")
+    try:
+        ratings = uploads.read(
+            file.name, content, titles=None if titles is None else titles.getvalue(), columns=columns, scale=scale
+        )
+    except InvalidRatingsError as error:
+        _faults(error)
+        return
+    except AutoRecError as error:
+        st.error(str(error))
+        return
+    _found(ratings)
+    st.button("Keep it", type="primary", key="upload_keep", on_click=_keep, args=(file.name, ratings))
+
+
+def _columns(seen: uploads.Preview) -> Mapping[str, str | None]:
+    """A choice for each role, as guessed to begin with."""
+    chosen: dict[str, str | None] = {}
+    for place, (role, (label, help)) in zip(st.columns(4), ROLES.items(), strict=True):
+        options = [NONE, *dict.fromkeys(seen.columns)]
+        guess = seen.guesses[role]
+        with place:
+            found = st.selectbox(
+                label,
+                options,
+                index=0 if guess is None else options.index(guess),
+                # another header, another control: what was chosen for one file says nothing of the next
+                key=f"upload_{role}_{abs(hash(seen.columns))}",
+                help=help,
+            )
+        chosen[role] = None if found in (None, NONE) else found
+    return chosen
+
+
+def _first_rows(seen: uploads.Preview) -> None:
+    width = len(seen.columns)
+    names = [name if seen.columns.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(seen.columns)]
+    rows = [(*row, *[""] * width)[:width] for row in seen.rows]
+    st.dataframe(pd.DataFrame(rows, columns=names), hide_index=True, height=215)
+
+
+def _scale() -> RatingScale | None:
+    """The scale that the visitor says, or None to detect it."""
+    words = {"detect": "As detected"} | {str(place): str(scale) for place, scale in enumerate(COMMON_SCALES)}
+    found = st.selectbox(
+        "Rating scale",
+        list(words),
+        format_func=words.__getitem__,
+        key="upload_scale",
+        help="The lowest and the highest rating that anybody could give.",
+    )
+    return None if found in (None, "detect") else COMMON_SCALES[int(found)]
+
+
+def _faults(error: InvalidRatingsError) -> None:
+    lines = str(error).splitlines()
+    st.error(
+        f"**{lines[0]}**" if len(lines) == 1 else "**These rows can't be used.** Correct the file and bring it again."
+    )
+    if len(lines) > 1:
+        st.code("\n".join(lines[:LINES_SHOWN]), language=None, wrap_lines=True)
+
+
+def _found(ratings: Ratings) -> None:
+    st.markdown(
+        f"**{ratings.num_ratings:,} ratings** of {ratings.num_items:,} items by {ratings.num_users:,} people, on a "
+        f"scale of {ratings.scale}; {ratings.density:.2%} of the matrix is known."
+    )
+
+
+def _keep(name: str, ratings: Ratings) -> None:
+    try:
+        kept = services.upload_store().keep(state.owner(), name, ratings)
+    except AutoRecError as error:
+        state.set_live("upload_error", str(error))
+        return
+    state.forget_live("upload_error")
+    state.put("dataset", sets.OWN + kept.id)
+    state.set_live("upload_done", f"Kept. {kept.name} is chosen on the page Train.")
+    state.forget("upload_ratings")
+    state.forget("upload_titles")
+
+
+def own_sets() -> None:
+    """The visitor's sets, each with what it holds and a button that deletes it."""
+    error = state.live("upload_error", None)
+    if error:
+        st.error(error)
+    own = services.upload_store().of(state.owner())
+    st.subheader("Yours")
+    if not own:
+        st.caption(f"Nothing yet. What you keep is listed here, {uploads.MOST} sets at most.")
+    for one in own:
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            with st.container(gap=None, width="stretch"):
+                st.text(one.name)  # as it is called: nothing of a file's name is markup
+                st.caption(
+                    f"{one.num_ratings:,} ratings of {one.num_items:,} items by {one.num_users:,} people, {one.scale}"
+                )
+            st.download_button(
+                "Download",
+                Path(services.upload_store().source(state.owner(), one.id).ratings or "").read_bytes,
+                "ratings.parquet",
+                on_click="ignore",
+                key=f"upload_download_{one.id}",
+                help="As it was read, for the script and the command that the page Train offers.",
+            )
+            st.button("Delete", key=f"upload_delete_{one.id}", on_click=_delete, args=(one.id,))
+
+
+def _delete(upload_id: str) -> None:
+    state.forget_live("upload_done")
+    try:
+        services.upload_store().delete(state.owner(), upload_id)
+    except AutoRecError as error:
+        state.set_live("upload_error", str(error))

@@ -1,0 +1,123 @@
+"""A link opened elsewhere, a script copied and run, a model and a picture taken home."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+ROOT = Path(__file__).parent.parent.parent
+LINK = "hidden_units=12&batch_size=1000&epochs=5&seed=4"
+
+
+def train_by(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_text("Test RMSE").first).to_be_visible()
+    button = page.get_by_role("button", name="Start training")
+    expect(button).to_be_enabled()
+    button.click()
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+
+
+def curve_of(page: Page) -> list[str]:
+    """Validation RMSE of each epoch, as the CSV has them."""
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Curve as CSV").click()
+    return [line.split(",")[3] for line in caught.value.path().read_text().splitlines()[1:]]
+
+
+def copied(page: Page, tab: str) -> str:
+    """What the panel's copy button puts on the clipboard."""
+    page.get_by_role("tab", name=tab).click()
+    block = page.get_by_role("tabpanel", name=tab).locator("[data-testid=stCode]")
+    block.hover()
+    block.get_by_role("button").click()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_a_link_opened_elsewhere_shows_the_same_and_gives_the_same_curve(
+    page: Page, app: Any, browser: Browser
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    train_by(page, f"{app.url}/train?{LINK}")
+    page.get_by_text("Share and take home").click()
+    link = copied(page, "Link")
+    assert link == f"{app.url}/train?{LINK}"
+    first = curve_of(page)
+    assert len(first) == 5
+    with browser.new_context(accept_downloads=True) as elsewhere:
+        other = elsewhere.new_page()
+        train_by(other, link)
+        expect(other.locator(".st-key-preset input")).to_have_value("Custom")
+        assert other.url == link
+        assert [float(number) for number in curve_of(other)] == pytest.approx([float(n) for n in first], abs=1e-6)
+
+
+def test_the_copied_script_and_command_give_the_curve_of_the_page(page: Page, app: Any, tmp_path: Path) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    train_by(page, f"{app.url}/train?{LINK}")
+    page.get_by_text("Share and take home").click()
+    page.get_by_text("The run that is shown").click()
+    curve = [float(number) for number in curve_of(page)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AUTOREC_HOME": str(tmp_path / "home")}
+
+    def run(*arguments: str) -> str:
+        finished = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return finished.stdout
+
+    (tmp_path / "copied.py").write_text(copied(page, "Python"))
+    printed = [float(number) for number in re.findall(r"validation RMSE ([\d.]+)", run("copied.py"))]
+    assert printed == pytest.approx(curve, abs=1e-6)
+
+    _, *arguments = copied(page, "Command line").split()
+    result = json.loads(run(*arguments, "--json"))
+    assert result["valid_rmse"] == pytest.approx(min(curve), abs=1e-6)
+
+
+def test_the_address_follows_the_controls_and_back_undoes_a_change(page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/train?{LINK}")
+    slider = page.locator(".st-key-hyperparameter_epochs [role=slider], .st-key-hyperparameter_epochs input").first
+    expect(slider).to_be_visible()
+    slider.focus()
+    slider.press("ArrowLeft")
+    expect(page).to_have_url(f"{app.url}/train?{LINK.replace('epochs=5', 'epochs=2')}")
+    page.go_back()
+    expect(page).to_have_url(f"{app.url}/train?{LINK}")
+    expect(page.locator(".st-key-hyperparameter_epochs")).to_contain_text("5")
+
+
+def test_a_bad_link_is_told_and_the_default_stands(page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/train?hidden_units=5000&epochs=7&seed=![x](http://outside.invalid/x.png)")
+    expect(page.get_by_text("hidden_units must be between 1 and 1000, got 5000.")).to_be_visible()
+    expect(page.get_by_text("seed must be a whole number")).to_be_visible()
+    expect(page).to_have_url(f"{app.url}/train?epochs=7")
+
+
+def test_the_model_and_a_picture_are_taken_home(page: Page, app: Any, tmp_path: Path) -> None:
+    train_by(page, f"{app.url}/train?{LINK}")
+    page.reload()  # what a button gives is made anew at each drawing: of a training that has ended there is but one
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Model and figures").click()
+    caught.value.save_as(tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as packed:
+        names = {Path(name).name for name in packed.namelist()}
+        assert packed.testzip() is None
+    assert names >= {"model.safetensors", "model.json", "items.csv", "result.json", "curve.csv", "train.py"}
+    chart = page.locator(".stVegaLiteChart").first
+    expect(chart.locator("canvas, svg").first).to_be_visible()
+    chart.hover()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Download as PNG: Train").click()
+    assert caught.value.path().read_bytes().startswith(b"\x89PNG")

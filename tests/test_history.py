@@ -1,0 +1,24 @@
+"""The page of a history: titles of a file are never markup, and what is agreed to is what is counted."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pages.shared import history
+
+
+@pytest.mark.parametrize(
+    "title", ["<b>Bold</b>", "[link](http://x)", "*star*", "a_b_c", "$x$", ":red[x]", ":star:", "`code`"]
+)
+def test_nothing_of_a_title_is_markup(title: str) -> None:
+    escaped = history._escaped(title)
+    assert escaped.replace("\\", "") == title
+    for mark in "[]*_$`<>":
+        assert escaped.count(mark) == escaped.count(f"\\{mark}")
+    assert not re.search(r"(?<!\\):star:", escaped)
+
+
+def test_a_plain_title_is_read_out_as_it_is() -> None:
+    assert history._escaped("Star Wars: Episode IV - A New Hope (1977)") == "Star Wars: Episode IV - A New Hope (1977)"
