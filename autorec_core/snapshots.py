@@ -201,7 +201,7 @@ class Look:
     movement: float | None
     """How far a sample of the weights went in an epoch, since the look before, over how long they are."""
     gradient_norm: float | None
-    """Of the last batch's gradient; None where there is none to be read."""
+    """Length of the objective's gradient in that epoch; None before the first."""
 
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
