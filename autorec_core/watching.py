@@ -25,9 +25,9 @@ from autorec_core.splits import Split
 from autorec_core.trained_model import Link
 from autorec_core.training import Trainer
 
-SHARES = {"look": 0.025, "model": 0.035, "checkpoint": 0.02}
+SHARES = {"look": 0.02, "model": 0.02, "checkpoint": 0.01}
 """Share of a training's time that each kind of picture may take."""
-CREDIT = 0.03
+CREDIT = 0.01
 """Seconds that each kind may take before it has earned them, and the most that is saved."""
 LEAST_SECONDS = {"look": 0.05, "model": 0.5, "checkpoint": 0.5}
 """Between two pictures of a kind."""
