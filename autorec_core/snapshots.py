@@ -40,12 +40,12 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
 
 FOLDER = "watch"
-KINDS = {"look": 96, "model": 24, "checkpoint": 8}
+KINDS = {"look": 96, "model": 16, "checkpoint": 8}
 """Kinds of files by epoch, and how many of each are kept at most."""
 NEWEST = {"look": 24, "model": 4, "checkpoint": 2}
 """How many of the newest are kept whatever lies between them."""
-MOST_BYTES = {"look": 64e6, "model": 96e6, "checkpoint": 128e6}
-"""Most that all files of a kind may take."""
+MOST_BYTES = {"look": 32e6, "model": 32e6, "checkpoint": 36e6}
+"""Most that all files of a kind may take; one alone may take more."""
 
 BLOCK_MOVIES, BLOCK_USERS = 54, 64
 """Size of a part of the matrix."""
@@ -201,7 +201,7 @@ class Look:
     movement: float | None
     """How far a sample of the weights went in an epoch, since the look before, over how long they are."""
     gradient_norm: float | None
-    """Of the last batch's gradient; None where there is none to be read."""
+    """Length of the objective's gradient in that epoch; None before the first."""
 
 
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)

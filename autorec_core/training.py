@@ -72,6 +72,7 @@ class Trainer:
         self._is_stopping = False
         self._has_diverged = False
         self._trained: TrainedModel | None = None
+        self._gradient_norm: float | None = None
         if checkpoint is not None:
             self._restore(*checkpoint)
 
@@ -145,6 +146,7 @@ class Trainer:
 
     def _run_epoch(self) -> EpochEnded:
         figures = self._fit.run_epoch()
+        self._gradient_norm = figures.gradient_norm
         self._epoch_seconds.append(figures.seconds)
         valid_rmse = self._valid_rmse()
         self._has_diverged = not (figures.is_finite and math.isfinite(valid_rmse))
@@ -329,6 +331,11 @@ class Trainer:
     def current_fit(self) -> Fit:
         """The network as it stands after the last epoch, before any refit; to be looked at and not changed."""
         return self._fit
+
+    @property
+    def gradient_norm(self) -> float | None:
+        """Length of the objective's gradient in the last epoch; None before there was one."""
+        return self._gradient_norm
 
     @property
     def has_diverged(self) -> bool:

@@ -25,9 +25,9 @@ from autorec_core.splits import Split
 from autorec_core.trained_model import Link
 from autorec_core.training import Trainer
 
-SHARES = {"look": 0.035, "model": 0.025, "checkpoint": 0.02}
+SHARES = {"look": 0.02, "model": 0.02, "checkpoint": 0.01}
 """Share of a training's time that each kind of picture may take."""
-CREDIT = 0.03
+CREDIT = 0.01
 """Seconds that each kind may take before it has earned them, and the most that is saved."""
 LEAST_SECONDS = {"look": 0.05, "model": 0.5, "checkpoint": 0.5}
 """Between two pictures of a kind."""
@@ -174,6 +174,7 @@ class Watcher:
             way = float((flat - self._before[1]).norm()) / (epoch - self._before[0])
             movement = way / length if length and math.isfinite(way) else None
         self._before = (epoch, flat)
+        norm = self._trainer.gradient_norm
         means, spreads, num_dead, num_saturated = _units(codes, fit.hyperparameters.encoder_activation)
         return Look(
             epoch=epoch,
@@ -184,7 +185,7 @@ class Watcher:
             num_dead=num_dead,
             num_saturated=num_saturated,
             movement=movement,
-            gradient_norm=_gradient_norm(fit),
+            gradient_norm=norm if norm is not None and math.isfinite(norm) else None,
         )
 
     def _model(self) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
@@ -306,11 +307,3 @@ def _units(codes: Tensor, activation: str) -> tuple[FloatArray, FloatArray, int,
         saturated = at_an_end.float().mean(0) >= SATURATED
     dead = spreads <= DEAD * whole
     return means.numpy(), spreads.numpy(), int((dead & ~saturated).sum()), int(saturated.sum())
-
-
-def _gradient_norm(fit: Fit) -> float | None:
-    gradients = [parameter.grad for parameter in fit.model.parameters() if parameter.grad is not None]
-    if not gradients:
-        return None
-    length = math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients))
-    return length if math.isfinite(length) else None

@@ -3,7 +3,8 @@
     python -m benchmarks.watching [RATINGS] [--preset large] [--epochs 20] [--pairs 5] [--page]
 
 Trains the same run with and without the pictures that the Train page draws, in turns, so that both meet the same
-machine, and compares the medians of the seconds from the first event to the last. RATINGS is a file or folder of
+machine, and compares the medians from the first event to the last: seconds, and seconds of the processor, which other
+work on the machine blurs less. RATINGS is a file or folder of
 MovieLens's; the bundled data where it is left out. With `--page`, a session has the Train page open meanwhile and draws
 it twice a second, as a browser's would.
 """
@@ -31,16 +32,16 @@ from autorec_core.training import Trainer
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def seconds_of(run: Run, *, is_watched: bool) -> float:
-    """Trains a run; returns the seconds between its first event and its end."""
-    marks: list[float] = []
+def seconds_of(run: Run, *, is_watched: bool) -> tuple[float, float]:
+    """Trains a run; returns seconds and processor seconds between its first event and its last epoch."""
+    marks: list[tuple[float, float]] = []
 
     def control(trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
-        marks.append(time.perf_counter())
+        marks.append((time.perf_counter(), time.process_time()))
         return True
 
     record(run, control, is_watched=is_watched)
-    return marks[-1] - marks[0]
+    return marks[-1][0] - marks[0][0], marks[-1][1] - marks[0][1]
 
 
 class OpenPage(threading.Thread):
@@ -85,7 +86,7 @@ def main() -> None:
 
 def measure(store: RunStore, source: Source, hyperparameters: Hyperparameters, pairs: int, has_page: bool) -> None:
     """Trains in turns and prints what came of it."""
-    times: dict[bool, list[float]] = {False: [], True: []}
+    times: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     kept = {}
     for turn in range(2 * pairs + 1):
         is_watched = turn % 2 == 0
@@ -103,10 +104,11 @@ def measure(store: RunStore, source: Source, hyperparameters: Hyperparameters, p
             kept = {kind: len(Album(run.folder).epochs(kind)) for kind in KINDS}
             size = sum(path.stat().st_size for path in Album(run.folder).folder.iterdir()) / 1e6
         store.delete(run.id)
-    without, watched = (statistics.median(times[is_watched]) for is_watched in (False, True))
-    print(f"without: median {without:.2f} s of {[round(t, 2) for t in times[False]]}")
-    print(f"watched: median {watched:.2f} s of {[round(t, 2) for t in times[True]]}")
-    print(f"watching takes {100 * (watched / without - 1):+.1f} % and keeps {kept}, {size:.0f} MB")
+    for place, what in enumerate(("seconds", "of the processor")):
+        each = {is_watched: [pair[place] for pair in times[is_watched]] for is_watched in (False, True)}
+        without, watched = statistics.median(each[False]), statistics.median(each[True])
+        print(f"{what:<17} without {without:6.2f}, watched {watched:6.2f}: {100 * (watched / without - 1):+.1f} %")
+    print(f"kept: {kept}, {size:.0f} MB")
 
 
 if __name__ == "__main__":

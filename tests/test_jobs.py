@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autorec_core.errors import NotFoundError, QueueError
+from autorec_core.events import HyperparametersChanged
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.jobs import JobRunner
 from autorec_core.runs import Run, RunConfig, RunStore, Source
@@ -180,3 +181,48 @@ def test_the_process_that_serves_pages_never_imports_torch():
     program = f"import sys; import {rooms}; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
+
+
+def test_a_paced_training_is_held_back_and_let_go_when_the_pace_is_taken_off(runner, config):
+    run = runner.submit(config(SHORT), pace=0.001)  # an epoch in a thousand seconds
+    until(lambda: epochs(run) == 1)
+    assert runner.pace(run.id) == 0.001
+    runner.set_pace(run.id, 0.0)
+    until(lambda: runner.status(run.id).state == "ended")
+    assert run.ended.epochs_run == 3
+
+
+def test_a_paced_training_still_follows_its_buttons(runner, config):
+    run = runner.submit(config(LONG), pace=0.001)
+    until(lambda: epochs(run) == 1)
+    runner.pause(run.id)
+    until(lambda: runner.status(run.id).state == "paused")
+    runner.step(run.id)
+    until(lambda: epochs(run) == 2)
+    runner.stop(run.id)
+    until(lambda: run.ended is not None)
+
+
+def test_a_run_that_goes_on_from_an_earlier_epoch_makes_a_paused_one_step_aside(runner, config):
+    run = runner.submit(config(LONG))
+    until(lambda: epochs(run))
+    runner.pause(run.id)
+    until(lambda: runner.status(run.id).state == "paused")
+    held = epochs(run)
+    made = runner.fork(run.id, held, owner="somebody")
+    until(lambda: epochs(made) > held)
+    assert runner.status(run.id).state == "interrupted"
+    assert f"epoch {held}" in runner.status(run.id).message
+    runner.stop(made.id)
+    until(lambda: made.ended is not None)
+
+
+def test_what_changes_while_it_trains_is_in_its_events(runner, config):
+    run = runner.submit(config(LONG))
+    until(lambda: epochs(run))
+    runner.change(run.id, regularization=77.0)
+    until(lambda: [event for event in run.events() if isinstance(event, HyperparametersChanged)])
+    (change,) = [event for event in run.events() if isinstance(event, HyperparametersChanged)]
+    assert change.changes == {"regularization": 77.0}
+    runner.stop(run.id)
+    until(lambda: run.ended is not None)

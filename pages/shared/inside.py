@@ -18,7 +18,7 @@ from pages.shared.palette import BASELINE, RATING, TRAIN, VALID, ink
 
 HEIGHT = 150
 """Of a picture, in pixels."""
-MOST_POINTS = 48
+MOST_POINTS = 36
 """Epochs drawn; more are thinned."""
 BANDS = {"p1": 0, "p10": 1, "p25": 2, "p50": 3, "p75": 4, "p90": 5, "p99": 6}
 """Columns of the bands, and where each stands among a look's quantiles."""

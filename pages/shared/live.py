@@ -25,7 +25,7 @@ from autorec_core.events import (
 from autorec_core.hyperparameters import PRESETS
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
-from pages.shared import curve, services, show, state, transport
+from pages.shared import curve, services, show, state, steady, transport
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID
 
 SECONDS_A_TICK = 0.5
@@ -260,9 +260,10 @@ def _say(run: Run | None, status: JobStatus | None, known: Progress, num_epochs:
         name, text = "failed", problem
     mark = {"running": TRAIN, "starting": TRAIN, "ended": TEST, "paused": VALID, "failed": VALID}.get(name, BASELINE)
     mark = VALID if name in ("interrupted", "diverged") else mark
-    st.html(
+    steady.html(
+        "live_state",
         f'{_STYLE}<div class="live-state {name}" role="status" style="--mark:{mark}"><i></i>'
-        f"<span>{escape(text)}</span></div>"
+        f"<span>{escape(text)}</span></div>",
     )
 
 
@@ -347,10 +348,11 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
         for label, value, note in cells
     )
     share = 100 * done / max(1, num_epochs)
-    st.html(
+    steady.html(
+        "live_numbers",
         f'<div class="live-numbers">{inner}</div><div class="live-bar" role="progressbar" aria-label="Epochs done" '
         f'aria-valuemin="0" aria-valuemax="{num_epochs}" aria-valuenow="{done}">'
-        f'<i style="width:{share:.1f}%"></i></div>'
+        f'<i style="width:{share:.1f}%"></i></div>',
     )
 
 

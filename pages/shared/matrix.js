@@ -30,6 +30,7 @@ function ramp(stops) {
 export default function (component) {
   const { data, parentElement } = component;
   const root = parentElement.querySelector(".matrix");
+  root.autorecKnown = data;
   if (!root.autorec) root.autorec = setUp(root);
   root.autorec.take(data);
 }
@@ -161,7 +162,10 @@ function setUp(root) {
   }
 
   self.small = document.createElement("canvas");
-  self.take = (data) => {
+  self.take = (known) => {
+    const news = window.autorecWritten;
+    const isMine = news && news.name === known.name;
+    const data = { ...known, written: isMine ? news.written : null, epoch: isMine ? news.epoch : 0 };
     self.data = data.given ? data : null;
     if (!self.data) {
       cancelAnimationFrame(frame);
@@ -260,5 +264,6 @@ function setUp(root) {
     });
   }
   new ResizeObserver(layOut).observe(root);
+  window.addEventListener("autorec-written", () => root.isConnected && self.take(root.autorecKnown));
   return self;
 }

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from autorec_core.catalogue import display_title
 from autorec_core.snapshots import Block, ByteArray, Look, Scene
+from pages.shared import assets
 from pages.shared.palette import RATINGS, TEST, VALID
 
-_ASSETS = Path(__file__).parent
 _HTML = f"""<div class="matrix" data-view="both">
   <div class="bar">
     <div class="views" role="radiogroup" aria-label="Which picture">
@@ -44,13 +43,23 @@ def _component() -> Any:
     return st.components.v2.component(
         "autorec_matrix",
         html=_HTML,
-        css=(_ASSETS / "matrix.css").read_text(encoding="utf-8"),
-        js=(_ASSETS / "matrix.js").read_text(encoding="utf-8"),
+        css=assets.read("matrix.css"),
+        js=assets.read("matrix.js"),
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _messenger() -> Any:
+    return st.components.v2.component(
+        "autorec_matrix_written", html="<span hidden></span>\n", js=assets.read("written.js")
     )
 
 
 def draw(run_id: str, scene: Scene | None, block_name: str | None, look: Look | None) -> None:
     """Draws a block, as known and as written; empty where there is nothing to draw yet.
+
+    Two elements: the picture, whose message stays the same while a training runs, so that the server sends it once; and
+    a messenger that tells it what changed.
 
     Args:
         run_id: whose training it is.
@@ -58,23 +67,26 @@ def draw(run_id: str, scene: Scene | None, block_name: str | None, look: Look | 
         block_name: which of the scene's blocks; the first where None.
         look: the network after an epoch; None before it was looked at.
     """
-    shown = {} if scene is None else as_json(run_id, scene, scene.block(block_name), look)
-    _component()(key="matrix", data=shown)
+    block = None if scene is None else scene.block(block_name)
+    known = {} if scene is None or block is None else as_json(run_id, scene, block)
+    _component()(key="matrix", data=known)
+    written = None
+    if scene is not None and block is not None and look is not None:
+        written = _text(look.blocks[scene.blocks.index(block)])
+    epoch = 0 if look is None else look.epoch
+    _messenger()(key="matrix_written", data={"name": known.get("name"), "written": written, "epoch": epoch})
 
 
-def as_json(run_id: str, scene: Scene, block: Block, look: Look | None) -> dict[str, Any]:
+def as_json(run_id: str, scene: Scene, block: Block) -> dict[str, Any]:
     """What the browser is told of a block: cells as bytes, a rating's place on the scale from 0 to 254."""
-    written = None if look is None else look.blocks[scene.blocks.index(block)]
     items = scene.items
     return {
         "name": f"{run_id} {block.name}",
         "block": block.name,
-        "epoch": 0 if look is None else look.epoch,
         "rows": [str(scene.user_ids[user]) for user in block.users],
         "columns": [_named(str(items.titles[item]), int(items.years[item])) for item in block.items],
         "given": _text(block.given),
         "parts": _text(block.parts),
-        "written": None if written is None else _text(written),
         "scale": [scene.scale.low, scene.scale.high],
         "colours": RATINGS,
         "marks": [VALID, TEST],

@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core.runs import Run
 from autorec_core.snapshots import Watched
-from pages.shared import services, state, transport
+from pages.shared import services, state, steady, transport
 
 _KEY = "rewind"
 
@@ -65,7 +65,8 @@ def draw(run: Run | None, state_name: str, watched: Watched | None, epochs: Sequ
             args=("" if run is None else run.id, begins or 0),
             help="A new run with the weights and the optimiser's state of that epoch; this one stays as it is.",
         )
-    st.html(f'<div class="autorec-muted" style="min-height:2.8rem">{_in_words(epochs, checkpoints)}</div>')
+    words = _in_words(epochs, checkpoints)
+    steady.html("rewind_words", f'<div class="autorec-muted" style="min-height:2.8rem">{words}</div>')
     return epoch
 
 

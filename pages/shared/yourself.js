@@ -41,6 +41,7 @@ export default function (component) {
   if (!root.autorec) root.autorec = setUp(root);
   const self = root.autorec;
   if (self.note.textContent !== data.note) self.note.textContent = data.note;
+  root.classList.toggle("empty", !data.own);
   const [low, high] = data.scale ?? [0, 1];
   const share = (value) => (100 * (value - low)) / (high - low);
   self.own.forEach((parts, place) => {

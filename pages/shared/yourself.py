@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from autorec_core.ratings import FloatArray, IntArray
 from autorec_core.runs import Run
 from autorec_core.snapshots import Watched
 from autorec_core.trained_model import TrainedModel
-from pages.shared import services, state
+from pages.shared import assets, services, state
 from pages.shared.palette import TRAIN, YOU
 
 MOST_READ = 100
@@ -26,7 +25,6 @@ ROWS = 10
 LEAST_RATINGS = 10
 """A movie that fewer people rated is not named while the network learns."""
 
-_ASSETS = Path(__file__).parent
 _HTML = f"""<div class="yourself" style="--you:{YOU};--model:{TRAIN}">
   <section class="own" aria-label="Your ratings and what the model gives back">
     <h4>You gave <i class="dot"></i> it gives back <i class="tip"></i></h4><div class="rows"></div></section>
@@ -42,8 +40,8 @@ def _component() -> Any:
     return st.components.v2.component(
         "autorec_yourself",
         html=_HTML,
-        css=(_ASSETS / "yourself.css").read_text(encoding="utf-8"),
-        js=(_ASSETS / "yourself.js").read_text(encoding="utf-8"),
+        css=assets.read("yourself.css"),
+        js=assets.read("yourself.js"),
     )
 
 
