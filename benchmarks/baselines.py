@@ -118,7 +118,7 @@ def rating_models() -> list[Model]:
     if surprise is not None:
         grid: dict[str, tuple[Any, ...]] = {"n_factors": (20, 100), "reg_all": (0.07, 0.1), "n_epochs": (40, 160)}
         found.append(Model("biased MF by gradient descent", "scikit-surprise", grid, surprise_svd))
-        grid = {"shrinkage": (50, 100, 200), "k": (20, 40, 80)}
+        grid = {"shrinkage": (100, 200, 500), "k": (40, 80)}
         found.append(Model("item kNN with biases", "scikit-surprise", grid, surprise_knn))
     return found
 
@@ -194,9 +194,9 @@ def list_models() -> list[Model]:
     """All that are installed."""
     found = [Model("EASE", "here", {"regularization": (100.0, 300.0, 1000.0)}, ease)]
     if implicit is not None:
-        grid = {"factors": (16, 32, 64), "regularization": (1.0, 10.0, 30.0), "alpha": (1.0, 5.0)}
+        grid = {"factors": (32, 64), "regularization": (10.0, 30.0, 100.0), "alpha": (2.0, 5.0, 10.0)}
         found.append(Model("implicit ALS", "implicit", grid, implicit_als))
-        found.append(Model("item kNN by cosine", "implicit", {"K": (20, 50, 100, 400)}, implicit_knn))
+        found.append(Model("item kNN by cosine", "implicit", {"K": (50, 200, 400, 1000)}, implicit_knn))
     return found
 
 
