@@ -44,7 +44,8 @@ PAPERS_ACTIVATIONS = tuple(
 SHORTHANDS = {"activations": PAPERS_ACTIVATIONS}
 """Words for several variants."""
 _MADE_BY = (
-    *("baselines", "engine", "fit", "hyperparameters", "metrics", "model", "optimizers", "ratings", "splits"),
+    *("baselines", "engine", "fit", "hyperparameters", "kernels", "metrics", "model", "optimizers", "ranks", "ratings"),
+    *("defaults", "splits", "steps"),
     *("trained_model", "training", "evaluation", "fold_in", "population", "ranking", "recommender", "report"),
 )
 """The modules whose source a figure depends on."""
