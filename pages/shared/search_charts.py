@@ -17,7 +17,7 @@ HEIGHT = 300
 """Of the history, in pixels."""
 BAR = 34
 """Of one hyperparameter's importance, in pixels."""
-WHOLE, GIVEN_UP = "went its whole way", "given up early"
+WHOLE, GIVEN_UP = "completed", "given up early"
 
 
 def history(trials: Sequence[Trial], num_trials: int) -> alt.LayerChart:
