@@ -207,7 +207,12 @@ class JobRunner:
         with self._lock:
             self._is_closed = True
             process, self._process = self._process, None
+            is_idle = self._current is None
         if process is None:
+            return
+        if is_idle:  # nothing to save; it may still be importing, and would hear of the end only after that
+            process.kill()
+            process.wait()
             return
         with contextlib.suppress(OSError):
             if process.stdin is not None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from autorec_core import datasets
 from autorec_core.catalogue import display_title
+from autorec_core.errors import AutoRecError
 from autorec_core.glimpse import Glimpse, meet
 from autorec_core.metrics import rmse
 from autorec_core.ratings import FloatArray, IntArray
@@ -59,7 +60,10 @@ def draw(run: Run | None, watched: Watched | None, epoch: int) -> None:
 def _seen(run: Run | None, watched: Watched | None, epoch: int) -> dict[str, Any]:
     if run is None or watched is None:
         return {"note": "When a training begins, it is shown here what the network makes of you."}
-    by_id = _ratings_for(run)
+    try:
+        by_id = _ratings_for(run)
+    except AutoRecError as error:  # of the visitor's ratings; the training needs none
+        return {"note": str(error)}
     if not by_id:
         return {"note": "You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you."}
     found = watched.model_at(epoch)
