@@ -9,7 +9,8 @@ Shapes: a batch has `B` rows, `C` columns and `n` observed entries in the order 
 units. `parts` (T + 1,) are the first columns of the T threads. Each thread adds up rows of its own, (T, B, k), so the
 result depends on T alone, never on which thread comes first.
 
-The loops are written for the compiler: four entries at a time share each load of the column's weights.
+The loops are written for the compiler. Four entries at a time share each load of the column's weights; a loop writes at
+most two arrays, as more would take the compiler more tests for overlap than it makes, and it would not vectorise.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def encode(weights: Array, indptr: Array, rows: Array, inputs: Array, parts: Arr
                 for u in range(units):
                     s0[u] += x0 * w[u]
                     s1[u] += x1 * w[u]
+                for u in range(units):
                     s2[u] += x2 * w[u]
                     s3[u] += x3 * w[u]
                 e += 4
@@ -132,17 +134,11 @@ def _activated(link: int, z: float) -> tuple[float, float]:
 
 
 @_inlined
-def _errors(link: int, bounds: Array, per_rating: float, z: float, target: float, sums: Array) -> float:
-    """Adds an entry's squared errors to the sums, plain and clipped; returns the gradient by z."""
-    y, slope = _activated(link, float(z))
+def _missed(link: int, bounds: Array, z: float, target: float) -> tuple[float, float, float]:
+    """How far an entry's prediction is off: plain, and clipped to the scale; and the slope of the prediction by z."""
+    y, slope = _activated(link, z)
     predicted = bounds[0] + bounds[1] * y
-    target = float(target)
-    error = predicted - target
-    clipped = min(max(predicted, bounds[2]), bounds[3]) - target
-    sums[0] += error * error
-    sums[1] += clipped * clipped
-    gradient: float = per_rating * error * bounds[1] * slope
-    return gradient
+    return predicted - target, min(max(predicted, bounds[2]), bounds[3]) - target, bounds[1] * slope
 
 
 @_inlined
@@ -212,6 +208,7 @@ def decode_and_update(
         terms[:] = 0
         total[:] = 0.0
         one = np.zeros(1, dtype=weights.dtype)
+        squares, clipped = 0.0, 0.0
         for column in range(parts[thread], parts[thread + 1]):
             w, b = weights[column], bias[column]
             g[:] = 0
@@ -226,21 +223,21 @@ def decode_and_update(
                     z1 += c1[u] * w[u]
                     z2 += c2[u] * w[u]
                     z3 += c3[u] * w[u]
-                e0 = number(_errors(link, bounds, per_rating, z0 + b + offsets[r0], targets[e], total))
-                e1 = number(
-                    _errors(link, bounds, per_rating, float(z1 + b + offsets[r1]), float(targets[e + 1]), total)
-                )
-                e2 = number(
-                    _errors(link, bounds, per_rating, float(z2 + b + offsets[r2]), float(targets[e + 2]), total)
-                )
-                e3 = number(
-                    _errors(link, bounds, per_rating, float(z3 + b + offsets[r3]), float(targets[e + 3]), total)
-                )
+                d0, q0, s0 = _missed(link, bounds, float(z0 + b + offsets[r0]), float(targets[e]))
+                d1, q1, s1 = _missed(link, bounds, float(z1 + b + offsets[r1]), float(targets[e + 1]))
+                d2, q2, s2 = _missed(link, bounds, float(z2 + b + offsets[r2]), float(targets[e + 2]))
+                d3, q3, s3 = _missed(link, bounds, float(z3 + b + offsets[r3]), float(targets[e + 3]))
+                squares += d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+                clipped += q0 * q0 + q1 * q1 + q2 * q2 + q3 * q3
+                e0, e1 = number(per_rating * d0 * s0), number(per_rating * d1 * s1)
+                e2, e3 = number(per_rating * d2 * s2), number(per_rating * d3 * s3)
                 t0, t1, t2, t3 = terms[r0], terms[r1], terms[r2], terms[r3]
                 for u in range(units):
                     g[u] += e0 * c0[u] + e1 * c1[u] + e2 * c2[u] + e3 * c3[u]
+                for u in range(units):
                     t0[u] += e0 * w[u]
                     t1[u] += e1 * w[u]
+                for u in range(units):
                     t2[u] += e2 * w[u]
                     t3[u] += e3 * w[u]
                 one[0] += e0 + e1 + e2 + e3
@@ -251,7 +248,10 @@ def decode_and_update(
                 z0 = number(0)
                 for u in range(units):
                     z0 += c0[u] * w[u]
-                e0 = number(_errors(link, bounds, per_rating, z0 + b + offsets[r0], targets[e], total))
+                d0, q0, s0 = _missed(link, bounds, float(z0 + b + offsets[r0]), float(targets[e]))
+                squares += d0 * d0
+                clipped += q0 * q0
+                e0 = number(per_rating * d0 * s0)
                 for u in range(units):
                     g[u] += e0 * c0[u]
                     t0[u] += e0 * w[u]
@@ -260,6 +260,7 @@ def decode_and_update(
             total[2] += _update(w, g, moments[0][column], moments[1][column], adam)
             here = slice(column, column + 1)
             total[2] += _update(bias[here], one, moments[2][here], moments[3][here], adam_of_bias)
+        total[0], total[1] = squares, clipped
 
 
 @_compiled(parallel=True)

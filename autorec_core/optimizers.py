@@ -176,7 +176,7 @@ class Penalised:
     def penalty(self) -> Tensor:
         """This rank's part of the objective's penalty, a float64 scalar."""
         terms = [
-            self._share_of(parameter) * 0.5 * weight * parameter.square().sum(dtype=torch.float64)
+            self._share_of(parameter) * 0.5 * weight * torch.linalg.vector_norm(parameter).double().square()
             for parameter, weight in self.penalties
         ]
         return torch.stack(terms).sum()

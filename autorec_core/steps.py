@@ -8,7 +8,7 @@ optimiser, any device, a loss over all entries, and batches so full that dense p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -131,11 +131,16 @@ class ColumnOrder:
     num_ratings: int
     """Observed entries, those of other ranks included."""
 
+    _parts: dict[int, kernels.Array] = field(default_factory=dict)
+
     def parts(self, threads: int) -> kernels.Array:
         """(threads + 1,) first columns of shares of equal work."""
+        if threads in self._parts:
+            return self._parts[threads]
         work = self.indptr.astype(np.int64) + UPDATE_COST * np.arange(len(self.indptr))
         bounds = np.searchsorted(work, np.linspace(0, work[-1], threads + 1))
         bounds[0], bounds[-1] = 0, len(self.indptr) - 1
+        self._parts[threads] = bounds
         return bounds
 
 
