@@ -26,7 +26,7 @@ from torch import Tensor
 # torch says once a process that its sparse layout is in beta; only its construction and sampled product are used here.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
-DENSE_FROM = 0.8
+DENSE_FROM = 0.5
 """Share of observed entries from which whole dense products beat those over observed entries (`benchmarks.density`)."""
 DENSE_UP_TO = 50_000_000
 """Most entries of a matrix that is ever formed whole."""
