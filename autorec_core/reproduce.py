@@ -45,7 +45,7 @@ SHORTHANDS = {"activations": PAPERS_ACTIVATIONS}
 """Words for several variants."""
 _MADE_BY = (
     *("baselines", "engine", "fit", "hyperparameters", "kernels", "metrics", "model", "optimizers", "ranks", "ratings"),
-    *("defaults", "splits", "steps"),
+    *("splits", "steps"),
     *("trained_model", "training", "evaluation", "fold_in", "population", "ranking", "recommender", "report"),
 )
 """The modules whose source a figure depends on."""

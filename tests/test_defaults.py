@@ -32,7 +32,7 @@ def test_nothing_falls_as_sets_grow_and_every_size_is_accepted(based_on: str) ->
             assert getattr(smaller, name) <= getattr(larger, name), name
 
 
-@pytest.mark.parametrize("num_users", [12, 40, 150])
+@pytest.mark.parametrize("num_users", [25, 40, 150])
 def test_on_small_sets_that_nobody_searched_it_is_below_the_averages(num_users: int) -> None:
     """People of two tastes and movies of two kinds, with a person's and a movie's own level and noise."""
     generator = np.random.default_rng(num_users)

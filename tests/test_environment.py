@@ -37,6 +37,9 @@ class _Nobody:
     def wait(self, *_: object) -> int:
         return 0
 
+    def kill(self) -> None:
+        """Ends at once, as nobody is there."""
+
 
 def test_the_command_line_sets_it_before_torch_is_there() -> None:
     program = (

@@ -12,6 +12,7 @@ import pytest
 
 from autorec_core import hyperparameters, published, reproduce
 from autorec_core.datasets import DATASETS
+from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.metrics import mae, rmse
 from autorec_core.ratings import Ratings
@@ -275,11 +276,12 @@ def test_a_known_set_is_recognised_by_its_size(toy: Ratings, monkeypatch: pytest
     assert known_dataset(toy) == "ml-1m"
 
 
-def test_a_variant_takes_the_preset_for_the_number_of_ratings() -> None:
+def test_a_variant_takes_the_hyperparameters_for_the_number_of_ratings() -> None:
     small, large = (variants_of(["items"], number)[0] for number in (100_000, 1_000_000))
     assert small.hyperparameters == hyperparameters.preset("balanced")
     assert large.hyperparameters == hyperparameters.preset("large")
-    assert variants_of(["users"], 100)[0].hyperparameters == hyperparameters.preset("users")
+    assert variants_of(["users"], 100_000)[0].hyperparameters == hyperparameters.preset("users")
+    assert variants_of(["users"], 700)[0].hyperparameters == hyperparameters_for(700, "users")
 
 
 def test_activations_are_the_four_of_the_paper_beside_their_numbers() -> None:

@@ -31,6 +31,9 @@ def train_by(page: Page, address: str) -> None:
 
 def curve_of(page: Page) -> list[str]:
     """Validation RMSE of each epoch, as the CSV has them."""
+    page.reload()  # what a button gives is made anew at each drawing: of a training that has ended there is but one
+    expect(page.get_by_text("The test, scored once")).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
     with page.expect_download() as caught:
         page.get_by_role("button", name="Curve as CSV").click()
     return [line.split(",")[3] for line in caught.value.path().read_text().splitlines()[1:]]
@@ -66,9 +69,9 @@ def test_a_link_opened_elsewhere_shows_the_same_and_gives_the_same_curve(
 def test_the_copied_script_and_command_give_the_curve_of_the_page(page: Page, app: Any, tmp_path: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     train_by(page, f"{app.url}/train?{LINK}")
+    curve = [float(number) for number in curve_of(page)]
     page.get_by_text("Share and take home").click()
     page.get_by_text("The run shown").click()
-    curve = [float(number) for number in curve_of(page)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AUTOREC_HOME": str(tmp_path / "home")}
 
     def run(*arguments: str) -> str:
