@@ -30,7 +30,7 @@ browser: $(VENV)/.dev
 	else $(BIN)/playwright install chromium; fi
 
 test: $(VENV)/.dev browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -30,8 +30,8 @@ from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.runs import Source
 from autorec_core.titles import delimiter_of, first_line, plain_name
 
-LARGEST = 50_000_000
-"""Bytes of a file."""
+LARGEST = 20_000_000
+"""Bytes of a file; the server takes no larger ones."""
 MOST = 5
 """Sets of one owner."""
 SHOWN_ROWS = 5

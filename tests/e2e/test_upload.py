@@ -37,6 +37,8 @@ def test_own_ratings_are_corrected_kept_trained_on_and_deleted(app: App, page: P
     expect(page.get_by_text("Row 17", exact=False)).to_be_visible()
     expect(page.get_by_role("button", name="Keep it")).not_to_be_visible()
 
+    page.get_by_role("button", name="Remove mine.csv").click()
+    expect(page.get_by_text("Row 17", exact=False)).not_to_be_visible()
     ratings.set_input_files(write_csv(tmp_path / "mine.csv", fault=False))
     expect(page.get_by_text("of 30 items by 40 people", exact=False)).to_be_visible()
     page.get_by_role("button", name="Keep it").click()
