@@ -31,21 +31,26 @@ def uploaders() -> None:
         st.file_uploader(
             "Ratings",
             type=["csv", "tsv", "txt", "dat", "data", "zip", "parquet"],
-            key="upload_ratings",
+            key=_key("ratings"),
             help=f"At most {uploads.LARGEST / 1e6:.0f} MB.",
         )
     with right:
         st.file_uploader(
             "Titles (optional)",
             type=["csv"],
-            key="upload_titles",
+            key=_key("titles"),
             help="A CSV with a header: item, title, and perhaps genres (separated by |) and year.",
         )
 
 
+def _key(name: str) -> str:
+    """A control's key; another one once a set is kept, as a browser gives its file back only with the control."""
+    return f"upload_{name}_{state.live('uploads_kept', 0)}"
+
+
 def look() -> None:
     """What the file holds, what its columns are taken for, its scale or its faults, and the button that keeps it."""
-    file = state.get("upload_ratings")
+    file = state.get(_key("ratings"))
     done = state.live("upload_done", None)
     if file is None:
         if done:
@@ -67,7 +72,7 @@ def look() -> None:
         st.info(f"Say which column is **{'**, **'.join(missing)}**.")
         return
     scale = _scale()
-    titles = state.get("upload_titles")
+    titles = state.get(_key("titles"))
     try:
         ratings = uploads.read(
             file.name, content, titles=None if titles is None else titles.getvalue(), columns=columns, scale=scale
@@ -146,8 +151,7 @@ def _keep(name: str, ratings: Ratings) -> None:
     state.forget_live("upload_error")
     state.put("dataset", sets.OWN + kept.id)
     state.set_live("upload_done", f"Kept. {kept.name} is chosen on the page Train.")
-    state.forget("upload_ratings")
-    state.forget("upload_titles")
+    state.set_live("uploads_kept", state.live("uploads_kept", 0) + 1)
 
 
 def own_sets() -> None:

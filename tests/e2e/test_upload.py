@@ -37,15 +37,16 @@ def test_own_ratings_are_corrected_kept_trained_on_and_deleted(app: App, page: P
     expect(page.get_by_text("Row 17", exact=False)).to_be_visible()
     expect(page.get_by_role("button", name="Keep it")).not_to_be_visible()
 
-    page.get_by_role("button", name="Remove mine.csv").click()
-    expect(page.get_by_text("Row 17", exact=False)).not_to_be_visible()
-    ratings.set_input_files(write_csv(tmp_path / "mine.csv", fault=False))
+    page.reload()  # another visit, with the corrected file
+    page.locator('input[type="file"]').first.set_input_files(write_csv(tmp_path / "mine.csv", fault=False))
+    choose(page, "Who", "who")
+    choose(page, "What", "what")
     expect(page.get_by_text("of 30 items by 40 people", exact=False)).to_be_visible()
     page.get_by_role("button", name="Keep it").click()
     expect(page.get_by_text("Kept. mine.csv is chosen", exact=False)).to_be_visible()
 
     page.get_by_role("button", name="Train on it").click()
-    expect(page.get_by_text("Yours: mine.csv")).to_be_visible()
+    expect(page.locator(".st-key-dataset input")).to_have_value("Yours: mine.csv")
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text("epochs are done", exact=False).first).to_be_visible()
 
