@@ -30,7 +30,8 @@ browser: $(VENV)/.dev
 	else $(BIN)/playwright install chromium; fi
 
 test: $(VENV)/.dev browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/e2e
+	$(BIN)/pytest tests/e2e
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
