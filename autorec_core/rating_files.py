@@ -184,7 +184,7 @@ def read_ratings(
         titles = titles_beside(files.read) if items is None else _own_titles(Path(items), max_bytes)
     except OSError as error:
         raise InvalidRatingsError(f"Can't read {path.name}: {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, IndexError) as error:  # the last two: exotic
         raise InvalidRatingsError(f"{path.name} can't be unpacked: {error}. Pack it again as a plain zip.") from error
     if catalogue is None:
         catalogue = f"file:{files.label}-{hashlib.sha256(content).hexdigest()[:8]}"

@@ -17,7 +17,7 @@ def test_a_search_tries_is_stopped_and_its_best_is_taken_to_train(page: Page, ap
     start.click()
     expect(page.get_by_text("Best so far")).to_be_visible()
     expect(page.locator(".stVegaLiteChart canvas, .stVegaLiteChart svg").first).to_be_visible()
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     told = page.get_by_text(re.compile(r"trials? (is|are) done\. Trial \d+ was the best on validation"))
     expect(told).to_be_visible()
     take = page.get_by_role("button", name="Take the best to Train")
