@@ -13,14 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 import optuna
-import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from autorec_core import datasets, memory, trials
 from autorec_core.events import EpochEnded, TrainingEnded, TrainingStarted
 from autorec_core.hyperparameters import Hyperparameters, choice_of
-from autorec_core.recording import THREADS, Control
+from autorec_core.recording import Control, use_worthwhile_threads
 from autorec_core.runs import Run, RunConfig
 from autorec_core.search_space import SearchSpace
 from autorec_core.splits import Split
@@ -147,7 +146,7 @@ def _try(run: Run, split: Split, asked: optuna.Trial, number: int, control: Cont
     began = time.perf_counter()
     hyperparameters = run.config.hyperparameters.with_changes(**asked.params, refit=False)
     trainer = _TrialTrainer(split, hyperparameters, seed=run.config.seed)
-    torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
+    use_worthwhile_threads(trainer)
     curve: list[float] = []
     outcome, parts = "complete", 0
     for event in trainer:
