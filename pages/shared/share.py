@@ -11,7 +11,7 @@ from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
 from pages.shared import controls, sets, state
 
-SECONDS_TO_ARRIVE = 2.0
+SECONDS_TO_ARRIVE = 5.0
 """How long a browser may still speak of the address that it had before."""
 MOST_LEFT = 20
 """Addresses that were left and are remembered."""

@@ -180,6 +180,7 @@ def test_a_rate_that_is_too_high_is_told_as_a_result(page: Page, app: Any) -> No
     page.get_by_role("option", name="identity").click()  # nothing bounds the code then
     expect(page.locator(".st-key-preset input")).to_have_value("Custom")
     push_to_the_end(page, "learning_rate")
+    expect(page).to_have_url(re.compile("learning_rate=10"))  # the change has come to the server
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".live-state.diverged")).to_be_visible()
     expect(page.locator(".live-state")).to_contain_text("iverged")
