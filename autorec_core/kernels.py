@@ -1,16 +1,19 @@
-"""The three passes of a training step, compiled.
+"""The passes of a training step, compiled.
 
-A step goes through its batch column by column. All that a column does in a pass (its products with the codes of the
-rows that have it, the gradient of its weights, and Adam's update of them) happens while its weights lie in the nearest
-cache; codes and their gradients, a batch long, lie in the next one. So the weights are read and written once a pass,
-and their gradients are never written at all. Autograd's sparse products and a fused Adam move them several times over.
+A step first goes through its batch row by row: the products with the encoder's weights give the codes, those with the
+decoder's the predictions and the gradient by the codes. Then it goes through it column by column: all that a column
+does (the gradient of its weights, and Adam's update of them) happens while its weights lie in the nearest cache, so
+that no gradient is ever written to memory. Autograd's sparse products and a fused Adam move the weights several times.
 
-Shapes: a batch has `B` rows, `C` columns and `n` observed entries in the order of their columns; the code has `k`
-units. `parts` (T + 1,) are the first columns of the T threads. Each thread adds up rows of its own, (T, B, k), so the
-result depends on T alone, never on which thread comes first.
+Shapes: a batch has `B` rows, `C` columns and `n` observed entries; the code has `k` units. Its entries stand in blocks
+of neighbouring columns, whose weights fit into a cache, and row by row within a block; what one row has in one block is
+a segment. A thread takes some of the blocks, with all that belongs to their columns: cores that write what others read
+wait for each other. Only sums as long as the batch, a term a thread, go between them: (T, B, k). So the result depends
+on T alone, never on which thread comes first.
 
-The loops are written for the compiler. Four entries at a time share each load of the column's weights; a loop writes at
-most two arrays, as more would take the compiler more tests for overlap than it makes, and it would not vectorise.
+The loops are written for the compiler. Four entries at a time share each load and store of the sum; a loop writes one
+array, as more would take the compiler more tests for overlap than it makes, and it would not vectorise. Nothing that
+two threads write lies in one line of the cache.
 """
 
 from __future__ import annotations
@@ -28,22 +31,25 @@ LINKS = {"identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3, "selu": 4}
 """The output activations by the numbers that the compiled code knows them by."""
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 # Sums may be taken in another order and products fused; infinities and NaN keep their meaning, they tell divergence.
-_FAST = {"reassoc", "contract", "nsz", "arcp"}
+# A division that looks for a zero first would not be vectorised.
+_MODE: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz", "arcp"}, "error_model": "numpy"}
 
 
-def _compiled(**options: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compiles a function when it is first called, and keeps the code on disk where there is a place for it."""
 
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            return cast("Callable[..., None]", numba.njit(fastmath=_FAST, cache=True, **options)(function))
+            return cast("Callable[..., Any]", numba.njit(cache=True, **_MODE, **options)(function))
         except RuntimeError:  # neither the package's folder nor the user's cache can be written
-            return cast("Callable[..., None]", numba.njit(fastmath=_FAST, **options)(function))
+            return cast("Callable[..., Any]", numba.njit(**_MODE, **options)(function))
 
     return decorate
 
 
-_inlined = numba.njit(fastmath=_FAST, inline="always")
+def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function for the compiled ones alone."""
+    return cast("Callable[..., Any]", numba.njit(**_MODE, inline="always")(function))
 
 
 @_inlined
@@ -60,6 +66,12 @@ def _hashed(position: Any, seed: Any) -> Any:
     return h
 
 
+@_inlined
+def _bound(share: float) -> Any:
+    """Below it, a hash drops."""
+    return np.uint32(min(share * 4294967296.0, 4294967295.0))
+
+
 @_compiled()
 def drop(values: Array, positions: Array, seed: Any, share: float, out: Array) -> None:
     """Sets a share of the values to 0 and scales the others up, so that sums keep their mean.
@@ -71,7 +83,7 @@ def drop(values: Array, positions: Array, seed: Any, share: float, out: Array) -
         share: of the values that are dropped, 0 to 1.
         out: (n,) the result.
     """
-    bound = np.uint32(min(share * 4294967296.0, 4294967295.0))
+    bound = _bound(share)
     kept = out.dtype.type(1.0 / (1.0 - share))
     nothing = out.dtype.type(0.0)
     for e in range(len(values)):
@@ -79,39 +91,63 @@ def drop(values: Array, positions: Array, seed: Any, share: float, out: Array) -
 
 
 @_compiled(parallel=True)
-def encode(weights: Array, indptr: Array, rows: Array, inputs: Array, parts: Array, out: Array) -> None:
-    """The encoder's product `X @ V`, one term of the sum a thread.
+def encode(
+    weights: Array,
+    starts: Array,
+    segments: tuple[Array, Array],
+    columns: Array,
+    inputs: Array,
+    positions: Array,
+    seed: Any,
+    share: float,
+    places: Array,
+    kept: Array,
+    out: Array,
+) -> None:
+    """The encoder's product `X @ V`, after dropout of the inputs.
 
     Args:
         weights: (C, k) encoder weights.
-        indptr: (C + 1,) where each column begins among the entries.
-        rows: (n,) int32 row of each entry.
-        inputs: (n,) what the encoder reads.
-        parts: (T + 1,) first column of each thread.
-        out: (T, B, k) the terms.
+        starts: (T + 1,) first segment of each thread.
+        segments: (S,) int32 row of each segment; (S + 1,) int32 where each begins among the entries.
+        columns: (n,) int32 column of each entry.
+        inputs: (n,) what the encoder would read.
+        positions: (n,) int32 that dropout hangs on.
+        seed: uint64, of dropout.
+        share: of the inputs that are dropped.
+        places: (n,) int32 where each entry stands in the order of columns.
+        kept: (n,) what the encoder reads, in that order, a result.
+        out: (T, B, k) the terms of the product, a result.
     """
     units = weights.shape[1]
-    for thread in numba.prange(len(parts) - 1):
-        sums = out[thread]
-        sums[:] = 0
-        for column in range(parts[thread], parts[thread + 1]):
-            w = weights[column]
-            e, end = indptr[column], indptr[column + 1]
-            while e + 4 <= end:
-                s0, s1, s2, s3 = sums[rows[e]], sums[rows[e + 1]], sums[rows[e + 2]], sums[rows[e + 3]]
-                x0, x1, x2, x3 = inputs[e], inputs[e + 1], inputs[e + 2], inputs[e + 3]
-                for u in range(units):
-                    s0[u] += x0 * w[u]
-                    s1[u] += x1 * w[u]
-                for u in range(units):
-                    s2[u] += x2 * w[u]
-                    s3[u] += x3 * w[u]
-                e += 4
+    rows, begins = segments
+    bound = _bound(share)
+    scale, nothing = kept.dtype.type(1.0 / (1.0 - share)), kept.dtype.type(0.0)
+    for thread in numba.prange(len(starts) - 1):
+        terms, x = out[thread], np.empty(4, dtype=kept.dtype)
+        terms[:] = 0
+        for segment in range(starts[thread], starts[thread + 1]):
+            sums = terms[rows[segment]]
+            e, end = begins[segment], begins[segment + 1]
             while e < end:
-                s0, x0 = sums[rows[e]], inputs[e]
-                for u in range(units):
-                    s0[u] += x0 * w[u]
-                e += 1
+                several = min(4, end - e)
+                for i in range(several):
+                    x[i] = inputs[e + i]
+                    if share > 0.0:
+                        x[i] = x[i] * scale if _hashed(positions[e + i], seed) >= bound else nothing
+                    kept[places[e + i]] = x[i]
+                if several == 4:
+                    w0, w1 = weights[columns[e]], weights[columns[e + 1]]
+                    w2, w3 = weights[columns[e + 2]], weights[columns[e + 3]]
+                    x0, x1, x2, x3 = x[0], x[1], x[2], x[3]
+                    for u in range(units):
+                        sums[u] += x0 * w0[u] + x1 * w1[u] + x2 * w2[u] + x3 * w3[u]
+                else:
+                    for i in range(several):
+                        w0, x0 = weights[columns[e + i]], x[i]
+                        for u in range(units):
+                            sums[u] += x0 * w0[u]
+                e += several
 
 
 @_inlined
@@ -134,16 +170,140 @@ def _activated(link: int, z: float) -> tuple[float, float]:
 
 
 @_inlined
-def _missed(link: int, bounds: Array, z: float, target: float) -> tuple[float, float, float]:
+def _slope(link: int, y: float) -> float:
+    """The slope of an activation where it gives y."""
+    if link == 0:
+        return 1.0
+    if link == 1:
+        return y * (1.0 - y)
+    if link == 2:
+        return 1.0 - y * y
+    if link == 3:
+        return 1.0 if y > 0.0 else 0.0
+    return SELU_SCALE if y > 0.0 else y + SELU_SCALE * SELU_ALPHA
+
+
+@_compiled()
+def through_code(link: int, codes: Array, mask: Array, to_codes: Array, to_bias: Array) -> None:
+    """Takes a gradient by the codes back through their dropout and activation, in place.
+
+    Args:
+        link: the hidden activation's number.
+        codes: (B, k) before dropout.
+        mask: (B, k) that dropout multiplies them by; (0, k) without dropout.
+        to_codes: (B, k) the gradient by the codes after dropout; becomes that by the encoder's product.
+        to_bias: (k,) the gradient by the encoder's bias, a result.
+    """
+    one = codes.dtype.type(1)
+    to_bias[:] = 0
+    for row in range(len(codes)):
+        c, t = codes[row], to_codes[row]
+        if len(mask):
+            for u in range(len(c)):
+                t[u] *= mask[row, u]
+        for u in range(len(c)):
+            t[u] *= one * codes.dtype.type(_slope(link, c[u]))
+        for u in range(len(c)):
+            to_bias[u] += t[u]
+
+
+@_inlined
+def _missed(link: int, scale: Array, z: float, target: float) -> tuple[float, float, float]:
     """How far an entry's prediction is off: plain, and clipped to the scale; and the slope of the prediction by z."""
     y, slope = _activated(link, z)
-    predicted = bounds[0] + bounds[1] * y
-    return predicted - target, min(max(predicted, bounds[2]), bounds[3]) - target, bounds[1] * slope
+    predicted = scale[0] + scale[1] * y
+    return predicted - target, min(max(predicted, scale[2]), scale[3]) - target, scale[1] * slope
+
+
+@_compiled(parallel=True)
+def decode(
+    weights: Array,
+    bias: Array,
+    codes: Array,
+    offsets: Array,
+    starts: Array,
+    segments: tuple[Array, Array],
+    columns: Array,
+    targets: Array,
+    places: Array,
+    link: int,
+    scale: Array,
+    per_rating: float,
+    errors: Array,
+    to_codes: Array,
+    sums: Array,
+) -> None:
+    """Predicts every observed entry; the gradients of the mean squared error by the pre-activations and by the codes.
+
+    Args:
+        weights: (C, k) decoder weights.
+        bias: (C,) decoder bias.
+        codes: (B, k).
+        offsets: (B,) added to each row's pre-activations.
+        starts: (T + 1,) first segment of each thread.
+        segments: (S,) int32 row of each segment; (S + 1,) int32 where each begins among the entries.
+        columns: (n,) int32 column of each entry.
+        targets: (n,) ratings.
+        places: (n,) int32 where each entry stands in the order of columns.
+        link: the output activation's number.
+        scale: shift and factor of the link, low and high end of the scale; float64, in rating units.
+        per_rating: 2 / count: the derivative of the mean squared error by one squared error, over its error.
+        errors: (n,) the gradient by the pre-activations, in the order of columns, a result.
+        to_codes: (T, B, k) the terms of the gradient by the codes, a result.
+        sums: (T, 8) float64, a result: squared errors, and those of predictions clipped to the scale.
+    """
+    units = weights.shape[1]
+    number = weights.dtype.type
+    rows, begins = segments
+    for thread in numba.prange(len(starts) - 1):
+        terms = to_codes[thread]
+        terms[:] = 0
+        squares, clipped = 0.0, 0.0
+        for segment in range(starts[thread], starts[thread + 1]):
+            row = rows[segment]
+            c, t, offset = codes[row], terms[row], offsets[row]
+            e, end = begins[segment], begins[segment + 1]
+            while e + 4 <= end:
+                k0, k1, k2, k3 = columns[e], columns[e + 1], columns[e + 2], columns[e + 3]
+                w0, w1, w2, w3 = weights[k0], weights[k1], weights[k2], weights[k3]
+                z0, z1, z2, z3 = number(0), number(0), number(0), number(0)
+                for u in range(units):
+                    z0 += c[u] * w0[u]
+                    z1 += c[u] * w1[u]
+                    z2 += c[u] * w2[u]
+                    z3 += c[u] * w3[u]
+                d0, q0, s0 = _missed(link, scale, float(z0 + bias[k0] + offset), float(targets[e]))
+                d1, q1, s1 = _missed(link, scale, float(z1 + bias[k1] + offset), float(targets[e + 1]))
+                d2, q2, s2 = _missed(link, scale, float(z2 + bias[k2] + offset), float(targets[e + 2]))
+                d3, q3, s3 = _missed(link, scale, float(z3 + bias[k3] + offset), float(targets[e + 3]))
+                squares += d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
+                clipped += q0 * q0 + q1 * q1 + q2 * q2 + q3 * q3
+                e0, e1 = number(per_rating * d0 * s0), number(per_rating * d1 * s1)
+                e2, e3 = number(per_rating * d2 * s2), number(per_rating * d3 * s3)
+                errors[places[e]], errors[places[e + 1]] = e0, e1
+                errors[places[e + 2]], errors[places[e + 3]] = e2, e3
+                for u in range(units):
+                    t[u] += e0 * w0[u] + e1 * w1[u] + e2 * w2[u] + e3 * w3[u]
+                e += 4
+            while e < end:
+                w0 = weights[columns[e]]
+                z0 = number(0)
+                for u in range(units):
+                    z0 += c[u] * w0[u]
+                d0, q0, s0 = _missed(link, scale, float(z0 + bias[columns[e]] + offset), float(targets[e]))
+                squares += d0 * d0
+                clipped += q0 * q0
+                e0 = number(per_rating * d0 * s0)
+                errors[places[e]] = e0
+                for u in range(units):
+                    t[u] += e0 * w0[u]
+                e += 1
+        sums[thread, 0], sums[thread, 1] = squares, clipped
 
 
 @_inlined
 def _update(w: Array, gradient: Array, m: Array, v: Array, adam: Array) -> float:
-    """Moves a column's weights against its gradient as Adam does; returns the gradient's squared length.
+    """Moves weights against their gradient as Adam does; returns the gradient's squared length.
 
     Source: Kingma & Ba 2015, algorithm 1, with the penalty in the gradient.
     """
@@ -161,151 +321,70 @@ def _update(w: Array, gradient: Array, m: Array, v: Array, adam: Array) -> float
 
 
 @_compiled(parallel=True)
-def decode_and_update(
+def update(
     weights: Array,
     bias: Array,
     moments: tuple[Array, Array, Array, Array],
-    codes: Array,
-    offsets: Array,
+    to_weights: Array,
     indptr: Array,
     rows: Array,
-    targets: Array,
-    link: int,
-    bounds: Array,
-    per_rating: float,
+    values: Array,
     adam: Array,
     adam_of_bias: Array,
     parts: Array,
-    to_codes: Array,
-    gradient: Array,
     sums: Array,
 ) -> None:
-    """Predicts every observed entry, and moves the decoder against the gradient of the squared error.
+    """Moves a matrix of weights against the gradient `X^T @ to_weights` of a sparse X, and its bias against `X^T @ 1`.
 
     Args:
-        weights: (C, k) decoder weights, moved.
-        bias: (C,) decoder bias, moved.
+        weights: (C, k), moved.
+        bias: (C,), moved; (0,) where there is none.
         moments: Adam's two of the weights, then of the bias, moved.
-        codes: (B, k).
-        offsets: (B,) added to each row's pre-activations.
-        indptr: (C + 1,) where each column begins among the entries.
-        rows: (n,) int32 row of each entry.
-        targets: (n,) ratings.
-        link: the output activation's number.
-        bounds: shift and factor of the link, low and high end of the scale; float64, in rating units.
-        per_rating: 2 / count: the derivative of the mean squared error by one squared error, over its error.
+        to_weights: (B, k), the other side's values: the codes for the decoder, their gradient for the encoder.
+        indptr: (C + 1,) where each column begins among the entries in the order of columns.
+        rows: (n,) int32 row of each entry, in that order.
+        values: (n,) of X, in that order.
         adam: (7,) step size, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), epsilon, penalty.
         adam_of_bias: (7,) the same for the bias.
         parts: (T + 1,) first column of each thread.
-        to_codes: (T, B, k) the gradient by the codes, one term of the sum a thread.
-        gradient: (T, k) room for one column's gradient.
-        sums: (T, 4) float64: squared errors, those of predictions clipped to the scale, squared length of the gradient.
+        sums: (T, 8) float64, a result: squared length of the gradient.
     """
     units = weights.shape[1]
-    number = weights.dtype.type
     for thread in numba.prange(len(parts) - 1):
-        terms, g, total = to_codes[thread], gradient[thread], sums[thread]
-        terms[:] = 0
-        total[:] = 0.0
-        one = np.zeros(1, dtype=weights.dtype)
-        squares, clipped = 0.0, 0.0
+        g, one, square = np.empty(units, dtype=weights.dtype), np.empty(1, dtype=weights.dtype), 0.0
         for column in range(parts[thread], parts[thread + 1]):
-            w, b = weights[column], bias[column]
             g[:] = 0
             one[0] = 0
             e, end = indptr[column], indptr[column + 1]
             while e + 4 <= end:
-                r0, r1, r2, r3 = rows[e], rows[e + 1], rows[e + 2], rows[e + 3]
-                c0, c1, c2, c3 = codes[r0], codes[r1], codes[r2], codes[r3]
-                z0, z1, z2, z3 = number(0), number(0), number(0), number(0)
-                for u in range(units):
-                    z0 += c0[u] * w[u]
-                    z1 += c1[u] * w[u]
-                    z2 += c2[u] * w[u]
-                    z3 += c3[u] * w[u]
-                d0, q0, s0 = _missed(link, bounds, float(z0 + b + offsets[r0]), float(targets[e]))
-                d1, q1, s1 = _missed(link, bounds, float(z1 + b + offsets[r1]), float(targets[e + 1]))
-                d2, q2, s2 = _missed(link, bounds, float(z2 + b + offsets[r2]), float(targets[e + 2]))
-                d3, q3, s3 = _missed(link, bounds, float(z3 + b + offsets[r3]), float(targets[e + 3]))
-                squares += d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3
-                clipped += q0 * q0 + q1 * q1 + q2 * q2 + q3 * q3
-                e0, e1 = number(per_rating * d0 * s0), number(per_rating * d1 * s1)
-                e2, e3 = number(per_rating * d2 * s2), number(per_rating * d3 * s3)
-                t0, t1, t2, t3 = terms[r0], terms[r1], terms[r2], terms[r3]
-                for u in range(units):
-                    g[u] += e0 * c0[u] + e1 * c1[u] + e2 * c2[u] + e3 * c3[u]
-                for u in range(units):
-                    t0[u] += e0 * w[u]
-                    t1[u] += e1 * w[u]
-                for u in range(units):
-                    t2[u] += e2 * w[u]
-                    t3[u] += e3 * w[u]
-                one[0] += e0 + e1 + e2 + e3
-                e += 4
-            while e < end:
-                r0 = rows[e]
-                c0, t0 = codes[r0], terms[r0]
-                z0 = number(0)
-                for u in range(units):
-                    z0 += c0[u] * w[u]
-                d0, q0, s0 = _missed(link, bounds, float(z0 + b + offsets[r0]), float(targets[e]))
-                squares += d0 * d0
-                clipped += q0 * q0
-                e0 = number(per_rating * d0 * s0)
-                for u in range(units):
-                    g[u] += e0 * c0[u]
-                    t0[u] += e0 * w[u]
-                one[0] += e0
-                e += 1
-            total[2] += _update(w, g, moments[0][column], moments[1][column], adam)
-            here = slice(column, column + 1)
-            total[2] += _update(bias[here], one, moments[2][here], moments[3][here], adam_of_bias)
-        total[0], total[1] = squares, clipped
-
-
-@_compiled(parallel=True)
-def update_encoder(
-    weights: Array,
-    moments: tuple[Array, Array],
-    to_sums: Array,
-    indptr: Array,
-    rows: Array,
-    inputs: Array,
-    adam: Array,
-    parts: Array,
-    gradient: Array,
-    sums: Array,
-) -> None:
-    """Moves the encoder's weights against the gradient `X^T @ to_sums`.
-
-    Args:
-        weights: (C, k) encoder weights, moved.
-        moments: Adam's two, moved.
-        to_sums: (B, k) the gradient by the encoder's product.
-        indptr: (C + 1,) where each column begins among the entries.
-        rows: (n,) int32 row of each entry.
-        inputs: (n,) what the encoder read.
-        adam: (7,) as in `decode_and_update`.
-        parts: (T + 1,) first column of each thread.
-        gradient: (T, k) room for one column's gradient.
-        sums: (T, 4) float64, whose last is the squared length of the gradient.
-    """
-    units = weights.shape[1]
-    for thread in numba.prange(len(parts) - 1):
-        g, square = gradient[thread], 0.0
-        for column in range(parts[thread], parts[thread + 1]):
-            g[:] = 0
-            e, end = indptr[column], indptr[column + 1]
-            while e + 4 <= end:
-                s0, s1, s2, s3 = to_sums[rows[e]], to_sums[rows[e + 1]], to_sums[rows[e + 2]], to_sums[rows[e + 3]]
-                x0, x1, x2, x3 = inputs[e], inputs[e + 1], inputs[e + 2], inputs[e + 3]
+                s0, s1 = to_weights[rows[e]], to_weights[rows[e + 1]]
+                s2, s3 = to_weights[rows[e + 2]], to_weights[rows[e + 3]]
+                x0, x1, x2, x3 = values[e], values[e + 1], values[e + 2], values[e + 3]
                 for u in range(units):
                     g[u] += x0 * s0[u] + x1 * s1[u] + x2 * s2[u] + x3 * s3[u]
+                one[0] += x0 + x1 + x2 + x3
                 e += 4
             while e < end:
-                s0, x0 = to_sums[rows[e]], inputs[e]
+                s0, x0 = to_weights[rows[e]], values[e]
                 for u in range(units):
                     g[u] += x0 * s0[u]
+                one[0] += x0
                 e += 1
             square += _update(weights[column], g, moments[0][column], moments[1][column], adam)
-        sums[thread, 3] = square
+            if len(bias):
+                here = slice(column, column + 1)
+                square += _update(bias[here], one, moments[2][here], moments[3][here], adam_of_bias)
+        sums[thread, 0] = square
+
+
+@_compiled()
+def move(weights: Array, gradient: Array, moments: tuple[Array, Array], adam: Array) -> float:
+    """Moves any weights against their gradient; returns the squared length of the objective's gradient.
+
+    Args:
+        weights: (s,), moved.
+        gradient: (s,), without the penalty's.
+        moments: Adam's two, moved.
+        adam: as in `update`.
+    """
+    return float(_update(weights, gradient, moments[0], moments[1], adam))

@@ -120,16 +120,6 @@ class Penalised:
             self.optimizer.step()
         return squares[0]
 
-    def step_given(self) -> Tensor:
-        """An Adam step of the parameters that have a gradient; the others are left to whoever calls `adam_of`.
-
-        Returns:
-            Squared length of those gradients, a scalar.
-        """
-        square = self._gradient_square()
-        self.optimizer.step()
-        return square
-
     def adam_of(self, parameter: Tensor) -> np.ndarray[Any, Any]:
         """Counts one more step of a parameter that somebody else moves, and says how.
 

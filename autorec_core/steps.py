@@ -8,11 +8,13 @@ optimiser, any device, a loss over all entries, and batches so full that dense p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from autorec_core import engine, kernels
@@ -22,8 +24,14 @@ from autorec_core.model import AutoRec
 from autorec_core.optimizers import Penalised
 from autorec_core.ratings import RatingScale
 
+BLOCK_BYTES = 2**19
+"""Weights of a block of columns: they and what a row needs fit into a core's second-level cache."""
 UPDATE_COST = 4
 """Entries whose work in a pass is that of one column's update, which moves more memory: it shares out the columns."""
+
+
+Back = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
+"""From a gradient by the codes to those by the encoder's product and by the parameters between the products."""
 
 
 class Steps(Protocol):
@@ -111,37 +119,85 @@ class AutogradSteps:
 
 
 @dataclass(frozen=True, eq=False)
-class ColumnOrder:
-    """A batch by its columns, as `kernels` reads it."""
+class Layout:
+    """A batch as `kernels` reads it: by blocks of columns and rows within them, and by columns."""
 
-    num_rows: int
-    """B."""
-    indptr: kernels.Array
-    """(C + 1,) int32, where each column begins among the entries."""
-    rows: kernels.Array
-    """(n,) int32, row of each entry."""
-    positions: kernels.Array
-    """(n,) int32, place of each entry in the order of rows, on which its dropout hangs."""
+    columns: kernels.Array
+    """(n,) int32, column of each entry, by blocks and rows."""
     inputs: kernels.Array
-    """(n,) what the encoder reads."""
+    """(n,) what the encoder reads, by blocks and rows."""
     targets: kernels.Array
-    """(n,) ratings."""
+    """(n,) ratings, by blocks and rows."""
+    positions: kernels.Array
+    """(n,) int32, place of each entry among all of the batch, on which its dropout hangs; by blocks and rows."""
+    places: kernels.Array
+    """(n,) int32, where each entry stands in the order of columns; by blocks and rows."""
+    segments: tuple[kernels.Array, kernels.Array]
+    """(S,) int32 row of each segment, and (S + 1,) int32 where each begins among the entries."""
+    blocks: tuple[kernels.Array, kernels.Array]
+    """(number of blocks + 1,) first segment and first column of each block."""
     offsets: kernels.Array
     """(B,) added to each row's pre-activations."""
+    indptr: kernels.Array
+    """(C + 1,) int32, where each column begins in the order of columns."""
+    rows: kernels.Array
+    """(n,) int32, row of each entry in the order of columns."""
     num_ratings: int
     """Observed entries, those of other ranks included."""
 
-    _parts: dict[int, kernels.Array] = field(default_factory=dict)
+    @classmethod
+    def of(cls, batch: Batch, bytes_of_a_column: int, threads: int) -> Layout:
+        """Sorts a batch.
 
-    def parts(self, threads: int) -> kernels.Array:
-        """(threads + 1,) first columns of shares of equal work."""
-        if threads in self._parts:
-            return self._parts[threads]
-        work = self.indptr.astype(np.int64) + UPDATE_COST * np.arange(len(self.indptr))
-        bounds = np.searchsorted(work, np.linspace(0, work[-1], threads + 1))
-        bounds[0], bounds[-1] = 0, len(self.indptr) - 1
-        self._parts[threads] = bounds
-        return bounds
+        Args:
+            batch: any.
+            bytes_of_a_column: of a column's weights.
+            threads: that will share it out, as a rule.
+        """
+        indptr = batch.column_indptr.numpy()
+        edges = _blocks(np.diff(indptr), bytes_of_a_column, threads)
+        rows, columns = batch.rows.to(torch.int32), batch.columns
+        block_of = torch.from_numpy(np.repeat(np.arange(len(edges) - 1, dtype=np.int32), np.diff(edges)))[columns]
+        order = torch.sort(block_of, stable=True).indices  # rows ascend within a block already
+        rows, block_of = rows[order], block_of[order]
+        is_first = F.pad((rows.diff() != 0) | (block_of.diff() != 0), (1, 0), value=True)
+        begins = torch.nonzero(is_first[: len(order)]).flatten()
+        places = torch.empty(len(order), dtype=torch.int32)
+        places[batch.by_column] = torch.arange(len(order), dtype=torch.int32)
+        return cls(
+            columns=columns[order].numpy(),
+            inputs=batch.inputs[order].numpy(),
+            targets=batch.targets[order].numpy(),
+            positions=(order.to(torch.int32) if batch.positions is None else batch.positions[order]).numpy(),
+            places=places[order].numpy(),
+            segments=(rows[begins].numpy(), F.pad(begins, (0, 1), value=len(order)).to(torch.int32).numpy()),
+            blocks=(np.searchsorted(block_of[begins].numpy(), np.arange(len(edges))), edges),
+            offsets=batch.offsets.numpy(),
+            indptr=indptr,
+            rows=batch.column_rows.numpy(),
+            num_ratings=batch.num_ratings,
+        )
+
+    def shares(self, threads: int) -> tuple[kernels.Array, kernels.Array]:
+        """(threads + 1,) the first segment and the first column of each thread."""
+        number = len(self.blocks[0]) - 1
+        bounds = [round(thread * number / threads) for thread in range(threads + 1)]
+        return self.blocks[0][bounds], self.blocks[1][bounds]
+
+
+def _blocks(counts: kernels.Array, bytes_of_a_column: int, threads: int) -> kernels.Array:
+    """(number of blocks + 1,) the first column of each block: as few as fit the cache, as many for each thread.
+
+    Args:
+        counts: (C,) entries of each column.
+        bytes_of_a_column: of its weights.
+        threads: to share out the blocks, which are of equal work.
+    """
+    number = threads * max(1, math.ceil(len(counts) * bytes_of_a_column / (threads * BLOCK_BYTES)))
+    done = np.concatenate([[0], np.cumsum(counts + UPDATE_COST, dtype=np.int64)])
+    edges = np.searchsorted(done, np.linspace(0, done[-1], number + 1))
+    edges[0], edges[-1] = 0, len(counts)
+    return edges
 
 
 class CompiledSteps:
@@ -153,91 +209,136 @@ class CompiledSteps:
             parameter.detach().numpy()
             for parameter in (model.encoder_weights, model.decoder_weights, model.decoder_bias)
         )
-        large = {id(model.encoder_weights), id(model.decoder_weights), id(model.decoder_bias)}
-        self._small = [parameter for parameter in model.parameters() if id(parameter) not in large]
         self._link = kernels.LINKS[model.link.activation]
-        self._bounds = np.array([model.link.shift, model.link.factor, scale.low, scale.high], dtype=np.float64)
-        self._room: dict[str, kernels.Array] = {}
+        self._scale = np.array([model.link.shift, model.link.factor, scale.low, scale.high], dtype=np.float64)
+        self._room: dict[str, Tensor] = {}
 
-    def prepared(self, batch: Batch) -> ColumnOrder:
-        """The batch in the order of its columns."""
-        order = batch.by_column
-        return ColumnOrder(
-            num_rows=len(batch),
-            indptr=batch.column_indptr.numpy(),
-            rows=batch.column_rows.numpy(),
-            positions=(order if batch.positions is None else batch.positions[order]).numpy(),
-            inputs=batch.inputs.index_select(0, order).numpy(),
-            targets=batch.targets.index_select(0, order).numpy(),
-            offsets=batch.offsets.numpy(),
-            num_ratings=batch.num_ratings,
-        )
+    def prepared(self, batch: Batch) -> Layout:
+        """The batch in its two orders."""
+        return Layout.of(batch, self._encoder.shape[1] * self._encoder.itemsize, torch.get_num_threads())
 
-    def __call__(self, batch: ColumnOrder, hyperparameters: Hyperparameters, seeds: tuple[int, int]) -> Tensor:
+    def __call__(self, batch: Layout, hyperparameters: Hyperparameters, seeds: tuple[int, int]) -> Tensor:
         """See `Steps`."""
         model, threads = self.model, torch.get_num_threads()
-        parts = batch.parts(threads)
-        inputs = batch.inputs
-        if share := hyperparameters.input_dropout:
-            inputs = self._empty("inputs", len(inputs))
-            kernels.drop(batch.inputs, batch.positions, np.uint64(seeds[0]), share, inputs)
-        entries = (batch.indptr, batch.rows)
-        shape = (threads, batch.num_rows, self._encoder.shape[1])
-        gradient, sums = self._empty("gradient", threads, shape[2]), np.zeros((threads, 4))
-        terms = self._empty("terms", *shape)
+        starts, parts = batch.shares(threads)
+        by_rows = (starts, batch.segments, batch.columns)
+        num_rows, units = len(batch.offsets), self._encoder.shape[1]
+        inputs, errors = (self._empty(name, len(batch.inputs)).numpy() for name in ("inputs", "errors"))
+        terms = self._empty("terms", threads, num_rows, units)
+        sums = np.zeros((3, threads, 8))
 
-        kernels.encode(self._encoder, *entries, inputs, parts, terms)
-        products = model.ranks.sum(torch.from_numpy(terms.sum(axis=0))).requires_grad_()  # (B, k)
-        codes = model.code(products)
-        mask = _code_mask(model, batch.num_rows, hyperparameters.code_dropout, seeds[1])
-        if mask is not None:
-            codes = codes * mask
-        kernels.decode_and_update(
+        kernels.encode(
+            self._encoder,
+            *by_rows,
+            batch.inputs,
+            batch.positions,
+            np.uint64(seeds[0]),
+            hyperparameters.input_dropout,
+            batch.places,
+            inputs,
+            terms.numpy(),
+        )
+        mask = _code_mask(model, num_rows, hyperparameters.code_dropout, seeds[1])
+        products = model.ranks.sum(terms.sum(0))  # (B, k)
+        codes, back = self._code(products, mask)
+        shown = codes.numpy()
+        kernels.decode(
             self._decoder,
             self._bias,
-            (*self._moments(model.decoder_weights), *self._moments(model.decoder_bias)),
-            codes.detach().contiguous().numpy(),
+            shown,
             batch.offsets,
-            *entries,
+            *by_rows,
             batch.targets,
+            batch.places,
             self._link,
-            self._bounds,
+            self._scale,
             2.0 / batch.num_ratings,
-            self.optimizer.adam_of(model.decoder_weights),
-            self.optimizer.adam_of(model.decoder_bias),
+            errors,
+            terms.numpy(),
+            sums[0],
+        )
+        to_products, to_common = back(model.ranks.sum(terms.sum(0)))
+        self._update(model.decoder_weights, model.decoder_bias, shown, batch, errors, parts, sums[1])
+        self._update(model.encoder_weights, None, to_products.numpy(), batch, inputs, parts, sums[2])
+        square = sums[1:3, :, 0].sum()
+        for parameter, gradient in zip(model.common, to_common, strict=True):
+            square += self._move(parameter, gradient)
+        return torch.tensor([*sums[0, :, :2].sum(axis=0), square, batch.num_ratings], dtype=torch.float64)
+
+    def _code(self, products: Tensor, mask: Tensor | None) -> tuple[Tensor, Back]:
+        """Codes (B, k) after dropout, and the way back from a gradient by them."""
+        model = self.model
+        if model.inner_units:
+            leaf = products.requires_grad_()
+            attached = model.code(leaf)
+            if mask is not None:
+                attached = attached * mask
+
+            def back(to_codes: Tensor) -> tuple[Tensor, list[Tensor]]:
+                to_products, *to_common = torch.autograd.grad(attached, [leaf, *model.common], to_codes)
+                return to_products, to_common
+
+            return attached.detach(), back
+
+        with torch.no_grad():  # autograd would take longer than the products of a small batch
+            codes = model.code(products)
+
+        def back_compiled(to_codes: Tensor) -> tuple[Tensor, list[Tensor]]:
+            to_bias = torch.empty_like(model.encoder_bias)
+            dropout = codes[:0] if mask is None else mask
+            hidden = kernels.LINKS[model.encoder_activation]
+            kernels.through_code(hidden, codes.numpy(), dropout.numpy(), to_codes.numpy(), to_bias.detach().numpy())
+            return to_codes, [to_bias]
+
+        return codes if mask is None else codes * mask, back_compiled
+
+    def _update(
+        self,
+        weights: Tensor,
+        bias: Tensor | None,
+        to_weights: kernels.Array,
+        batch: Layout,
+        values: kernels.Array,
+        parts: kernels.Array,
+        sums: kernels.Array,
+    ) -> None:
+        """See `kernels.update`."""
+        adam = adam_of_bias = self.optimizer.adam_of(weights)
+        moments = self._moments(weights)
+        of_bias = (moments[0][0, :0], moments[1][0, :0])
+        if bias is not None:
+            adam_of_bias, of_bias = self.optimizer.adam_of(bias), self._moments(bias)
+        kernels.update(
+            weights.detach().numpy(),
+            of_bias[0] if bias is None else bias.detach().numpy(),
+            (*moments, *of_bias),
+            to_weights,
+            batch.indptr,
+            batch.rows,
+            values,
+            adam,
+            adam_of_bias,
             parts,
-            terms,
-            gradient,
             sums,
         )
-        to_codes = model.ranks.sum(torch.from_numpy(terms.sum(axis=0)))
-        to_products, *to_common = torch.autograd.grad(codes, [products, *model.common], to_codes)
-        for parameter, found in zip(model.common, to_common, strict=True):
-            parameter.grad = found
-        kernels.update_encoder(
-            self._encoder,
-            self._moments(model.encoder_weights),
-            to_products.numpy(),
-            *entries,
-            inputs,
-            self.optimizer.adam_of(model.encoder_weights),
-            parts,
-            gradient,
-            sums,
-        )
-        square = float(self.optimizer.step_given()) + sums[:, 2:].sum()
-        return torch.tensor([*sums[:, :2].sum(axis=0), square, batch.num_ratings], dtype=torch.float64)
+
+    def _move(self, parameter: Tensor, gradient: Tensor) -> float:
+        """See `kernels.move`; this rank's share of the squared length."""
+        first, second = self._moments(parameter)
+        flat = (parameter.detach().numpy().ravel(), gradient.contiguous().numpy().ravel())
+        square: float = kernels.move(*flat, (first.ravel(), second.ravel()), self.optimizer.adam_of(parameter))
+        return square / self.model.ranks.size
 
     def _moments(self, parameter: Tensor) -> tuple[kernels.Array, kernels.Array]:
         first, second = self.optimizer.moments_of(parameter)
         return first.numpy(), second.numpy()
 
-    def _empty(self, name: str, *shape: int) -> kernels.Array:
+    def _empty(self, name: str, *shape: int) -> Tensor:
         """Room to work in, kept from step to step: fresh memory would have to be cleared by the system each time."""
         size, room = math.prod(shape), self._room.get(name)
         if room is None or len(room) < size:
-            room = self._room[name] = np.empty(size, dtype=self._encoder.dtype)
-        return room[:size].reshape(shape)
+            room = self._room[name] = torch.empty(size, dtype=self.model.encoder_weights.dtype)
+        return room[:size].view(shape)
 
 
 def dropped(values: Tensor, share: float, seed: int, positions: Tensor | None = None) -> Tensor:

@@ -81,8 +81,9 @@ def report(ratings: Ratings, units: int, batch_size: int, spent: dict[str, float
     seconds = {name: statistics.median(epoch[name] for epoch in epochs[1:]) for name in epochs[0]}
     flops, table = product_rate(), 4.0 * ratings.num_users * units
     one_pass = ratings.num_ratings * units
-    # (multiplications and additions, arrays of the weights' size that are read or written, resident arrays)
-    needs = {"encode": (2, 1, 1), "decode_and_update": (6, 6, 3), "update_encoder": (2, 6, 3)}
+    # (multiplications and additions, arrays of the weights' size that are read or written, resident arrays);
+    # `update` moves encoder and decoder
+    needs = {"encode": (2, 1, 1), "decode": (4, 1, 1), "update": (4, 12, 6)}
     print(f"{units} hidden units, batches of {batch_size}; dense product {flops / 1e9:.0f} GFLOP/s")
     for name, (operations, moved, resident) in needs.items():
         rate = bandwidth(resident * table)
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     ratings = datasets.load(datasets.BUNDLED) if chosen.ratings is None else read_ratings(chosen.ratings)
     print(f"{platform.machine()}, {torch.get_num_threads()} threads; {ratings!r}")
-    spent = timed(("encode", "decode_and_update", "update_encoder"))
+    spent = timed(("encode", "decode", "update"))
     for units in chosen.hidden_units:
         report(ratings, units, chosen.batch_size, spent)
 
