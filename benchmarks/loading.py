@@ -110,9 +110,10 @@ def main() -> None:
                     environment = {**os.environ, "AUTOREC_HOME": str(home)}
                     answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
                     found = json.loads(answer.stdout)
+                    gigabytes = found["peak"] / 1e9
                     print(
                         f"ratings.{layout} {found['ratings']:>12,} {megabytes:>12,.0f}   {reading:<10} "
-                        f"{found['seconds']:>11.2f} {found['processor']:>11.2f} {found['touched']:>12.2f} {found['peak'] / 1e9:>9.2f}",
+                        f"{found['seconds']:>11.2f} {found['processor']:>11.2f} {found['touched']:>12.2f} {gigabytes:>9.2f}",
                         flush=True,
                     )
 
