@@ -113,7 +113,8 @@ def main() -> None:
                     gigabytes = found["peak"] / 1e9
                     print(
                         f"ratings.{layout} {found['ratings']:>12,} {megabytes:>12,.0f}   {reading:<10} "
-                        f"{found['seconds']:>11.2f} {found['processor']:>11.2f} {found['touched']:>12.2f} {gigabytes:>9.2f}",
+                        f"{found['seconds']:>11.2f} {found['processor']:>11.2f} "
+                        f"{found['touched']:>12.2f} {gigabytes:>9.2f}",
                         flush=True,
                     )
 

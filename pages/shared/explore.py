@@ -141,7 +141,6 @@ def about(name: str, ratings: Ratings) -> None:
 
 def numbers(summary: Summary, whole: Summary) -> None:
     """Draws the figures of a choice."""
-    part = summary.num_ratings / max(1, whole.num_ratings)
     figures = [
         (_("Ratings"), f"{summary.num_ratings:,}"),
         (_("Users"), f"{summary.num_users:,}"),
@@ -150,10 +149,11 @@ def numbers(summary: Summary, whole: Summary) -> None:
         (_("Mean rating"), f"{summary.mean:.3f}"),
         (_("Deviation"), f"{summary.deviation:.3f}"),
     ]
-    for column, (label, value) in zip(st.columns(6), figures, strict=True):
-        column.metric(label, value)
-    if summary is not whole:
-        st.caption(_("{share:.1%} of all {count:,} ratings.", share=part, count=whole.num_ratings))
+    with st.container(horizontal=True, gap="large"):
+        for label, value in figures:
+            st.metric(label, value, width="content")
+    share = 100 * summary.num_ratings / max(1, whole.num_ratings)
+    st.caption(_("{share:.1f} % of the set's {count:,} ratings.", share=share, count=whole.num_ratings))
 
 
 def draw(name: str) -> None:
@@ -168,23 +168,25 @@ def draw(name: str) -> None:
         return
     numbers(summary, whole)
     _matrix(name, owner, choice, known)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _ratings(summary, known)
-        _each(summary, "users")
-        _genres(summary, choice)
-    with right:
-        _tail(summary)
-        _each(summary, "movies")
-        _decades(summary, choice)
+    pairs: tuple[tuple[Callable[[], None], Callable[[], None]], ...] = (
+        (lambda: _ratings(summary, known), lambda: _tail(summary)),
+        (lambda: _each(summary, "users"), lambda: _each(summary, "movies")),
+        (lambda: _genres(summary, choice), lambda: _decades(summary, choice)),
+    )
+    for one, other in pairs:
+        left, right = st.columns(2, gap="large", vertical_alignment="top" if one is pairs[-1][0] else "bottom")
+        with left:
+            one()
+        with right:
+            other()
     _times(summary)
 
 
 def _panel(title: str, sentence: str, file: str, table: Callable[[], pd.DataFrame]) -> None:
     """The head of a panel: what it is, what to see in it, and its numbers to take home."""
-    words, button = st.columns([5, 1], vertical_alignment="center")
-    words.subheader(title, anchor=False)
-    button.download_button(
+    head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    head.subheader(title, anchor=False, width="content")
+    head.download_button(
         _("CSV"),
         lambda: charts.as_csv(table()),
         file_name=f"{file}.csv",
@@ -210,10 +212,10 @@ def _matrix(name: str, owner: str, choice: Choice, known: Statistics) -> None:
         payload, seen = _picture(name, owner, choice, order, None)
     cells = len(seen.users) * len(seen.items)
     sentence = _(
-        "Of {cells:,} cells, {share:.2%} are known; a model writes the others. Come nearer, until each cell is a "
+        "Of {cells:,} cells, {share:.2f} % are known; a model writes the others. Come nearer, until each cell is a "
         "rating.",
         cells=cells,
-        share=len(seen.columns) / max(1, cells),
+        share=100 * len(seen.columns) / max(1, cells),
     )
     if seen.every > 1:
         sentence += " " + _("One user in {every} is drawn, so that a browser can hold it.", every=seen.every)
@@ -268,9 +270,11 @@ def _matrix(name: str, owner: str, choice: Choice, known: Statistics) -> None:
 def _ratings(summary: Summary, known: Statistics) -> None:
     table = charts.histogram_table(summary)
     top = table.iloc[int(np.argmax(summary.by_level))]
-    sentence = _("Most often given is {rating:g}, {share:.0%} of all.", rating=top["rating"], share=top["share"])
+    sentence = _(
+        "Most often given is {rating:g}, {share:.0f} % of all.", rating=top["rating"], share=100 * top["share"]
+    )
     if summary.mean > (known.ratings.scale.low + known.ratings.scale.high) / 2:
-        sentence += " " + _("People rate what they chose to watch, so the mean lies above the middle of the scale.")
+        sentence += " " + _("People rate what they chose to watch.")
     if known.is_stepped:
         sentence += " " + _("The scale is finer than the bars; each holds a step of it.")
     _panel(_("How high"), sentence, "ratings", lambda: table)

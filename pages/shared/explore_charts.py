@@ -220,7 +220,10 @@ def groups(table: pd.DataFrame, of: str, chosen: str | None, ink: str, *, by_siz
     most = max(1, int(rows["ratings"].max())) if len(rows) else 1
     base = alt.Chart(rows).encode(
         y=alt.Y(
-            f"{of}:N", sort=order, title=None, axis=alt.Axis(grid=False, ticks=False, domain=False, labelLimit=140)
+            f"{of}:N",
+            sort=order,
+            title=None,
+            axis=alt.Axis(grid=False, ticks=False, domain=False, labelLimit=140, labelOverlap=False),
         ),
         x=alt.X(
             "ratings:Q",

@@ -9,7 +9,6 @@ import streamlit as st
 from autorec_core import datasets, storage
 from autorec_core.datasets import Dataset
 from autorec_core.downloads import Downloads, Standing
-from autorec_core.errors import AutoRecError
 from pages.shared import explore, frame, state
 from pages.shared.words import _, ngettext
 
@@ -23,8 +22,9 @@ def downloads() -> Downloads:
 def shelf() -> None:
     """Draws all data sets, each with its terms and what can be done with it."""
     st.caption(_room())
-    active = any(_is_active(name) for name in datasets.DATASETS)
-    st.fragment(_rows, run_every=0.5 if active else None)()
+    for known in datasets.DATASETS.values():
+        with st.container(border=True, key=f"set_{known.name}"):
+            _row(known)
 
 
 def _room() -> str:
@@ -35,32 +35,16 @@ def _room() -> str:
     return _("{free:,.1f} GB are free on the disk of this server.", free=free / 1e9)
 
 
-def _is_active(name: str) -> bool:
-    standing = downloads().standing(name)
-    return standing is not None and standing.is_active
-
-
-def _rows() -> None:
-    was_active = state.live("fetched_active", set())
-    for known in datasets.DATASETS.values():
-        with st.container(border=True, key=f"set_{known.name}"):
-            _row(known)
-    now = {name for name in datasets.DATASETS if _is_active(name)}
-    if was_active - now or now - was_active:  # a bar appears or goes, and the clock with it
-        state.set_live("fetched_active", now)
-        st.rerun()
-
-
 def _row(known: Dataset) -> None:
     words, action = st.columns([4, 1.2], vertical_alignment="center")
     is_here, standing = datasets.is_ready(known.name), downloads().standing(known.name)
     with words:
         st.markdown(f"**{known.title}**" + (f" :green-badge[{_('here')}]" if is_here else ""))
-        density = known.num_ratings / (known.num_users * known.num_items)
+        density = 100 * known.num_ratings / (known.num_users * known.num_items)
         st.markdown(
             _(
-                "{ratings:,} ratings of {movies:,} movies by {users:,} users, {density:.2%} known, {low:g} to {high:g} "
-                "stars.",
+                "{ratings:,} ratings of {movies:,} movies by {users:,} users, {density:.2f} % known, "
+                "{low:g} to {high:g} stars.",
                 ratings=known.num_ratings,
                 movies=known.num_items,
                 users=known.num_users,
@@ -82,7 +66,6 @@ def _row(known: Dataset) -> None:
                 key=f"stop_{known.name}",
                 on_click=downloads().cancel,
                 args=(known.name,),
-                disabled=standing.state == "checking",
                 help=_("What has come is kept, and the next download goes on from there."),
                 width="stretch",
             )
@@ -91,7 +74,7 @@ def _row(known: Dataset) -> None:
             st.button(
                 _("Go on") if kept else _("Download"),
                 key=f"fetch_{known.name}",
-                on_click=_begin,
+                on_click=downloads().start,
                 args=(known.name,),
                 help=_("{size:,.1f} MB from {source}.", size=known.size_mb, source="files.grouplens.org"),
                 width="stretch",
@@ -105,32 +88,34 @@ def _terms(known: Dataset) -> str:
     if known.bundled:
         about = _("Comes with the app and needs no network.")
     else:
-        checksum = known.checksum or _(
-            "none that is fixed, as the release may change; the one beside the file is taken"
-        )
         about = _(
-            "Download {size:,.1f} MB, on the disk about {disk:,.0f} MB. MD5 {checksum}.",
+            "Download {size:,.1f} MB, on the disk about {disk:,.0f} MB.",
             size=known.size_mb,
             disk=datasets.bytes_needed(known.name) / 1e6,
-            checksum=checksum,
         )
+        if known.checksum is None:
+            about += " " + _("The release may change, so it is held against the MD5 that lies beside it, if one does.")
+        else:
+            about += " " + _("MD5 {checksum}.", checksum=known.checksum)
     return f"{known.licence} [{_('The terms in full')}]({known.source}). {about}"
-
-
-def _begin(name: str) -> None:
-    try:
-        downloads().start(name)
-    except AutoRecError as error:
-        state.set_live("fetched_error", str(error))
 
 
 def _standing(known: Dataset, standing: Standing | None, *, is_here: bool) -> None:
     if standing is None or is_here:
         return
     if standing.is_active:
-        st.progress(standing.share, text=progress_text(standing, known.size_mb))
+        _watch(known.name, known.size_mb)
     elif standing.state == "failed":
         st.warning(standing.message)
+
+
+@st.fragment(run_every=0.5)
+def _watch(name: str, size_mb: float) -> None:
+    """The bar of a download that goes on; only it is drawn again, until the download ends."""
+    standing = downloads().standing(name)
+    if standing is None or not standing.is_active:
+        st.rerun()
+    st.progress(standing.share, text=progress_text(standing, size_mb))
 
 
 def progress_text(standing: Standing, size_mb: float) -> str:
