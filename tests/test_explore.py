@@ -55,6 +55,11 @@ def put_there(name: str, **files: str) -> None:
         (folder / file.replace("_dot_", ".")).write_text(content)
 
 
+@pytest.fixture(scope="module")
+def known() -> Statistics:
+    return Statistics(datasets.load(datasets.BUNDLED))
+
+
 @pytest.mark.usefixtures("_fresh_services")
 class TestPage:
     def test_a_choice_moves_every_figure_and_is_taken_back(self) -> None:
@@ -95,7 +100,7 @@ class TestPage:
         assert "Of 35 cells, 100.00 % are known" in texts(app)
 
     def test_a_set_too_small_to_split_is_drawn_without_parts(self) -> None:
-        put_there("ml-1m", ratings_dot_csv="userId,movieId,rating\n1,1,5\n2,1,4\n")
+        put_there("ml-1m", ratings_dot_csv="userId,movieId,rating\n1,1,5\n")
         app = opened("data")
         app.selectbox(key="explore_set").set_value("ml-1m").run()
         assert not app.exception
@@ -115,10 +120,6 @@ class TestPage:
 
 
 class TestCharts:
-    @pytest.fixture(scope="class")
-    def known(self) -> Statistics:
-        return Statistics(datasets.load(datasets.BUNDLED))
-
     def test_each_table_adds_up_to_all_ratings(self, known: Statistics) -> None:
         summary = known.of()
         assert explore_charts.histogram_table(summary)["ratings"].sum() == 100_004
