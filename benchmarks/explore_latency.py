@@ -3,9 +3,9 @@
     python -m benchmarks.explore_latency [NAME ...] [--reruns 20]
 
 Each time is that of a whole rerun of the real page script, on the bundled set or on those that are named and here,
-with a choice that was not drawn before, so that nothing comes from a cache. The session is Streamlit's own AppTest; what
-it reads back afterwards is not counted. Beside the seconds on the wall stand those of the processor, which other work
-on the machine does not lengthen.
+with a choice that was not drawn before, so that nothing comes from a cache. The session is Streamlit's own AppTest;
+what it reads back afterwards is not counted. Beside the seconds on the wall stand those of the processor, which other
+work on the machine does not lengthen.
 """
 
 from __future__ import annotations
