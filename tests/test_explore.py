@@ -18,6 +18,7 @@ from autorec_core.downloads import Standing
 from autorec_core.overview import overview
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.statistics import NO_DECADE, NO_GENRE, Choice, Statistics
+from autorec_core.visitors import new_visitor_id, owner_of
 from pages.shared import explore, explore_charts, services
 from pages.shared import overview as picture
 from pages.shared.fetched import progress_text
@@ -105,6 +106,23 @@ class TestPage:
         app.selectbox(key="explore_set").set_value("ml-1m").run()
         assert not app.exception
         assert "The split of so many, or so few, ratings is not drawn." in texts(app)
+
+    def test_an_own_set_is_drawn_for_its_owner_alone(self) -> None:
+        visitor = new_visitor_id()
+        ratings = Ratings.from_triples(
+            [user for user in range(6) for _ in range(4)], list(range(4)) * 6, [1, 2, 3, 4] * 6, name="mine"
+        )
+        upload = services.upload_store().keep(owner_of(visitor), "mine.csv", ratings)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS)
+        app.session_state["_visitor_id"] = visitor
+        app.run()
+        app.session_state["explore_set"] = f"own:{upload.id}"
+        app.switch_page("pages/data.py").run()
+        assert not app.exception
+        assert figures(app)["Ratings"] == "24"
+        assert "Yours alone: no other visitor sees it." in texts(app)
+        assert "Yours: mine.csv" in app.selectbox(key="explore_set").options
+        assert "Yours: mine.csv" not in opened("data").selectbox(key="explore_set").options
 
     def test_every_set_is_offered_with_its_terms(self) -> None:
         app = opened("datasets")

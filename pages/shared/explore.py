@@ -152,8 +152,11 @@ def numbers(summary: Summary, whole: Summary) -> None:
     with st.container(horizontal=True, gap="large"):
         for label, value in figures:
             st.metric(label, value, width="content")
-    share = 100 * summary.num_ratings / max(1, whole.num_ratings)
-    st.caption(_("{share:.1f} % of the set's {count:,} ratings.", share=share, count=whole.num_ratings))
+    if summary.num_ratings == whole.num_ratings:
+        st.caption(_("All ratings of the set."))
+    else:
+        share = 100 * summary.num_ratings / whole.num_ratings
+        st.caption(_("{share:.1f} % of the set's {count:,} ratings.", share=share, count=whole.num_ratings))
 
 
 def draw(name: str) -> None:
@@ -246,14 +249,17 @@ def _matrix(name: str, owner: str, choice: Choice, known: Statistics) -> None:
         _("Order of rows and columns"),
         list(overviews.ORDERS),
         format_func=lambda key: {
-            "activity": _("Most rated first"),
-            "time": _("By year and first rating"),
-            "id": _("As in the file"),
+            "activity": _("Most rated"),
+            "time": _("By year"),
+            "id": _("By id"),
         }[key],
         default="activity",
         required=True,
         key="explore_order",
-        help=_("Movies run to the right, users down. By year, movies go by their year, users by their first rating."),
+        help=_(
+            "Movies run to the right, users down: those with most ratings first, or by their ids, or movies by their "
+            "year and users by their first rating."
+        ),
     )
     seed_column.number_input(
         _("Seed of the split"),

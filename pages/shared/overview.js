@@ -71,6 +71,17 @@ function setUp(root) {
     self.y = clamp(self.y, 0, self.numRows - high / down());
   };
 
+  // The ink of the tiles is bright where the page is dark.
+  function colourInk() {
+    const background = getComputedStyle(root).getPropertyValue("--st-background-color").trim();
+    const isDark = /^#[0-9a-f]{6}/i.test(background) && rgb(background).reduce((sum, value) => sum + value) < 384;
+    const ink = self.data.inks[isDark ? 1 : 0];
+    if (ink === self.inked) return;
+    self.inked = ink;
+    self.ink = rgb(ink);
+    find(".as-density .ramp").style.background = `linear-gradient(90deg, ${ink}1a, ${ink})`;
+  }
+
   function measure() {
     const box = canvas.getBoundingClientRect();
     [wide, high] = [box.width, box.height];
@@ -82,21 +93,24 @@ function setUp(root) {
     draw();
   }
 
+  // Where a row's ratings from a column on begin: columns ascend within a row.
+  function seek(row, column) {
+    const { indptr, columns } = self.data;
+    let [low, high] = [indptr[row], indptr[row + 1]];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (columns[middle] < column) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   // Calls back with row, column, level and part of each rating in sight.
   function each(from, to, first, last, call) {
     const { indptr, columns, levels, parts } = self.data;
     for (let row = from; row < to; row += 1) {
-      let at = indptr[row];
       const end = indptr[row + 1];
-      if (first > 0) {
-        let top = end; // columns ascend within a row
-        while (at < top) {
-          const middle = (at + top) >> 1;
-          if (columns[middle] < first) at = middle + 1;
-          else top = middle;
-        }
-      }
-      for (; at < end && columns[at] < last; at += 1) call(row, columns[at], levels[at], parts[at]);
+      for (let at = seek(row, first); at < end && columns[at] < last; at += 1) call(row, columns[at], levels[at], parts[at]);
     }
   }
 
@@ -115,6 +129,7 @@ function setUp(root) {
     const ratio = canvas.width / wide;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, wide, high);
+    colourInk();
     if (isNear()) drawCells(context, ratio);
     else drawTiles(context);
     drawPlace(context);
@@ -164,28 +179,46 @@ function setUp(root) {
     const [tx, ty] = [Math.floor(first / kx), Math.floor(from / ky)];
     const [columns, rows] = [Math.ceil(last / kx) - tx, Math.ceil(to / ky) - ty];
     const counts = new Uint32Array(columns * rows);
-    const sums = new Float64Array(self.mode === "mean" ? columns * rows : 0);
-    // Whole tiles are counted, also those that begin outside, so that nothing shimmers on the way.
-    each(ty * ky, Math.min(self.numRows, (ty + rows) * ky), tx * kx, Math.min(self.numColumns, (tx + columns) * kx), (row, column, level) => {
-      const tile = (Math.floor(row / ky) - ty) * columns + Math.floor(column / kx) - tx;
-      counts[tile] += 1;
-      if (sums.length) sums[tile] += level;
-    });
-    const cellsOf = (tile) => {
-      const [row, column] = [Math.floor(tile / columns) + ty, (tile % columns) + tx];
-      return Math.min(ky, self.numRows - row * ky) * Math.min(kx, self.numColumns - column * kx);
-    };
-    let most = 0;
-    for (let tile = 0; tile < counts.length; tile += 1) most = Math.max(most, counts[tile] / cellsOf(tile));
-    const image = new ImageData(columns, rows);
-    for (let tile = 0; tile < counts.length; tile += 1) {
-      if (!counts[tile]) {
-        image.data.set([128, 130, 150, 22], 4 * tile);
-        continue;
+    const isMean = self.mode === "mean";
+    const sums = new Float64Array(isMean ? columns * rows : 0);
+    // Whole tiles are counted, also those that begin outside, so that nothing shimmers on the way. This loop sees every
+    // rating in sight at each frame, and so does without calls.
+    const { indptr, columns: places, levels } = self.data;
+    const [begin, end] = [tx * kx, Math.min(self.numColumns, (tx + columns) * kx)];
+    const lastRow = Math.min(self.numRows, (ty + rows) * ky);
+    for (let row = ty * ky; row < lastRow; row += 1) {
+      const base = (Math.floor(row / ky) - ty) * columns - tx;
+      const until = indptr[row + 1];
+      for (let at = begin ? seek(row, begin) : indptr[row]; at < until && places[at] < end; at += 1) {
+        const tile = base + ((places[at] / kx) | 0);
+        counts[tile] += 1;
+        if (isMean) sums[tile] += levels[at];
       }
-      const share = Math.sqrt(counts[tile] / cellsOf(tile) / most);
-      const colour = sums.length ? self.colours[Math.round(sums[tile] / counts[tile])] : self.ink;
-      image.data.set([...colour, 255 * (sums.length ? 0.3 + 0.7 * share : 0.1 + 0.9 * share)], 4 * tile);
+    }
+    // Tiles at the right and lower edge have fewer cells.
+    const wideOf = (column) => Math.min(kx, self.numColumns - (column + tx) * kx);
+    const highOf = (row) => Math.min(ky, self.numRows - (row + ty) * ky);
+    let most = 0;
+    for (let row = 0, tile = 0; row < rows; row += 1) {
+      for (let column = 0; column < columns; column += 1, tile += 1) {
+        if (counts[tile]) most = Math.max(most, counts[tile] / (wideOf(column) * highOf(row)));
+      }
+    }
+    const image = new ImageData(columns, rows);
+    const pixels = new Uint32Array(image.data.buffer);
+    const packed = ([red, green, blue], alpha) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    const blank = packed([128, 130, 150], 22);
+    for (let row = 0, tile = 0; row < rows; row += 1) {
+      for (let column = 0; column < columns; column += 1, tile += 1) {
+        const count = counts[tile];
+        if (!count) {
+          pixels[tile] = blank;
+          continue;
+        }
+        const share = Math.sqrt(count / (wideOf(column) * highOf(row)) / most);
+        if (isMean) pixels[tile] = packed(self.colours[Math.round(sums[tile] / count)], 255 * (0.3 + 0.7 * share));
+        else pixels[tile] = packed(self.ink, 255 * (0.1 + 0.9 * share));
+      }
     }
     [small.width, small.height] = [columns, rows];
     small.getContext("2d").putImageData(image, 0, 0);
@@ -315,12 +348,11 @@ function setUp(root) {
     self.name = self.data.name;
     [self.numRows, self.numColumns] = [self.data.users.length, self.data.titles.length];
     self.colours = ramp(self.data.colours);
-    self.ink = rgb(self.data.ink);
+    colourInk();
     if (isOther) Object.assign(self, { zoom: 0, x: 0, y: 0, cell: null });
     find(".low").textContent = self.data.scale[0];
     find(".high").textContent = self.data.scale[1];
     find(".as-rating .ramp").style.background = `linear-gradient(90deg, ${self.data.colours.join(",")})`;
-    find(".as-density .ramp").style.background = `linear-gradient(90deg, ${self.data.ink}1a, ${self.data.ink})`;
     measure();
   };
 
@@ -350,6 +382,7 @@ function setUp(root) {
   }
   choose("density");
 
+  const held = new Map();
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -357,9 +390,9 @@ function setUp(root) {
   const point = (x, y) => {
     const [row, column] = [Math.floor(self.y + y / down()), Math.floor(self.x + x / across())];
     self.cell = self.data && row >= 0 && column >= 0 && row < self.numRows && column < self.numColumns ? [row, column] : null;
-    draw();
+    if (isNear() || held.size) draw();
+    else read(); // from afar, what is pointed at is not marked
   };
-  const held = new Map();
   canvas.addEventListener("pointerdown", (event) => {
     if (!self.data) return;
     held.set(event.pointerId, at(event));

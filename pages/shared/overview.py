@@ -15,6 +15,9 @@ from pages.shared import assets
 from pages.shared.palette import RATING, RATINGS, TEST, VALID
 from pages.shared.words import _
 
+RATING_ON_DARK = "#a3adff"
+"""Of many ratings on a dark page, where `RATING` itself would be dim."""
+
 
 def _html() -> str:
     return f"""<div class="overview">
@@ -76,7 +79,7 @@ def packed(name: str, ratings: Ratings, seen: Overview) -> bytes:
         "users": [str(user) for user in ratings.user_ids[seen.users].tolist()],
         "scale": [scale.low, scale.high],
         "colours": RATINGS,
-        "ink": RATING,
+        "inks": [RATING, RATING_ON_DARK],
         "marks": [VALID, TEST],
         "parts_named": [_("training rating"), _("validation rating"), _("test rating")],
         "has_split": bool(seen.parts.any()),
