@@ -1,8 +1,9 @@
 """The data sets that have a name: one bundled, the others fetched from GroupLens when asked for, and kept.
 
-A download goes to a `.part` file, is checked against the published checksum and unpacked; each file is then renamed
-into its place, the ratings last, so that a data set is there whole or not at all. Files that a person put there by hand
-are taken as they are.
+A download goes to a `.part` file, which stays where the network breaks, for the next attempt to go on from. It is
+checked against the published checksum and unpacked; each file is then renamed into its place, the ratings last, so that
+a data set is there whole or not at all. Files that a person put there by hand are taken as they are. A large set is
+kept as it stands in memory, too, so that it is read from its text only once.
 """
 
 from __future__ import annotations
@@ -10,35 +11,32 @@ from __future__ import annotations
 import contextlib
 import csv
 import difflib
-import hashlib
-import http.client
 import os
 import shutil
-import urllib.request
-import zipfile
-import zlib
-from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import filelock
 
-from autorec_core import storage
-from autorec_core.errors import AutoRecError, DownloadError, NotFoundError, StorageError
+from autorec_core import fetching, kept_ratings, storage
+from autorec_core.errors import AutoRecError, DownloadCancelledError, DownloadError, NotFoundError, StorageError
+from autorec_core.fetching import IsCancelled
+from autorec_core.fetching import Progress as Progress
 from autorec_core.rating_files import RATINGS_FILES, read_ratings
 from autorec_core.ratings import Ratings, RatingScale
 
 BUNDLED = "ml-latest-small-2016"
 """The data set that comes with the package."""
 
-Progress = Callable[[int, int], None]
-"""Told the bytes that have come and the bytes to come in all (0 where unknown)."""
+WORTH_KEEPING = 500_000
+"""Ratings from which on a set is kept as it stands in memory."""
 
 MEMBERS = ("links.csv", "movies.csv", "movies.dat", "u.item", "ratings.csv", "ratings.dat", "u.data")
 """The files of a release that are unpacked, the ratings last; the others are not read."""
 
 _HOST = "https://files.grouplens.org/datasets/movielens"
-_SECONDS_TO_ANSWER = 20
+_BYTES_A_RATING = 50
+"""Of its text and of what is kept beside it, about."""
 _FREE_TO_PASS_ON = (
     "For research; may be passed on under the same terms; acknowledge Harper & Konstan 2015; no commercial use without "
     "permission."
@@ -193,8 +191,54 @@ def load(name: str, progress: Progress | None = None) -> Ratings:
         InvalidRatingsError: files put there by hand are not what they should be.
     """
     dataset = find(name)
-    place = _place_of(dataset) or _fetch_once(dataset, progress)
-    return read_ratings(place, scale=dataset.scale, name=name, catalogue=dataset.catalogue)
+    place = _place_of(dataset) or _fetch_once(dataset, progress, _never)
+    made_from = _made_from(place)
+    kept = storage.datasets_folder() / f"{name}.arrow"
+    if not dataset.bundled and (ratings := kept_ratings.fetch(kept, made_from)) is not None:
+        return ratings
+    ratings = read_ratings(place, scale=dataset.scale, name=name, catalogue=dataset.catalogue)
+    if not dataset.bundled and ratings.num_ratings >= WORTH_KEEPING:
+        with contextlib.suppress(StorageError):  # it is read from its text again, then
+            kept_ratings.keep(ratings, kept, made_from)
+    return ratings
+
+
+def fetch(name: str, progress: Progress | None = None, is_cancelled: IsCancelled | None = None) -> None:
+    """Fetches a named data set where it is not here; loading it then needs no network.
+
+    Args:
+        name: one of `DATASETS`.
+        progress: told how far a download is.
+        is_cancelled: asked often whether to stop; what has come is kept.
+
+    Raises:
+        NotFoundError: no data set has this name.
+        DownloadCancelledError: it was to stop.
+        DownloadError: it could not be fetched.
+        StorageError: what was fetched could not be kept.
+    """
+    dataset = find(name)
+    if _place_of(dataset) is None:
+        _fetch_once(dataset, progress, is_cancelled or _never)
+
+
+def come_so_far(name: str) -> int:
+    """Bytes of an earlier attempt at a download that the next one goes on from.
+
+    Raises:
+        NotFoundError: no data set has this name.
+    """
+    return fetching.come_so_far(_part_of(find(name)))
+
+
+def bytes_needed(name: str) -> int:
+    """What a data set takes on the disk while it is fetched and afterwards, about.
+
+    Raises:
+        NotFoundError: no data set has this name.
+    """
+    dataset = find(name)
+    return int(1e6 * dataset.size_mb) + _BYTES_A_RATING * dataset.num_ratings + 10_000_000
 
 
 def links(catalogue: str) -> dict[str, dict[int, str]]:
@@ -238,17 +282,31 @@ def _place_of(dataset: Dataset) -> Path | None:
     return by_hand if by_hand.is_file() else None
 
 
-def _fetch_once(dataset: Dataset, progress: Progress | None) -> Path:
+def _never() -> bool:
+    return False
+
+
+def _made_from(place: Path) -> str:
+    """Changes when any file of a set does."""
+    files = [place] if place.is_file() else sorted(path for path in place.iterdir() if path.name in MEMBERS)
+    stamps = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return repr([str(place), *stamps])
+
+
+def _part_of(dataset: Dataset) -> Path:
+    return storage.datasets_folder() / f"{dataset.name}.zip.part"
+
+
+def _fetch_once(dataset: Dataset, progress: Progress | None, is_cancelled: IsCancelled) -> Path:
     """Fetches a data set; of several processes that want it, one does, and the others wait and find it there."""
     cache = storage.make_folder(storage.datasets_folder())
-    part = cache / f"{dataset.name}.zip.part"
+    lock = filelock.FileLock(cache / f".{dataset.name}.lock")
     try:
-        with filelock.FileLock(cache / f".{dataset.name}.lock"):
-            try:
-                return _place_of(dataset) or _fetch(dataset, part, progress)
-            finally:
-                with contextlib.suppress(OSError):
-                    part.unlink()
+        while True:
+            with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0.2, poll_interval=0.02):
+                return _place_of(dataset) or _fetch(dataset, progress, is_cancelled)
+            if is_cancelled():
+                raise DownloadCancelledError(f"The download of {dataset.title} is another process's.")
     except OSError as error:
         if isinstance(error, AutoRecError):
             raise
@@ -258,91 +316,49 @@ def _fetch_once(dataset: Dataset, progress: Progress | None) -> Path:
         ) from error
 
 
-def _fetch(dataset: Dataset, part: Path, progress: Progress | None) -> Path:
-    folder = part.parent / dataset.name
-    digest = _copy(dataset, part, progress)
-    if dataset.checksum is not None and digest != dataset.checksum:
-        raise DownloadError(
-            f"What came from {dataset.download} is not {dataset.title} as published: its MD5 is {digest}, not "
-            f"{dataset.checksum}. Try again later, or put the right files into {folder}."
+def _fetch(dataset: Dataset, progress: Progress | None, is_cancelled: IsCancelled) -> Path:
+    part, url = _part_of(dataset), dataset.download or ""
+    cache, folder = part.parent, part.parent / dataset.name
+    fetching.check_room(cache, bytes_needed(dataset.name) - fetching.come_so_far(part), dataset.title)
+    most_bytes = int(2e6 * dataset.size_mb) + 10_000_000
+    try:
+        fetching.fetch(
+            url, part, what=dataset.title, most_bytes=most_bytes, progress=progress, is_cancelled=is_cancelled
         )
-    beside = part.parent / f".{dataset.name}.unpacking"
+    except DownloadCancelledError:
+        raise
+    except DownloadError as error:
+        kept = f"The {come / 1e6:,.1f} MB that came are kept. " if (come := fetching.come_so_far(part)) else ""
+        raise DownloadError(
+            f"{error} {kept}Try again later, or use {BUNDLED}, which needs no network, or put the files of "
+            f"{dataset.title} into {folder}."
+        ) from error
+    digest, published = fetching.md5_of(part), dataset.checksum or fetching.published_md5(url)
+    if published is not None and digest != published:
+        fetching.forget(part)
+        raise DownloadError(
+            f"What came from {url} is not {dataset.title} as published: its MD5 is {digest}, not {published}. Try "
+            f"again later, or put the right files into {folder}."
+        )
+    beside = cache / f".{dataset.name}.unpacking"
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        unpacked = _unpack(dataset, part, beside)
+        unpacked = fetching.unpack(
+            part,
+            beside,
+            MEMBERS,
+            needed=RATINGS_FILES,
+            most_bytes=60 * dataset.num_ratings + 100_000_000,
+            source=url,
+        )
         folder.mkdir(exist_ok=True)
         for name in unpacked:
             os.replace(beside / name, folder / name)
+        fetching.forget(part)
+    except DownloadError:
+        fetching.forget(part)  # another attempt must not go on from it
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
-
-
-def _copy(dataset: Dataset, part: Path, progress: Progress | None) -> str:
-    """Copies the zip into a file; returns its MD5."""
-    most_bytes = int(2e6 * dataset.size_mb) + 10_000_000
-    digest = hashlib.md5(usedforsecurity=False)
-    come = total = 0
-    with contextlib.closing(_chunks(dataset, part.parent)) as chunks, part.open("wb") as file:
-        for chunk, total in chunks:
-            come += len(chunk)
-            if come > most_bytes:
-                raise DownloadError(
-                    f"{dataset.download} sends more than {most_bytes / 1e6:,.0f} MB, but {dataset.title} has "
-                    f"{dataset.size_mb:g} MB. It was not kept."
-                )
-            file.write(chunk)
-            digest.update(chunk)
-            if progress is not None:
-                progress(come, total)
-    if come < total:
-        raise DownloadError(
-            f"The connection to {dataset.download} broke after {come:,} of {total:,} bytes. Try again, or use "
-            f"{BUNDLED}, which needs no network."
-        )
-    return digest.hexdigest()
-
-
-def _chunks(dataset: Dataset, cache: Path) -> Generator[tuple[bytes, int]]:
-    """The zip piece by piece, each with the bytes to come in all. Whatever the network does is a DownloadError."""
-    try:
-        with urllib.request.urlopen(dataset.download or "", timeout=_SECONDS_TO_ANSWER) as answer:
-            length = answer.headers.get("Content-Length") or ""
-            total = int(length) if length.isdecimal() else 0
-            while chunk := answer.read(1 << 16):
-                yield chunk, total
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        reason = getattr(reason, "strerror", None) or reason
-        raise DownloadError(
-            f"Can't fetch {dataset.title} from {dataset.download}: {reason}. Use {BUNDLED}, which needs no network, or "
-            f"put its files into {cache / dataset.name}."
-        ) from error
-
-
-def _unpack(dataset: Dataset, part: Path, beside: Path) -> list[str]:
-    """Unpacks the known members by their bare names; returns these, the ratings last."""
-    bad = f"What came from {dataset.download} is not a sound zip file"
-    most_bytes = 60 * dataset.num_ratings + 100_000_000
-    try:
-        with zipfile.ZipFile(part) as archive:
-            members = {}
-            for member in archive.infolist():
-                path = PurePosixPath(member.filename.replace("\\", "/"))
-                if path.is_absolute() or ".." in path.parts or ":" in member.filename:
-                    raise DownloadError(
-                        f"{bad}: it reaches outside its folder with {member.filename!r}. It was not kept."
-                    )
-                if path.name in MEMBERS and not member.is_dir():
-                    members[path.name] = member
-            if sum(member.file_size for member in members.values()) > most_bytes:
-                raise DownloadError(f"{bad}: it unpacks to more than {most_bytes / 1e6:,.0f} MB. It was not kept.")
-            if not members.keys() & set(RATINGS_FILES):
-                raise DownloadError(f"{bad}: it holds no ratings. Try again later.")
-            for name, member in members.items():
-                with archive.open(member) as source, (beside / name).open("wb") as target:
-                    shutil.copyfileobj(source, target)  # never more than the size that the archive declares
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
-        raise DownloadError(f"{bad}: {error}. Try again later.") from error
-    return [name for name in MEMBERS if name in members]

@@ -47,6 +47,10 @@ class DownloadError(AutoRecError, OSError):
     """A data set could not be fetched whole."""
 
 
+class DownloadCancelledError(DownloadError):
+    """A download was stopped by whoever asked for it."""
+
+
 class NotEnoughMemoryError(AutoRecError, MemoryError):
     """A training would need more memory than there is."""
 

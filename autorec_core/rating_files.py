@@ -1,8 +1,9 @@
 """Reading ratings: a person's own CSV, and every layout in which MovieLens is published.
 
-A clean file is read by Arrow at the speed of the disk. Where it is not clean, a second, slower reading looks at every
-row, collects all faults and raises them once. Rows are counted as an editor counts lines: the header is row 1, so row
-17 is line 17 of the file. A file without a header (u.data, ratings.dat, Parquet) has its first rating in row 1.
+A clean file is read by Arrow at the speed of the disk, a large one in pieces. Where it is not clean, a second, slower
+reading looks at every row, collects all faults and raises them once. Rows are counted as an editor counts lines: the
+header is row 1, so row 17 is line 17 of the file. A file without a header (u.data, ratings.dat, Parquet) has its first
+rating in row 1.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from autorec_core import pieces
 from autorec_core.errors import InvalidRatingsError, NotFoundError
 from autorec_core.ratings import FloatArray, IntArray, Ratings, RatingScale, distinct_ids
+from autorec_core.scales import MAY_BE_SLIPS, guess_scale
 from autorec_core.titles import (
     Titles,
     delimiter_of,
@@ -47,22 +50,11 @@ COLUMN_NAMES = {
 RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data", "ratings.parquet")
 """The file with the ratings in a folder or zip, the first that is there."""
 
-COMMON_SCALES = (
-    RatingScale(1, 5, 1),
-    RatingScale(0.5, 5, 0.5),
-    RatingScale(1, 10, 1),
-    RatingScale(1, 10, 0.5),
-    RatingScale(0, 1, 1),
-    RatingScale(0, 5, 1),
-    RatingScale(0, 5, 0.5),
-    RatingScale(0, 10, 1),
-    RatingScale(0, 10, 0.5),
-    RatingScale(0, 100, 1),
-)
-"""The scales that a file's ratings are taken to be on, the first that fits."""
-
 LONGEST_ID = 100
 """Characters; an array of text ids is as wide as the longest."""
+
+LARGE = 50_000_000
+"""Bytes of text from which on it is read in pieces."""
 
 _REQUIRED = ("user", "item", "rating")
 _ROLES = (*_REQUIRED, "timestamp")
@@ -70,7 +62,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _HEADERLESS = re.compile(r"u\.data|u[1-5ab]\.(?:base|test)")
 _LARGEST = float(np.finfo(np.float32).max)
-_MAY_BE_SLIPS = 0.05
 _MAY_BE_SLIPS_IN_MOVIELENS = 0.5
 
 
@@ -82,6 +73,22 @@ class _Triples:
     items: Any
     values: FloatArray
     timestamps: IntArray | None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a text is laid out, read off its first line."""
+
+    columns: dict[str, int]
+    """Role -> place of its column."""
+    roles: list[str]
+    """What each column is: a role, or any other name."""
+    separator: str
+    """Of the columns."""
+    has_header: bool
+    """Whether the first line names the columns."""
+    is_movielens: bool
+    """Whether the layout or the column names are MovieLens's own."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +113,8 @@ class _Files:
     """Name of the file with the ratings."""
     sizes: dict[str, int]
     """File name -> its bytes, unpacked."""
-    fetch: Callable[[str], bytes]
-    """Gives a file by its name."""
+    open: Callable[[str], BinaryIO]
+    """Opens a file by its name."""
     max_bytes: int | None
     """The most that one may hold."""
 
@@ -120,35 +127,8 @@ class _Files:
         if name not in self.sizes:
             return None
         _check_size(name, self.sizes[name], self.max_bytes)
-        return self.fetch(name)
-
-
-def guess_scale(values: FloatArray, *, may_be_slips: float = _MAY_BE_SLIPS) -> RatingScale:
-    """The first common scale that fits, else the span and finest gap that the values show themselves.
-
-    A few values above a scale that all others are on are more likely slips than a wider scale; whoever asks finds them
-    outside of what this returns.
-
-    Args:
-        values: (num_ratings,) finite ratings, at least one.
-        may_be_slips: the largest share of the ratings that may lie above the scale, 0 to 1.
-
-    >>> str(guess_scale(np.array([1.0, 2.0, 5.0]))), str(guess_scale(np.array([0.5, 4.0]))),
-    ('1 to 5', '0.5 to 5')
-    """
-    distinct, counts = np.unique(values, return_counts=True)
-    fitting = []
-    for scale in COMMON_SCALES:
-        above = distinct > scale.high
-        if distinct[0] >= scale.low and counts[above].sum() <= may_be_slips * len(values) and not above.all():
-            places = (distinct[~above] - scale.low) / scale.step
-            if np.allclose(places, np.round(places)):
-                return scale
-            fitting.append((scale, distinct[~above]))
-    for scale, inside in fitting:
-        if len(inside) > 1:
-            return RatingScale(scale.low, scale.high, max(float(np.diff(inside).min()), scale.span / 1000))
-    return RatingScale.guess(values)
+        with self.open(name) as file:
+            return file.read()  # from an archive, never more than the size that it declares
 
 
 def read_ratings(
@@ -179,6 +159,9 @@ def read_ratings(
     path = Path(path)
     try:
         files = _find(path, max_bytes)
+        ratings = _in_pieces(files, path, items, scale, name, catalogue)
+        if ratings is not None:
+            return ratings
         content = files.read(files.ratings) or b""
         table = _table(files.ratings, content)
         titles = titles_beside(files.read) if items is None else _own_titles(Path(items), max_bytes)
@@ -186,34 +169,81 @@ def read_ratings(
         raise InvalidRatingsError(f"Can't read {path.name}: {error.strerror or error}.") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, IndexError) as error:  # the last two: exotic
         raise InvalidRatingsError(f"{path.name} can't be unpacked: {error}. Pack it again as a plain zip.") from error
-    if catalogue is None:
-        catalogue = f"file:{files.label}-{hashlib.sha256(content).hexdigest()[:8]}"
-    may_be_slips = _MAY_BE_SLIPS_IN_MOVIELENS if table.is_movielens else _MAY_BE_SLIPS
+    digest = hashlib.sha256(content).hexdigest() if catalogue is None else ""
+    build = _builder(files, digest, titles, table.is_movielens, scale, name, catalogue)
+    if table.triples is not None:
+        try:
+            return build(table.triples)
+        except InvalidRatingsError:
+            pass  # something is wrong: the closer look finds in which rows
+    return build(_examine(files.ratings, table.rows(), scale, _slips(table.is_movielens)))
 
+
+def _slips(is_movielens: bool) -> float:
+    return _MAY_BE_SLIPS_IN_MOVIELENS if is_movielens else MAY_BE_SLIPS
+
+
+def _builder(
+    files: _Files,
+    digest: str,
+    titles: Titles,
+    is_movielens: bool,
+    scale: RatingScale | None,
+    name: str | None,
+    catalogue: str | None,
+) -> Callable[[_Triples], Ratings]:
     def build(triples: _Triples) -> Ratings:
         return Ratings.from_triples(
             triples.users,
             triples.items,
             triples.values,
             name=name or files.label,
-            catalogue=catalogue,
-            scale=scale or guess_scale(triples.values, may_be_slips=may_be_slips),
+            catalogue=catalogue or f"file:{files.label}-{digest[:8]}",
+            scale=scale or guess_scale(triples.values, may_be_slips=_slips(is_movielens)),
             timestamps=triples.timestamps,
             titles=titles,
         )
 
-    if table.triples is not None:
-        try:
-            return build(table.triples)
-        except InvalidRatingsError:
-            pass  # something is wrong: the closer look finds in which rows
-    return build(_examine(files.ratings, table.rows(), scale, may_be_slips))
+    return build
+
+
+def _in_pieces(
+    files: _Files,
+    path: Path,
+    items: str | Path | None,
+    scale: RatingScale | None,
+    name: str | None,
+    catalogue: str | None,
+) -> Ratings | None:
+    """A large text without a fault; None where it is none, for the other reading to say why."""
+    size = files.sizes[files.ratings]
+    if size < LARGE or files.ratings.lower().endswith(".parquet"):
+        return None
+    _check_size(files.ratings, size, files.max_bytes)
+    with files.open(files.ratings) as file:
+        layout = _layout(files.ratings, file.read(1_000_000))
+    with files.open(files.ratings) as file:
+        read = pieces.read(
+            file,
+            layout.roles,
+            layout.separator,
+            skip_rows=int(layout.has_header),
+            values=np.float64 if scale is None else np.float32,
+        )
+    if read is None:
+        return None
+    titles = titles_beside(files.read) if items is None else _own_titles(Path(items), files.max_bytes)
+    triples = _Triples(read.users, read.items, read.values, read.timestamps)
+    try:
+        return _builder(files, read.sha256, titles, layout.is_movielens, scale, name, catalogue)(triples)
+    except InvalidRatingsError:
+        return None
 
 
 def _find(path: Path, max_bytes: int | None) -> _Files:
     if path.is_dir():
         sizes = {file.name: file.stat().st_size for file in path.iterdir() if file.is_file()}
-        return _Files(path.name, _ratings_among(path, sizes), sizes, lambda name: (path / name).read_bytes(), max_bytes)
+        return _Files(path.name, _ratings_among(path, sizes), sizes, lambda name: (path / name).open("rb"), max_bytes)
     if not path.is_file():
         raise NotFoundError(f"There is no file {path}.")
     if path.suffix.lower() != ".zip":
@@ -221,19 +251,19 @@ def _find(path: Path, max_bytes: int | None) -> _Files:
         own_names = path.name in RATINGS_FILES or _HEADERLESS.fullmatch(path.name)
         beside = [path.name, *(("movies.csv", "movies.dat", "u.item") if own_names else ())]
         sizes = {name: (folder / name).stat().st_size for name in beside if (folder / name).is_file()}
-        return _Files(path.stem, path.name, sizes, lambda name: (folder / name).read_bytes(), max_bytes)
+        return _Files(path.stem, path.name, sizes, lambda name: (folder / name).open("rb"), max_bytes)
     _check_size(path.name, path.stat().st_size, max_bytes)
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
     members.sort(key=lambda member: -member.filename.count("/"))  # of two of the same name, the outer one is taken
     inside = {PurePosixPath(member.filename).name: member for member in members}
 
-    def fetch(name: str) -> bytes:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(inside[name])  # never more than the size that the archive declares
+    def opened(name: str) -> BinaryIO:
+        with zipfile.ZipFile(path) as archive:  # what is open in it keeps the file open
+            return archive.open(inside[name])  # type: ignore[return-value]
 
     sizes = {name: member.file_size for name, member in inside.items()}
-    return _Files(path.stem, _ratings_among(path, sizes), sizes, fetch, max_bytes)
+    return _Files(path.stem, _ratings_among(path, sizes), sizes, opened, max_bytes)
 
 
 def _ratings_among(path: Path, names: dict[str, int]) -> str:
@@ -268,33 +298,43 @@ def _table(name: str, content: bytes) -> _Table:
         return _parquet(name, content)
     if b"\0" in content:
         raise InvalidRatingsError(f"{name} is not a text file. Save the ratings as CSV in UTF-8.")
+    layout = _layout(name, content)
+    rows = _rows_by_header if layout.has_header else _rows_without_header
+    return _Table(_by_arrow(content, layout), lambda: rows(name, content, layout), layout.is_movielens)
+
+
+def _layout(name: str, content: bytes) -> _Layout:
+    """Of a text.
+
+    Raises:
+        InvalidRatingsError: its first line can't be read, or does not name the columns that it should.
+    """
     try:
         line = first_line(content)
     except UnicodeDecodeError as error:
         raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
     if name.endswith(".dat") or line.count("::") >= 2:
-        return _without_header(name, content, line.split("::"), "::")
+        return _without_header(line.split("::"), "::")
     cells = line.split("\t")
     if _HEADERLESS.fullmatch(name) or (len(cells) in (3, 4) and all(map(_NUMBER.fullmatch, cells))):
-        return _without_header(name, content, cells, "\t")
-    return _with_header(name, content, line)
+        return _without_header(cells, "\t")
+    return _with_header(name, line)
 
 
-def _without_header(name: str, content: bytes, cells: list[str], delimiter: str) -> _Table:
+def _without_header(cells: list[str], separator: str) -> _Layout:
     """u.data, u1.base and ratings.dat: user, item, rating and perhaps the time, in this order."""
     roles = [*_ROLES[: max(3, len(cells))], *(f"other {place}" for place in range(4, len(cells)))]
     columns = {role: place for place, role in enumerate(roles) if role in _ROLES}
-
-    def rows() -> Iterator[tuple[int, list[str], str]]:
-        for number, line in enumerate(io.StringIO(_checked_text(name, content), newline=None), start=1):
-            if line.strip():
-                yield number, *_cells(line.rstrip("\n").split(delimiter), columns, len(roles))
-
-    tabbed = content if delimiter == "\t" else content.replace(delimiter.encode(), b"\t")
-    return _Table(_by_arrow(tabbed, roles, "\t", skip_rows=0), rows, is_movielens=True)
+    return _Layout(columns, roles, separator, has_header=False, is_movielens=True)
 
 
-def _with_header(name: str, content: bytes, line: str) -> _Table:
+def _rows_without_header(name: str, content: bytes, layout: _Layout) -> Iterator[tuple[int, list[str], str]]:
+    for number, line in enumerate(io.StringIO(_checked_text(name, content), newline=None), start=1):
+        if line.strip():
+            yield number, *_cells(line.rstrip("\n").split(layout.separator), layout.columns, len(layout.roles))
+
+
+def _with_header(name: str, line: str) -> _Layout:
     delimiter = delimiter_of(line)
     try:
         header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
@@ -308,22 +348,21 @@ def _with_header(name: str, content: bytes, line: str) -> _Table:
     if not any(header):
         raise InvalidRatingsError(f"Row 1 of {name} is empty. It must name the columns: user,item,rating[,timestamp].")
     columns = _columns(name, header)
-    roles = _as_roles(header, columns)
+    is_movielens = {"userId", "movieId"} <= set(header)
+    return _Layout(columns, _as_roles(header, columns), delimiter, has_header=True, is_movielens=is_movielens)
 
-    def rows() -> Iterator[tuple[int, list[str], str]]:
-        lines = csv.reader(io.StringIO(_checked_text(name, content), newline=""), delimiter=delimiter)
-        next(lines)
-        begins = lines.line_num + 1
-        try:
-            for row in lines:
-                if any(cell.strip() for cell in row):
-                    yield begins, *_cells(row, columns, len(header))
-                begins = lines.line_num + 1  # a quoted cell may go on over several lines
-        except csv.Error as error:
-            yield begins, [], f"can't be read as CSV: {error}."
 
-    triples = _by_arrow(content, roles, delimiter, skip_rows=1)
-    return _Table(triples, rows, is_movielens={"userId", "movieId"} <= set(header))
+def _rows_by_header(name: str, content: bytes, layout: _Layout) -> Iterator[tuple[int, list[str], str]]:
+    lines = csv.reader(io.StringIO(_checked_text(name, content), newline=""), delimiter=layout.separator)
+    next(lines)
+    begins = lines.line_num + 1
+    try:
+        for row in lines:
+            if any(cell.strip() for cell in row):
+                yield begins, *_cells(row, layout.columns, len(layout.roles))
+            begins = lines.line_num + 1  # a quoted cell may go on over several lines
+    except csv.Error as error:
+        yield begins, [], f"can't be read as CSV: {error}."
 
 
 def _parquet(name: str, content: bytes) -> _Table:
@@ -379,16 +418,18 @@ def _as_roles(header: Sequence[str], columns: dict[str, int]) -> list[str]:
     return [roles.get(place, f"other {place}") for place in range(len(header))]
 
 
-def _by_arrow(content: bytes, roles: list[str], delimiter: str, *, skip_rows: int) -> _Triples | None:
+def _by_arrow(content: bytes, layout: _Layout) -> _Triples | None:
     """The whole text by Arrow, or None where it does not take it."""
+    is_one_character = len(layout.separator) == 1
+    text = content if is_one_character else content.replace(layout.separator.encode(), b"\t")
     try:
         table = pa_csv.read_csv(
-            io.BytesIO(content),
-            read_options=pa_csv.ReadOptions(column_names=roles, skip_rows=skip_rows),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter),
+            io.BytesIO(text),
+            read_options=pa_csv.ReadOptions(column_names=layout.roles, skip_rows=int(layout.has_header)),
+            parse_options=pa_csv.ParseOptions(delimiter=layout.separator if is_one_character else "\t"),
             convert_options=pa_csv.ConvertOptions(
                 column_types={"rating": pa.float64()},
-                include_columns=[role for role in _ROLES if role in roles],
+                include_columns=[role for role in _ROLES if role in layout.roles],
                 strings_can_be_null=True,
             ),
         )

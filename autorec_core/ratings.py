@@ -108,16 +108,18 @@ def distinct_ids(ids: ArrayLike) -> tuple[NDArray[Any], IntArray]:
         ids: (n,) int or str.
 
     Returns:
-        (num_distinct,) int64 or str, and (n,) int64.
+        (num_distinct,) int64 or str, and (n,) int32 or int64.
     """
     given = np.asarray(ids)
     if given.dtype.kind in "iu" and len(given):
         low, high = int(given.min()), int(given.max())
         if high - low < 4 * len(given) + 1_000_000 and high <= np.iinfo(np.int64).max:
-            offsets = given.astype(np.int64) - low  # a table of all ids in between is many times faster than sorting
+            # A table of all ids in between is many times faster than sorting.
+            offsets = np.subtract(given, low, dtype=np.int64)
             is_there = np.zeros(high - low + 1, dtype=bool)
             is_there[offsets] = True
-            return np.flatnonzero(is_there) + low, (np.cumsum(is_there) - 1)[offsets]
+            places = np.cumsum(is_there, dtype=np.int32 if high - low < np.iinfo(np.int32).max else np.int64) - 1
+            return np.flatnonzero(is_there) + low, places[offsets]
     return np.unique(given, return_inverse=True)
 
 
@@ -232,7 +234,7 @@ class Ratings:
         users, user_index = distinct_ids(user_ids)
         items, item_index = distinct_ids(item_ids)
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
-            given = np.asarray(values, dtype=np.float32)
+            given = np.array(values, dtype=np.float32)  # a copy, to be made read-only
         if not len(user_index) == len(item_index) == len(given):
             raise ValueError(
                 f"{len(user_index)} users, {len(item_index)} items and {len(given)} values are not parallel."
@@ -247,14 +249,23 @@ class Ratings:
             raise InvalidRatingsError(
                 f"{name}: {int(off.sum()):,} ratings are outside {scale}, the first is {float(given[off][0]):g}."
             )
-        key = user_index.astype(np.int64) * len(items) + item_index
-        order = np.argsort(key, kind="stable")
-        repeated = int((np.diff(key[order]) == 0).sum())
-        if repeated:
-            raise InvalidRatingsError(
-                f"{name}: {repeated:,} ratings are for a user and item that already have one. Keep one of each."
-            )
         indptr = np.concatenate([[0], np.cumsum(np.bincount(user_index, minlength=len(users)))]).astype(np.int64)
+        key = np.multiply(user_index, len(items), dtype=np.int64)
+        key += item_index
+        del user_index
+        indices = item_index.astype(np.int32, copy=False)
+        times = None if timestamps is None else np.array(timestamps, dtype=np.int64)
+        # Large releases come in this order already, and each array that is not made leaves room for another.
+        if not (key[1:] > key[:-1]).all():
+            order = np.argsort(key, kind="stable")
+            repeated = int((np.diff(key[order]) == 0).sum())
+            if repeated:
+                raise InvalidRatingsError(
+                    f"{name}: {repeated:,} ratings are for a user and item that already have one. Keep one of each."
+                )
+            indices, given = indices[order], given[order]
+            times = None if times is None else times[order]
+        del key, item_index
         known = titles or {}
         found = [known.get(item_id, (str(item_id), 0, ())) for item_id in items.tolist()]
         return cls(
@@ -270,11 +281,11 @@ class Ratings:
             ),
             by_user=Compressed(
                 indptr=_read_only(indptr),
-                indices=_read_only(item_index[order].astype(np.int32)),
-                values=_read_only(given[order]),
+                indices=_read_only(indices),
+                values=_read_only(given),
                 num_columns=len(items),
             ),
-            timestamps=None if timestamps is None else _read_only(np.asarray(timestamps, dtype=np.int64)[order]),
+            timestamps=None if times is None else _read_only(times),
         )
 
     @property

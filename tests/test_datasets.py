@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import http.server
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -14,71 +14,21 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from served_files import MOVIES, RATINGS, TINY_ZIP, Server, zipped
 
-from autorec_core import datasets, storage
+from autorec_core import datasets, fetching, storage
 from autorec_core.datasets import BUNDLED, DATASETS, Dataset, find, is_ready, load
-from autorec_core.errors import DownloadError, NotFoundError, StorageError
+from autorec_core.errors import DownloadCancelledError, DownloadError, NotFoundError, StorageError
 from autorec_core.ratings import Ratings, RatingScale
-
-RATINGS = b"userId,movieId,rating,timestamp\n1,1,4.5,964982703\n1,2,3.0,964981247\n2,1,0.5,964982224\n"
-MOVIES = b'movieId,title,genres\n1,"Matrix, The (1999)",Action|Sci-Fi\n2,Heat (1995),Crime\n'
-
-
-def zipped(**members: bytes) -> bytes:
-    """A zip of files in the folder ml-tiny; `__` in a name stands for a slash, `_dot_` for a dot."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(f"ml-tiny/{name.replace('_dot_', '.')}", content)
-    return buffer.getvalue()
-
-
-TINY_ZIP = zipped(ratings_dot_csv=RATINGS, movies_dot_csv=MOVIES, tags_dot_csv=b"tag", README_dot_txt=b"read me")
-
-
-class Server:
-    """A web server on this machine alone, that gives what a test puts into it and counts who asks."""
-
-    def __init__(self) -> None:
-        self.content = TINY_ZIP
-        self.promises: int | None = None
-        """The Content-Length it sends, where that is a lie."""
-        self.status = 200
-        self.requests = 0
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.requests += 1
-                self.send_response(outer.status)
-                self.send_header("Content-Length", str(outer.promises or len(outer.content)))
-                self.end_headers()
-                self.wfile.write(outer.content)
-
-            def log_message(self, format: str, *arguments: Any) -> None:
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.http.server_address[1]}/ml-tiny.zip"
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(fetching, "_SECONDS_BETWEEN", 0.0)
     running = Server()
     yield running
     running.close()
@@ -102,6 +52,12 @@ def registered(monkeypatch: pytest.MonkeyPatch, url: str, checksum: str | None) 
     )
     monkeypatch.setitem(DATASETS, "ml-tiny", dataset)
     return dataset
+
+
+def after(num_bytes: int, name: str) -> Callable[[], bool]:
+    """Stops a download when so many bytes have come."""
+    part = storage.datasets_folder() / f"{name}.zip.part"
+    return lambda: part.exists() and part.stat().st_size >= num_bytes
 
 
 def left_in_cache() -> list[str]:
@@ -247,20 +203,95 @@ class TestDownload:
         assert left_in_cache() == []
         assert not is_ready("ml-tiny")
 
-    def test_a_connection_that_breaks_keeps_nothing(self, tiny: Dataset, server: Server) -> None:
-        server.promises = len(TINY_ZIP) + 1000
+    def test_a_connection_that_breaks_is_taken_up_where_it_broke(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.content = zipped(ratings_dot_csv=RATINGS, tags_dot_csv=os.urandom(200_000))
+        registered(monkeypatch, server.url, hashlib.md5(server.content).hexdigest())
+        server.breaks_after, server.breaks = 70_000, 2
+        assert load("ml-tiny").num_ratings == 3
+        assert server.asked == ["", "bytes=70000-", "bytes=140000-"]
+        assert left_in_cache() == ["ml-tiny"]
+
+    def test_a_connection_that_breaks_for_good_is_told_and_what_came_is_gone_on_with(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.content = zipped(ratings_dot_csv=RATINGS, tags_dot_csv=os.urandom(200_000))
+        dataset = registered(monkeypatch, server.url, hashlib.md5(server.content).hexdigest())
+        server.breaks_after, server.breaks, server.status_after_breaks = 100_000, 1, 503
         with pytest.raises(DownloadError) as caught:
             load("ml-tiny")
-        assert str(caught.value).startswith(
-            f"The connection to {tiny.download} broke after {len(TINY_ZIP):,} of {len(TINY_ZIP) + 1000:,} bytes."
-        )
-        assert left_in_cache() == []
-        server.promises = None
+        assert f"Can't fetch MovieLens Tiny from {dataset.download}: the server answers 503" in str(caught.value)
+        assert "The 0.1 MB that came are kept." in str(caught.value)
+        assert server.asked == ["", *["bytes=100000-"] * fetching.ATTEMPTS]
+        assert not is_ready("ml-tiny")
+        assert datasets.come_so_far("ml-tiny") == 100_000
+        server.status = 200
+        server.asked.clear()
+        told: list[tuple[int, int]] = []
+        assert load("ml-tiny", lambda come, total: told.append((come, total))).num_ratings == 3
+        assert server.asked == ["bytes=100000-"]
+        assert told[0] == (100_000, len(server.content))
+
+    def test_another_version_on_the_server_is_fetched_whole(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.content = zipped(ratings_dot_csv=RATINGS, tags_dot_csv=os.urandom(200_000))
+        registered(monkeypatch, server.url, None)
+        with pytest.raises(DownloadCancelledError):
+            datasets.fetch("ml-tiny", is_cancelled=after(100_000, "ml-tiny"))
+        kept = datasets.come_so_far("ml-tiny")
+        assert kept >= 100_000
+        server.content, server.version = zipped(ratings_dot_csv=RATINGS, tags_dot_csv=os.urandom(50_000)), '"two"'
         assert load("ml-tiny").num_ratings == 3
+        assert server.asked == ["", f"bytes={kept}-"]
+
+    def test_without_a_version_it_begins_anew(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        server.content = zipped(ratings_dot_csv=RATINGS, tags_dot_csv=os.urandom(200_000))
+        server.version = ""
+        registered(monkeypatch, server.url, None)
+        with pytest.raises(DownloadCancelledError):
+            datasets.fetch("ml-tiny", is_cancelled=after(100_000, "ml-tiny"))
+        assert datasets.come_so_far("ml-tiny") == 0
+        assert load("ml-tiny").num_ratings == 3
+        assert server.asked == ["", ""]
+
+    def test_what_has_all_come_but_was_not_unpacked_is_not_fetched_again(
+        self, tiny: Dataset, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(fetching, "unpack", full)
+            with pytest.raises(StorageError):
+                load("ml-tiny")
+        assert datasets.come_so_far("ml-tiny") == len(TINY_ZIP)
+        assert load("ml-tiny").num_ratings == 3
+        assert server.asked == ["", f"bytes={len(TINY_ZIP)}-"]
+
+    def test_a_checksum_beside_the_file_is_held_against_it(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        registered(monkeypatch, server.url, None)
+        server.md5 = b"MD5 (ml-tiny.zip) = " + b"0" * 32 + b"\n"
+        with pytest.raises(DownloadError, match=f"MD5 is {hashlib.md5(TINY_ZIP).hexdigest()}, not {'0' * 32}"):
+            load("ml-tiny")
+        assert left_in_cache() == []
+        server.md5 = f"{hashlib.md5(TINY_ZIP).hexdigest().upper()}  ml-tiny.zip".encode()
+        assert load("ml-tiny").num_ratings == 3
+
+    def test_a_disk_without_room_is_told_before_anything_is_asked_for(
+        self, tiny: Dataset, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fetching.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 5_000))
+        with pytest.raises(StorageError, match=r"MovieLens Tiny needs 10 MB in .*, and 0 MB are free. Make room"):
+            load("ml-tiny")
+        assert server.requests == 0
 
     def test_an_answer_without_end_is_cut_off(self, tiny: Dataset, server: Server) -> None:
         server.content = bytes(12_000_000)
-        with pytest.raises(DownloadError, match=r"sends more than 10 MB, but MovieLens Tiny has 0\.001 MB"):
+        with pytest.raises(DownloadError, match=r"sends more than 10 MB, and MovieLens Tiny has less"):
             load("ml-tiny")
         assert left_in_cache() == []
 
@@ -281,18 +312,20 @@ class TestDownload:
             load("ml-tiny")
         text = str(caught.value)
         assert text.startswith(f"Can't fetch MovieLens Tiny from {url}: ")
-        assert f"Use {BUNDLED}, which needs no network" in text
+        assert f"use {BUNDLED}, which needs no network" in text
         assert str(storage.datasets_folder() / "ml-tiny") in text
         assert "\n" not in text
         assert "Errno" not in text
 
-    def test_whoever_gives_up_in_between_leaves_nothing(self, tiny: Dataset) -> None:
+    def test_whoever_gives_up_in_between_leaves_what_can_be_gone_on_with(self, tiny: Dataset) -> None:
         def impatient(come: int, total: int) -> None:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             load("ml-tiny", impatient)
-        assert left_in_cache() == []
+        assert left_in_cache() == ["ml-tiny.zip.part", "ml-tiny.zip.part.json"]
+        assert load("ml-tiny").num_ratings == 3
+        assert left_in_cache() == ["ml-tiny"]
 
     def test_what_an_earlier_process_left_half_done_does_not_matter(self, tiny: Dataset) -> None:
         cache = storage.datasets_folder()
@@ -323,7 +356,7 @@ class TestDownload:
         with pytest.raises(StorageError, match=r"Can't keep MovieLens Tiny in .*: No space left on device. Make room"):
             load("ml-tiny")
         assert not is_ready("ml-tiny")
-        assert [name for name in left_in_cache() if name != "ml-tiny"] == []
+        assert [name for name in left_in_cache() if not name.startswith("ml-tiny")] == []
 
     def test_own_files_in_its_folder_are_not_thrown_away(self, tiny: Dataset) -> None:
         folder = storage.datasets_folder() / "ml-tiny"

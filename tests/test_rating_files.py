@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError
-from autorec_core.rating_files import COMMON_SCALES, guess_scale, read_ratings
+from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import Ratings, RatingScale
+from autorec_core.scales import COMMON_SCALES, guess_scale
 
 HEADER = "user,item,rating,timestamp"
 ROWS = tuple(

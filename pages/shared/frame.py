@@ -17,6 +17,8 @@ _ICON = str(Path(__file__).resolve().parent / "icon.png")
 
 PAGES = {
     "home": "Home",
+    "data": "Data",
+    "datasets": "Get more data",
     "train": "Train",
     "compare": "Compare",
     "search": "Search",

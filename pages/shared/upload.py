@@ -10,8 +10,8 @@ import streamlit as st
 
 from autorec_core import uploads
 from autorec_core.errors import AutoRecError, InvalidRatingsError
-from autorec_core.rating_files import COMMON_SCALES
 from autorec_core.ratings import Ratings, RatingScale
+from autorec_core.scales import COMMON_SCALES
 from pages.shared import frame, services, sets, state
 
 ROLES = {
