@@ -10,7 +10,8 @@ import streamlit as st
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import services, state
+from pages.shared import services, state, words
+from pages.shared.words import _, ngettext
 
 _FOLDER = Path(__file__).resolve().parent.parent
 _ICON = str(Path(__file__).resolve().parent / "icon.png")
@@ -51,7 +52,7 @@ def route() -> None:
     state.mark_routed(True)
     try:
         pages = [
-            st.Page(page_path(name), title=title, default=name == "home", url_path=name)
+            st.Page(page_path(name), title=_(title), default=name == "home", url_path=name)
             for name, title in PAGES.items()
         ]
         st.navigation(pages).run()
@@ -68,7 +69,7 @@ def open_page(name: str) -> Iterator[None]:
     if not state.is_routed():
         route()
         st.stop()
-    st.set_page_config(page_title=f"{PAGES[name]} · AutoRec Playground", page_icon=_ICON, layout="wide")
+    st.set_page_config(page_title=f"{_(PAGES[name])} · AutoRec Playground", page_icon=_ICON, layout="wide")
     st.html(STYLE)
     with _told():
         services.begin()
@@ -97,32 +98,33 @@ def model_name(run: Run) -> str:
     """What people call a run's model."""
     hyperparameters = run.config.hyperparameters
     kind = "I-AutoRec" if hyperparameters.based_on == "items" else "U-AutoRec"
-    return f"{kind}, {hyperparameters.hidden_units} hidden units"
+    return _("{kind}, {units} hidden units", kind=kind, units=hyperparameters.hidden_units)
 
 
 def _sidebar() -> None:
     with st.sidebar:
         st.html(
-            '<div class="autorec-brand">AutoRec Playground'
-            "<small>An autoencoder fills in the rating matrix</small></div>"
+            f'<div class="autorec-brand">AutoRec Playground<small>'
+            f"{_('An autoencoder fills in the rating matrix')}</small></div>"
         )
         run = services.current_run()
         if run is None:
-            st.caption("Model in use")
+            st.caption(_("Model in use"))
             _wait_for_starter()
         else:
             result = run.result or {}
-            st.caption("Model in use")
+            st.caption(_("Model in use"))
             st.markdown(f"**{model_name(run)}**  \n{run.config.source.title}")
             if result.get("test_rmse") is not None:
-                st.caption(f"Test RMSE {result['test_rmse']:.4f}, seed {run.config.seed}")
-        st.caption("You")
+                st.caption(_("Test RMSE {rmse:.4f}, seed {seed}", rmse=result["test_rmse"], seed=run.config.seed))
+        st.caption(_("You"))
         try:
             count = len(services.given().by_id)
         except AutoRecError as error:  # the pages that need no ratings go on without them
             st.markdown(str(error))
         else:
-            st.markdown(f"**{count}** {'movie' if count == 1 else 'movies'} rated")
+            st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", count))
+        words.switch()
 
 
 @st.fragment(run_every=0.5)
@@ -131,14 +133,14 @@ def _wait_for_starter() -> None:
     run = services.starter_run()
     why = services.begin()
     if run is None or why:
-        st.markdown(why or "None yet: train one.")
+        st.markdown(why or _("None yet: train one."))
         return
     if services.is_usable(run) and run.state == "ended":
         st.rerun()
     status, last = services.jobs().status(run.id), run.last_epoch
     if status.state in ("failed", "interrupted"):
-        st.markdown(f"The starter model did not train: {status.message or 'see the log'}")
+        st.markdown(_("The starter model did not train: {why}", why=status.message or _("see the log")))
         return
     epochs = run.config.hyperparameters.epochs
     done = last.epoch if last else 0
-    st.progress(done / epochs, text=f"The starter model trains: epoch {done} of {epochs}")
+    st.progress(done / epochs, text=_("The starter model trains: epoch {done} of {epochs}", done=done, epochs=epochs))

@@ -44,6 +44,14 @@ def watch_run(run_id: str | None) -> None:
     st.session_state["_watched_run_id"] = run_id
 
 
+LANGUAGE_KEY = "language"
+
+
+def chosen_language() -> str | None:
+    """The code of the language that this visitor chose, or None."""
+    return st.session_state.get(LANGUAGE_KEY)
+
+
 def is_routed() -> bool:
     """Whether this run of the script came through the router."""
     return bool(st.session_state.get("_is_routed"))

@@ -1,6 +1,24 @@
-"""What the pages say, in the visitor's language: `_("Start")`, `_("{count} movies", count=n)`, `ngettext(...)`."""
+"""What the pages say, in the visitor's language.
+
+`_("Start")`, `_("RMSE {rmse:.4f}", rmse=x)` and `ngettext("{count} movie", "{count} movies", n)` look an English
+sentence up in the catalogues `pages/locales/LANGUAGE/*.po`; what is not there stays English. Sentences that a table
+names outside a page (constants, the hyperparameters of the core) are marked with `later` or listed by the test of the
+catalogues, and go through `_` where they are shown.
+"""
 
 from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import polib
+import streamlit as st
+
+from pages.shared import state
+
+LANGUAGES = {"en": "English", "zh": "简体中文"}
+"""Code -> what its speakers call it."""
+LOCALES = Path(__file__).resolve().parent.parent / "locales"
 
 
 def _(text: str, **values: object) -> str:
@@ -8,11 +26,48 @@ def _(text: str, **values: object) -> str:
 
     Args:
         text: the English sentence, a literal, so that it can be found and translated; `{name}` stands for a value.
-        values: what the names stand for; formats as in `{rmse:.4f}` work.
+        values: what the names stand for; formats as in `{rmse:.4f}` work. Without any, braces stay as they are.
     """
-    return text.format(**values) if values else text
+    said = catalogue(language()).get(text, text)
+    return said.format(**values) if values else said
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """A sentence that depends on a number, which it may name as `{count}`."""
-    return (one if count == 1 else many).format(count=count, **values)
+    said = catalogue(language()).get(many) or (one if count == 1 else many)  # Chinese has one form for all numbers
+    return said.format(count=count, **values)
+
+
+def later(text: str) -> str:
+    """The English sentence itself, marked to be translated where it is shown."""
+    return text
+
+
+def language() -> str:
+    """The visitor's: as chosen, else the browser's, else English."""
+    return state.chosen_language() or ("zh" if (st.context.locale or "").lower().startswith("zh") else "en")
+
+
+@cache
+def catalogue(code: str) -> dict[str, str]:
+    """English sentence (of a pair of forms, the one for many) -> sentence in another language."""
+    found: dict[str, str] = {}
+    for path in sorted((LOCALES / code).glob("*.po")):
+        for entry in polib.pofile(str(path), encoding="utf-8"):
+            said = entry.msgstr_plural.get(0) if entry.msgid_plural else entry.msgstr
+            if said:
+                found[entry.msgid_plural or entry.msgid] = said
+    return found
+
+
+def switch() -> None:
+    """Lets the visitor choose the language of the pages."""
+    codes = list(LANGUAGES)
+    st.selectbox(
+        "Language · 语言",
+        codes,
+        index=codes.index(language()),
+        format_func=LANGUAGES.__getitem__,
+        key=state.LANGUAGE_KEY,
+        persist_state="session",
+    )
