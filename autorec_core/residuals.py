@@ -292,9 +292,7 @@ def worst(scored: Scored, model: TrainedModel, count: int = 10) -> list[Miss]:
 
 def _miss(scored: Scored, model: TrainedModel, place: int) -> Miss:
     item, user = int(scored.items[place]), int(scored.users[place])
-    given, predicted, averages = (
-        float(values[place]) for values in (scored.given, scored.predicted, scored.averages)
-    )
+    given, predicted, averages = (float(values[place]) for values in (scored.given, scored.predicted, scored.averages))
     item_mean = float(model.item_means[item])
     item_count, user_count = int(scored.item_counts[place]), int(scored.user_counts[place])
     unit, user_bias = scored.scale.span / 4.5, float(model.user_biases[user])

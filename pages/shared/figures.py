@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -29,12 +28,11 @@ def csv_button(table: pd.DataFrame, key: str) -> None:
         key=f"{key}_csv",
         on_click="ignore",
         type="tertiary",
-        icon=":material/download:",
         help=_("The numbers behind the picture, a row a mark."),
     )
 
 
-def draw(chart: alt.Chart | alt.LayerChart | dict[str, Any], table: pd.DataFrame, key: str, *, see: str) -> None:
+def draw(chart: alt.Chart | alt.LayerChart, table: pd.DataFrame, key: str, *, see: str) -> None:
     """Draws a picture with its sentence and its download.
 
     Args:

@@ -67,7 +67,12 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
     )
     labels = alt.Axis(grid=False, labelAngle=0, labelLimit=150)
     place = (alt.X if is_wide else alt.Y)("group:N", sort=order, title=title, axis=labels)
-    scale = alt.Scale(zero=False, nice=True, padding=14)
+    lowest = float(np.nanmin([shown["low"].min(), shown["averages_rmse"].min()])) if len(shown) else 0.0
+    top = float(np.nanmax([shown["high"].max(), highest])) if len(shown) else 1.0
+    room = max(0.05, top - lowest)
+    # Room for the counts, which stand below the marks or at their right.
+    ends_of_axis = [lowest - 0.16 * room, top + 0.06 * room] if is_wide else [lowest - 0.05 * room, top + 0.16 * room]
+    scale = alt.Scale(domain=ends_of_axis, zero=False, nice=False)
     names = {"rmse": "RMSE", "test_ratings": "test ratings", "averages_rmse": "averages", "mean_error": "mean error"}
     hint = [
         alt.Tooltip("group:N", title=title),
@@ -77,7 +82,7 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
         ),
     ]
     colour = alt.Scale(domain=[MODEL, AVERAGES], range=[TEST, BASELINE])
-    legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1)
+    legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1, labelLimit=260)
     base = alt.Chart(shown)
 
     def at(name: str) -> alt.X | alt.Y:
@@ -96,8 +101,8 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
         **spot(at("rmse")), color=alt.Color("model:N", scale=colour, legend=legend), tooltip=hint
     )
     if is_wide:
-        count = base.mark_text(baseline="bottom", fontSize=11, color=ink).encode(
-            x=place, y=alt.value(HEIGHT - 4), text="number:N"
+        count = base.mark_text(baseline="bottom", dy=-3, fontSize=11, color=ink).encode(
+            x=place, y=alt.value("height"), text="number:N"
         )
     else:
         count = base.mark_text(align="right", fontSize=11, color=ink).encode(
@@ -218,7 +223,9 @@ def confusion(table: pd.DataFrame, theme: str | None) -> alt.LayerChart:
     base = alt.Chart(shown).encode(x=x, y=y)
     cells = base.mark_rect(cornerRadius=3).encode(
         color=alt.Color(
-            "share_of_given:Q", scale=alt.Scale(domain=[0, most], range=[empty, full], nice=False), legend=None
+            "share_of_given:Q",
+            scale=alt.Scale(domain=[0, most], range=[empty, full], nice=False, interpolate="rgb"),
+            legend=None,
         ),
         stroke=alt.condition(alt.datum.is_right, alt.value(BASELINE), alt.value(None)),
         strokeWidth=alt.value(2),
@@ -309,7 +316,7 @@ def lists(table: pd.DataFrame, measure: str, title: str, length: int) -> alt.Lay
     colour = alt.Color(
         "way:N",
         scale=alt.Scale(domain=names, range=[TEST, BASELINE, POPULAR_COLOUR]),
-        legend=alt.Legend(title=None, orient="top", symbolStrokeWidth=3),
+        legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260),
     )
     dash = alt.StrokeDash("way:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4], [2, 2]]), legend=None)
     form = {"coverage": ".1%", "novelty": ".2f"}.get(measure, ".4f")
@@ -357,7 +364,7 @@ def worst(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> alt.La
             color=alt.Color(
                 "of:N",
                 scale=alt.Scale(domain=domain, range=["#d9630d", TEST, BASELINE]),
-                legend=alt.Legend(title=None, orient="top", symbolSize=90, offset=12),
+                legend=alt.Legend(title=None, orient="top", symbolSize=90, offset=12, labelLimit=260),
             ),
             shape=alt.Shape("of:N", scale=alt.Scale(domain=domain, range=["circle", "triangle-up", "diamond"])),
             tooltip=["what:N", "of:N", alt.Tooltip("rating:Q", format=".2f")],
