@@ -67,8 +67,16 @@ def _parsed(module: str) -> tuple[str, ast.Module]:
 def _function(tree: ast.Module, name: str) -> _Function | None:
     inside: ast.AST = tree
     for part in name.split("."):
-        named = (node for node in ast.walk(inside) if isinstance(node, (*_Function.__args__, ast.ClassDef)))
-        found = next((node for node in named if node.name == part and node is not inside), None)
+        found = next(
+            (
+                node
+                for node in ast.walk(inside)
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+                and node.name == part
+                and node is not inside
+            ),
+            None,
+        )
         if found is None:
             return None
         inside = found
@@ -103,7 +111,11 @@ OF_STEP: dict[str, tuple[tuple[str, str, str, int], ...]] = {
     "base": (("fit", "Fit.matrix", "", 0),),
     "fold_in": (("fold_in", "ItemBasedFoldIn.__init__", "rated = ", 4),),
     "fold_in_users": (("fold_in", "decode_rows", "", 0),),
-    "ranking": (("ordering", "ordered", "candidates = ", 2), ("ordering", "ordered", "order = ", 2)),
+    "ranking": (
+        ("ordering", "ordered", "candidates = ", 2),
+        ("ordering", "ordered", "scores += wishes.adventure", 1),
+        ("ordering", "ordered", "order = ", 1),
+    ),
 }
 """For each step of the lesson, the lines that do it."""
 
