@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
 import streamlit as st
 
@@ -41,8 +42,8 @@ STEPS: dict[str, Step] = {
     ),
     "mask": Step(
         lambda: _("Mask"),
-        r"m_j = \begin{cases}1 & \text{observed}\\ 0 & \text{unknown}\end{cases}\qquad"
-        r"\bar r = \frac{\sum_j m_j\, r_j + 5\,\mu}{\sum_j m_j + 5}",
+        r"\begin{gathered}m_j = \begin{cases}1 & \text{observed}\\ 0 & \text{unknown}\end{cases}\\[1ex]"
+        r"\bar r = \frac{\sum_j m_j\, r_j + 5\,\mu}{\sum_j m_j + 5}\end{gathered}",
         lesson_network.mask,
         lesson_network.mask_says,
         lesson_network.mask_shapes,
@@ -91,15 +92,16 @@ STEPS: dict[str, Step] = {
     ),
     "base": Step(
         lambda: _("Item or user"),
-        r"\mathbf R \in \mathbb R^{m \times n}:\quad \text{rows } \mathbf r^{(u)}\ \text{or columns } \mathbf r^{(i)}",
+        r"\mathbf R \in \mathbb R^{m \times n} \;\to\; \mathbf r^{(u)}\ \text{or}\ \mathbf r^{(i)}",
         lesson_use.base,
         lesson_use.base_says,
         lesson_use.base_shapes,
     ),
     "fold_in": Step(
         lambda: _("Fold-in"),
+        r"\begin{gathered}\mathbf K = \mathbf C_R\mathbf S\mathbf C_R^\top + \sigma^2\mathbf I\\"
         r"\hat{\mathbf r} = \boldsymbol\mu + \mathbf C\mathbf S\mathbf C_R^\top"
-        r"(\mathbf C_R\mathbf S\mathbf C_R^\top + \sigma^2\mathbf I)^{-1}(\mathbf r_R - \boldsymbol\mu_R)",
+        r"\mathbf K^{-1}(\mathbf r_R - \boldsymbol\mu_R)\end{gathered}",
         lesson_use.fold_in,
         lesson_use.fold_in_says,
         lesson_use.fold_in_shapes,
@@ -143,9 +145,13 @@ def draw(run: Run, model: TrainedModel) -> None:
         is_forward = name == "fold_in" and not model.by_items
         st.latex(FORWARD if is_forward else step.formula)
         st.markdown("\n".join(f"- {symbol}: {what}" for symbol, what in step.shapes(about)))
-        for shown in excerpts.of_step("fold_in_users" if is_forward else name):
-            st.code(shown.code, language="python", wrap_lines=True)
-            st.caption(f"`autorec_core/{shown.module}.py`, `{shown.function}`, " + _("line {line}", line=shown.line))
+    st.markdown(_("**The lines that do it**, read off the source as it runs here:"))
+    for function, shown in groupby(
+        excerpts.of_step("fold_in_users" if is_forward else name), lambda one: (one.module, one.function)
+    ):
+        lines = list(shown)
+        st.code("\n# …\n".join(one.code for one in lines), language="python", wrap_lines=True)
+        st.caption("`autorec_core/{}.py`, `{}`, ".format(*function) + _("line {line}", line=lines[0].line))
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         _move(_("Back"), order[place - 1] if place else None, "learn_back")
         _move(_("Next"), order[place + 1] if place + 1 < len(order) else None, "learn_next", is_primary=True)
@@ -183,4 +189,4 @@ def _who(about: Example) -> None:
             own=about.reader.num_own,
         )
     )
-    frame.go_button(_("Rate movies, and be the example"), "rate")
+    st.page_link(frame.page_path("rate"), label=_("Rate movies, and be the example"))

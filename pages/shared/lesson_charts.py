@@ -11,7 +11,7 @@ import pandas as pd
 from autorec_core.ratings import FloatArray, RatingScale
 from pages.shared.palette import BASELINE, RATING, TEST, TRAIN, VALID, YOU
 
-HEIGHT = 300
+HEIGHT = 350
 """Of every picture of the lesson, in pixels."""
 HONEST, FOOLED = "honest", "fooled"
 COLOURS = {HONEST: TEST, FOOLED: VALID}
@@ -45,7 +45,7 @@ def cells(table: pd.DataFrame, scale: RatingScale, width: int) -> alt.LayerChart
     opacity = alt.Opacity("rating:Q", scale=alt.Scale(domain=[scale.low, scale.high], range=[0.22, 1]), legend=None)
     known = known.encode(x=x, y=y, fillOpacity=opacity, tooltip=hint)
     own = alt.Chart(shown[shown["is_own"]]).mark_rect(fillOpacity=0, stroke=YOU, strokeWidth=3, cornerRadius=2)
-    return alt.layer(empty, known, own.encode(x=x, y=y, tooltip=hint)).properties(height=max(HEIGHT, 9 * height))
+    return alt.layer(empty, known, own.encode(x=x, y=y, tooltip=hint)).properties(height=max(300, 9 * height))
 
 
 def with_and_without_mask(table: pd.DataFrame, means: pd.DataFrame, ink: str) -> alt.LayerChart:
@@ -63,12 +63,20 @@ def with_and_without_mask(table: pd.DataFrame, means: pd.DataFrame, ink: str) ->
     x = alt.X("value:Q", title="rating", scale=span, axis=alt.Axis(tickCount=6))
     bars = alt.Chart(table).mark_bar(size=14, cornerRadius=2, opacity=0.9)
     bars = bars.encode(
-        x=x, y=alt.Y("entries:Q", title="entries", stack=False), color=colour, tooltip=["kind", "value", "entries"]
+        x=x,
+        y=alt.Y("entries:Q", title="entries (root scale)", stack=False, scale=alt.Scale(type="sqrt")),
+        color=colour,
+        tooltip=["kind", "value", "entries"],
     )
     rules = alt.Chart(means).mark_rule(strokeWidth=2.5, strokeDash=[6, 3]).encode(x=x, color=colour)
-    words = alt.Chart(means).mark_text(baseline="top", fontSize=12, color=ink, fontWeight="bold", align="center")
-    words = words.encode(x=x, y=alt.Y("place:Q", title="entries"), text="label:N")
-    return alt.layer(bars, rules, words).properties(height=HEIGHT)
+    lower = means["value"].idxmin()
+    words = []  # each label stands on the outer side of its rule, inside the frame
+    for place, align in ((lower, "left"), (1 - lower, "right")):
+        text = alt.Chart(means.loc[[place]]).mark_text(
+            baseline="top", fontSize=12, color=ink, fontWeight="bold", align=align, dx=6 if align == "left" else -6
+        )
+        words.append(text.encode(x=x, y=alt.Y("place:Q", title="entries (root scale)"), text="label:N"))
+    return alt.layer(bars, rules, *words).properties(height=HEIGHT)
 
 
 def code_bars(table: pd.DataFrame) -> alt.LayerChart:
@@ -105,7 +113,7 @@ def curves(
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(type=kind, nice=False), axis=alt.Axis(grid=False, tickCount=6))  # type: ignore[arg-type]
     y = alt.Y("y:Q", title=y_title, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=5))
     colour = alt.Color(
-        "what:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=_legend(columns=2)
+        "what:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=_legend(columns=1)
     )
     lines = alt.Chart(table).mark_line(strokeWidth=2.4).encode(x=x, y=y, color=colour)
     layers = [lines]
@@ -149,9 +157,9 @@ def gradients(table: pd.DataFrame) -> alt.LayerChart:
     """What the loss says to each entry of the reconstruction; an unknown entry hears nothing.
 
     Args:
-        table: columns `place`, `name`, `gradient` and `kind` ("known", "unknown" or "yours").
+        table: columns `place`, `name`, `gradient` and `kind` ("known", "unknown" or "the example's").
     """
-    kinds = ["known", "yours", "unknown"]
+    kinds = ["known", "the example's", "unknown"]
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[TRAIN, YOU, BASELINE]), legend=_legend())
     most = max(2.0, float(np.ceil(table["gradient"].abs().max())))
     x = alt.X("place:Q", title="some entries of the row", axis=alt.Axis(labels=False, ticks=False, grid=False))

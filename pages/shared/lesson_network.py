@@ -156,7 +156,7 @@ def mask(about: Example) -> None:
             "value": [masked, filled],
             "kind": ["known", "unknown"],
             "label": [_("masked mean {value:.2f}", value=masked), _("filled mean {value:.2f}", value=filled)],
-            "place": [top, 0.86 * top],
+            "place": [top, 0.72 * top] if masked < filled else [0.72 * top, top],
         }
     )
     figures.draw(
@@ -234,8 +234,8 @@ def encode(about: Example) -> None:
         table,
         "learn_code",
         see=_(
-            "Bars are the code after {read} of {count} ratings, orange ticks after all: they agree by {cosine:.2f} "
-            "(cosine), though most of the row is not read yet.",
+            "Bars are the code after {read} of {count} ratings, orange ticks after all of them: they point the same "
+            "way by {cosine:.2f} (cosine; 1 is the same direction).",
             read=read,
             count=count,
             cosine=float(whole @ so_far) / lengths if lengths else 0.0,

@@ -71,8 +71,8 @@ def loss(about: Example) -> None:
         see=_(
             "Over known entries the loss is smallest at a shift of {masked:+.1f}, that is where the network is; with "
             "unknown ones as 0 it asks for {everywhere:+.1f}, all the way down.",
-            masked=shifts[np.argmin(masked)],
-            everywhere=shifts[np.argmin(everywhere)],
+            masked=shifts[np.argmin(masked)] + 0.0,  # no -0.0
+            everywhere=shifts[np.argmin(everywhere)] + 0.0,
         ),
     )
 
@@ -138,7 +138,9 @@ def gradient(about: Example) -> None:
         }
     )
     own_gradient = 2 * (own_back - rating)
-    own = pd.DataFrame({"name": [reader.whose(model, about.reader)], "gradient": [own_gradient], "kind": ["yours"]})
+    own = pd.DataFrame(
+        {"name": [reader.whose(model, about.reader)], "gradient": [own_gradient], "kind": ["the example's"]}
+    )
     middle = len(table) // 2
     table = pd.concat([table.iloc[:middle], own, table.iloc[middle:]], ignore_index=True)
     table.insert(0, "place", np.arange(1, len(table) + 1))

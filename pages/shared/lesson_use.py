@@ -108,12 +108,12 @@ def fold_in_says(about: Example) -> str:
     """See `lesson.Step`."""
     if about.model.by_items:
         return _(
-            "You were not there when this was trained, so no column of the decoder is yours. You are taken for one "
-            "more draw from the population of users, and your ratings say which: one solve as large as their number, "
-            "and nothing is retrained. With the prediction comes how sure it is."
+            "A visitor was not there when this was trained, so no column of the decoder is theirs. They are taken for "
+            "one more draw from the population of users, and their ratings say which: one solve as large as the number "
+            "of those, and nothing is retrained. With the prediction comes how sure it is."
         )
     return _(
-        "For a user-based model you are simply one more row: your ratings go through the network once, and nothing is "
+        "For a user-based model a visitor is simply one more row: it goes through the network once, and nothing is "
         "retrained. How sure it is was measured on validation, by the number of known ratings."
     )
 
