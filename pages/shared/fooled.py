@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,10 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of the test ratings that are fed to the encoder."""
 SIZES = (50, 100, 200, 500, 1000, 2000, 5000)
 """Of test sets that may choose the epoch."""
-BATCHES = (16, 64, 256, 1000)
+BATCHES = (32, 64, 128, 256)
 """Batch sizes that one lambda is taken with."""
+STEPS = 128
+"""Steps that each of them gets, so that only the penalty differs."""
 LONG = Recipe(epochs=30, regularization=2.0, learning_rate=0.02)
 """A training long enough to get worse again."""
 _PROBLEM = "lesson_problem"
@@ -101,13 +103,17 @@ def _story(recipe: Recipe) -> Story:
 
 
 def _trained(recipes: list[Recipe], key: str) -> list[Story] | None:
-    """The stories of some recipes; where they are not trained yet, a button that trains them, and None."""
+    """The stories of some recipes; where many are not trained yet, a button that trains them, and None."""
     known = _stories()
     missing = [recipe for recipe in recipes if recipe not in known]
-    if missing:
+    if 0 < len(missing) <= 2:
+        with st.spinner(_("Training a small network …")):
+            for recipe in missing:
+                _story(recipe)
+    elif missing:
         about = ngettext(
-            "This takes {count} small training: about a second on a free machine.",
-            "This takes {count} small trainings: about a second each on a free machine.",
+            "This takes {count} small training, of less than a second on a free machine.",
+            "This takes {count} small trainings, each of less than a second on a free machine.",
             len(missing),
         )
         place = st.empty()
@@ -282,14 +288,14 @@ def _picks(_run: Run, _model: TrainedModel) -> None:
         200,
         format_func=lambda value: f"{value:,}",
         key="picks_size",
-        help=_("Two hundred such tests are drawn, and each chooses the epoch that suits it best."),
+        help=_("Three hundred such tests are drawn, and each chooses the epoch that suits it best."),
     )
     fooled, honest = found[int(size)]
     _both(
         honest,
         fooled,
-        _("Mean over the tests at the epoch that validation chose."),
-        _("Mean over the tests, each at the epoch that it chose itself."),
+        _("RMSE on all test ratings at the epoch that validation chose."),
+        _("The same less what a test of this size gains on average by choosing its own best epoch."),
     )
     table = pd.DataFrame(
         {
@@ -428,9 +434,15 @@ def _per_user(run: Run, _model: TrainedModel) -> None:
 # -- 5: lambda and the batch size -------------------------------------------------------------------------------------
 
 
+def _of_batches(size: int) -> Recipe:
+    """A recipe of some batch size with as many steps as all others have."""
+    steps_an_epoch = -(-small_autorec.MOST_ITEMS // size)
+    return Recipe(batch_size=size, epochs=max(1, round(STEPS / steps_an_epoch)), learning_rate=0.03, regularization=5.0)
+
+
 def _penalty(_run: Run, _model: TrainedModel) -> None:
-    by_rating = [Recipe(batch_size=size) for size in BATCHES]
-    by_batch = [Recipe(batch_size=size, penalty_per_batch=True) for size in BATCHES]
+    by_rating = [_of_batches(size) for size in BATCHES]
+    by_batch = [replace(recipe, penalty_per_batch=True) for recipe in by_rating]
     stories = _trained([*by_rating, *by_batch], "penalty")
     if stories is None:
         return
@@ -438,7 +450,7 @@ def _penalty(_run: Run, _model: TrainedModel) -> None:
     shared, whole = values[: len(BATCHES)], values[len(BATCHES) :]
     size = st.select_slider(
         _("Rows in a batch"), list(BATCHES), BATCHES[0], format_func=lambda value: f"{value:,}", key="penalty_size",
-        help=_("λ is {value:g} throughout.", value=Recipe().regularization),
+        help=_("λ is {value:g} throughout.", value=_of_batches(BATCHES[0]).regularization),
     )  # fmt: skip
     place = BATCHES.index(int(size))
     left, right, gap = st.columns(3)

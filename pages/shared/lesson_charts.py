@@ -113,7 +113,9 @@ def curves(
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(type=kind, nice=False), axis=alt.Axis(grid=False, tickCount=6))  # type: ignore[arg-type]
     y = alt.Y("y:Q", title=y_title, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=5))
     colour = alt.Color(
-        "what:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())), legend=_legend(columns=1)
+        "what:N",
+        scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+        legend=_legend(columns=1 if len("".join(colours)) > 30 else 2),
     )
     lines = alt.Chart(table).mark_line(strokeWidth=2.4).encode(x=x, y=y, color=colour)
     layers = [lines]
@@ -257,7 +259,8 @@ def scattered_users(counts: FloatArray, rmses: FloatArray, pooled: float, mean: 
     x = alt.X(
         "test_ratings:Q", title="test ratings of the user", scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=4)
     )
-    y = alt.Y("rmse:Q", title="RMSE of the user", axis=alt.Axis(tickCount=5))
+    span = alt.Scale(domain=[0, 1.3 * max(1.4 * pooled, float(np.quantile(rmses, 0.97)))], clamp=True)
+    y = alt.Y("rmse:Q", title="RMSE of the user", scale=span, axis=alt.Axis(tickCount=5))
     table = pd.DataFrame({"test_ratings": counts, "rmse": rmses})
     dots = alt.Chart(table).mark_point(filled=True, size=34, color=BASELINE, opacity=0.4)
     dots = dots.encode(x=x, y=y, tooltip=["test_ratings", alt.Tooltip("rmse:Q", format=".4f")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -170,9 +170,9 @@ def own_runs() -> list[Run]:
 
 
 def lesson_run(config: RunConfig) -> Run | None:
-    """The newest training of a lesson with this configuration, or None."""
-    same = (run for run in run_store().all() if run.config.kind == LESSON and run.config == config)
-    return next(same, None)
+    """The newest training of a lesson with this configuration, whenever it was asked for, or None."""
+    lessons = (run for run in run_store().all() if run.config.kind == LESSON)
+    return next((run for run in lessons if replace(run.config, created=config.created) == config), None)
 
 
 def own_searches() -> list[Run]:
