@@ -1,5 +1,4 @@
 """The Learn page, and the whole test set on Reconstruction: every step and view draws, for both bases."""
-"says numbers."""
 
 from __future__ import annotations
 

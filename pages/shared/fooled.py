@@ -485,8 +485,9 @@ def _penalty(_run: Run, _model: TrainedModel) -> None:
     )
     st.caption(
         _(
-            "In this app a batch pays its ratings' share of the penalty. Smaller batches also take more steps, which "
-            "is why even the honest line is not flat."
+            "In this app a batch pays its ratings' share of the penalty. Each batch size is given the same {steps} "
+            "steps, so a larger one sees more ratings.",
+            steps=STEPS,
         )
     )
     _about_small()
