@@ -45,7 +45,7 @@ def draw(run: Run, model: TrainedModel) -> None:
         "The ten worst": _("The ten worst"),
         "As lists": _("As lists"),
     }
-    controls = st.container(horizontal=True, gap="large")
+    controls, more = st.columns(2, gap="large")
     view = controls.segmented_control(
         _("What to look at"),
         list(VIEWS),
@@ -65,7 +65,7 @@ def draw(run: Run, model: TrainedModel) -> None:
     elif view == "The ten worst":
         _worst(run, model, found)
     else:
-        _groups(model, found, controls)
+        _groups(model, found, more)
 
 
 def _groups(model: TrainedModel, found: Scored, controls: DeltaGenerator) -> None:

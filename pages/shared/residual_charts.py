@@ -63,7 +63,7 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
         high=ends.fillna(shown["rmse"]),
         model=MODEL,
         other=AVERAGES,
-        number=[f"{number:,}" for number in shown["test_ratings"]],
+        number=[_short(number) if is_wide else f"{number:,}" for number in shown["test_ratings"].tolist()],
     )
     labels = alt.Axis(grid=False, labelAngle=0, labelLimit=150)
     place = (alt.X if is_wide else alt.Y)("group:N", sort=order, title=title, axis=labels)
@@ -82,7 +82,9 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
         ),
     ]
     colour = alt.Scale(domain=[MODEL, AVERAGES], range=[TEST, BASELINE])
-    legend = alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1, labelLimit=260)
+    legend = alt.Legend(
+        title=None, orient="top", symbolSize=90, symbolOpacity=1, labelLimit=260, columns=2 if is_wide else 1
+    )
     base = alt.Chart(shown)
 
     def at(name: str) -> alt.X | alt.Y:
@@ -109,6 +111,15 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
             y=place, x=alt.value("width"), text="number:N"
         )
     return alt.layer(reach, other, own, count).properties(height=HEIGHT if is_wide else 24 * len(order) + 70)
+
+
+def _short(number: int) -> str:
+    """A count as there is room for it below a narrow group.
+
+    >>> _short(999), _short(1944)
+    ('999', '1.9k')
+    """
+    return str(number) if number < 1000 else f"{number / 1000:.1f}k"
 
 
 def mean_errors(table: pd.DataFrame) -> alt.LayerChart:
@@ -316,7 +327,9 @@ def lists(table: pd.DataFrame, measure: str, title: str, length: int) -> alt.Lay
     colour = alt.Color(
         "way:N",
         scale=alt.Scale(domain=names, range=[TEST, BASELINE, POPULAR_COLOUR]),
-        legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260),
+        legend=alt.Legend(
+            title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260, columns=1
+        ),
     )
     dash = alt.StrokeDash("way:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4], [2, 2]]), legend=None)
     form = {"coverage": ".1%", "novelty": ".2f"}.get(measure, ".4f")
@@ -364,10 +377,10 @@ def worst(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> alt.La
             color=alt.Color(
                 "of:N",
                 scale=alt.Scale(domain=domain, range=["#d9630d", TEST, BASELINE]),
-                legend=alt.Legend(title=None, orient="top", symbolSize=90, offset=12, labelLimit=260),
+                legend=alt.Legend(title=None, orient="top", symbolSize=90, offset=12, labelLimit=260, columns=1),
             ),
             shape=alt.Shape("of:N", scale=alt.Scale(domain=domain, range=["circle", "triangle-up", "diamond"])),
             tooltip=["what:N", "of:N", alt.Tooltip("rating:Q", format=".2f")],
         )
     )
-    return alt.layer(names, miss, points).properties(height=38 * len(rows) + 90)
+    return alt.layer(names, miss, points).properties(height=38 * len(rows) + 130)
