@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from autorec_core import list_quality, residuals
 from autorec_core.list_quality import ListReport
@@ -45,8 +44,7 @@ def draw(run: Run, model: TrainedModel) -> None:
         "The ten worst": _("The ten worst"),
         "As lists": _("As lists"),
     }
-    controls, more = st.columns(2, gap="large")
-    view = controls.segmented_control(
+    view = st.segmented_control(
         _("What to look at"),
         list(VIEWS),
         format_func=names.__getitem__,
@@ -65,17 +63,17 @@ def draw(run: Run, model: TrainedModel) -> None:
     elif view == "The ten worst":
         _worst(run, model, found)
     else:
-        _groups(model, found, more)
+        _groups(model, found)
 
 
-def _groups(model: TrainedModel, found: Scored, controls: DeltaGenerator) -> None:
+def _groups(model: TrainedModel, found: Scored) -> None:
     names = {
         "Movie popularity": _("Movie popularity"),
         "User activity": _("User activity"),
         "Genre": _("Genre"),
         "Rating given": _("Rating given"),
     }
-    by = controls.segmented_control(
+    by = st.segmented_control(
         _("Test ratings by"),
         list(GROUPINGS),
         format_func=names.__getitem__,
