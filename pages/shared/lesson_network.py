@@ -129,14 +129,14 @@ def mask_shapes(about: Example) -> list[tuple[str, str]]:
 def mask(about: Example) -> None:
     """Draws what unknown entries would do to the mean."""
     scale = about.model.scale
-    step = scale.span / 10
+    step = scale.step if scale.span / scale.step <= 20 else scale.span / 10
     low = min(0.0, scale.low)
     taken = st.slider(
         _("Unknown entries are taken for"),
         float(low),
         float(scale.high),
         float(low),
-        float(step if step < 0.5 else 0.5),
+        float(step),
         key="learn_fill",
         help=_("What becomes of the mean if the mask is left away and the holes are filled."),
     )
