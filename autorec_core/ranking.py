@@ -23,11 +23,20 @@ def top(scores: FloatArray, rated: BoolArray, k: int) -> IntArray:
         (num_users, k) int64 item indices, best first, of equal scores the lower index; -1 where no item is left.
     """
     left = np.where(rated, -np.inf, scores)
-    best = np.argpartition(-left, k - 1, axis=1)[:, :k] if k < left.shape[1] else np.tile(np.arange(k), (len(left), 1))
-    best.sort(axis=1)
+    best = _first(left, k) if k < left.shape[1] else np.tile(np.arange(k), (len(left), 1))
     order = np.argsort(-np.take_along_axis(left, best, axis=1), axis=1, kind="stable")
     best = np.take_along_axis(best, order, axis=1)
     return np.where(np.isneginf(np.take_along_axis(left, best, axis=1)), -1, best)
+
+
+def _first(scores: FloatArray, k: int) -> IntArray:
+    """(m, k) places of the k highest scores of each row, ascending; of those that tie for the last, the first ones."""
+    last = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k, None]
+    chosen, tied = scores > last, scores == last
+    room = k - chosen.sum(1)
+    for row in np.flatnonzero(tied.sum(1) > room):
+        tied[row, np.flatnonzero(tied[row])[room[row] :]] = False
+    return np.nonzero(chosen | tied)[1].reshape(len(scores), k)
 
 
 def ndcg(hits: BoolArray, num_relevant: IntArray) -> tuple[float, int]:

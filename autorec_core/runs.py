@@ -124,7 +124,7 @@ class RunConfig:
     by_time: bool = False
     """Whether the newest ratings are for testing and validating, and not a random draw."""
     kind: str = "visitor"
-    """Who asked: "visitor", "starter" (the app itself) or "cli"."""
+    """Who asked: "visitor", "starter" (the app itself), "lesson" (the same, to show a mistake) or "cli"."""
     search: SearchSpace | None = None
     """What a search may try around these hyperparameters; None for a training."""
     owner: str | None = None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import frame, live, mirror, rows, services
+from pages.shared import astray, frame, live, mirror, rows, services
+from pages.shared.words import _
+
+ALL = "The whole test set"
 
 with frame.open_page("reconstruction"):
     st.title("Reconstruction")
@@ -18,11 +21,12 @@ with frame.open_page("reconstruction"):
         model, catalogue = recommender.model, services.catalogue_of(run.id)
         whose = st.segmented_control(
             "Whose ratings",
-            ["You", "A movie", "A user"],
+            ["You", "A movie", "A user", ALL],
             default="You",
             required=True,
             key="whose",
-            help="Yours, or a row or column of the data set.",
+            format_func=lambda name: _("The whole test set") if name == ALL else name,
+            help="Yours, a row or column of the data set, or all that the model was tested on.",
             persist_state="session",
         )
         if whose == "You":
@@ -41,6 +45,8 @@ with frame.open_page("reconstruction"):
                 "Train a model on a data set that is here."
             )
             frame.go_button("Train a model", "train")
+        elif whose == ALL:
+            astray.draw(run, model)
         elif whose == "A movie":
             item = mirror.movie_control(catalogue)
             if item is None:

@@ -79,3 +79,12 @@ def test_novelty_is_the_surprise_in_bits() -> None:
     counts = np.array([8, 4, 0])  # of 8 users
     assert novelty(np.array([[0, 1], [1, -1]]), counts, 8) == (2.0, 3)
     assert novelty(np.array([[2]]), counts, 8) == (3.0, 1)
+
+
+def test_of_scores_that_tie_for_the_last_place_the_lower_index_is_taken() -> None:
+    scores = np.array([[1.0, 3.0, 3.0, 3.0, 5.0, 3.0], [2.0] * 6, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]])
+    rated = np.zeros(scores.shape, dtype=bool)
+    rated[1, :5] = True
+    assert top(scores, rated, 3).tolist() == [[4, 1, 2], [5, -1, -1], [5, 4, 3]]
+    longer = top(scores, rated, 5)
+    assert longer[:, :3].tolist() == [[4, 1, 2], [5, -1, -1], [5, 4, 3]], "a longer list begins with the shorter one"

@@ -28,6 +28,7 @@ PAGES = {
     "history": "Bring your history",
     "recommendations": "Recommendations",
     "reconstruction": "Reconstruction",
+    "learn": "Learn",
     "privacy": "Privacy",
 }
 """Name of the script -> title, in the order of the menu."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from autorec_core.catalogue import Catalogue
@@ -13,8 +14,9 @@ from autorec_core.metrics import rmse
 from autorec_core.ratings import RatingScale
 from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
-from pages.shared import charts, rows
+from pages.shared import charts, figures, residual_charts, rows
 from pages.shared.palette import ink
+from pages.shared.words import _
 
 MOST_DUMBBELLS = 15
 PLURALS = {"train": "training", "validation": "validation", "test": "test"}
@@ -36,6 +38,7 @@ def you(fold_in: FoldIn, catalogue: Catalogue, scale: RatingScale) -> None:
         key="you_chart",
         alt="For each movie what you gave, what was predicted without your rating, and what is given back with it.",
     )
+    figures.csv_button(table, "you_ratings")
     with_it, without = rmse(fold_in.given_back, fold_in.ratings), rmse(fold_in.left_out, fold_in.ratings)
     numbers = st.columns(3)
     numbers[0].metric("Your ratings", f"{len(table):,}")
@@ -98,12 +101,8 @@ def row(run: Run, model: TrainedModel, *, user: int | None = None, item: int | N
     table = rows.observed(run.id, user=user, item=item)
     parts = rows.parts_of(table)
     picture, numbers = st.columns([2.2, 1], gap="medium")
-    picture.altair_chart(
-        charts.given_against_predicted(table, model.scale, parts),
-        width="stretch",
-        key="row_chart",
-        alt="Each rating given against the rating predicted; a perfect model lies on the dashed diagonal.",
-    )
+    with picture:
+        _row_picture(table, model, parts)
     is_refitted = bool((run.result or {}).get("is_refitted"))
     learnt = {"train", "validation"} if is_refitted else {"train"}
     with numbers:
@@ -115,7 +114,7 @@ def row(run: Run, model: TrainedModel, *, user: int | None = None, item: int | N
                 help="The model learnt from these." if part in learnt else "Held out: the model never saw these.",
             )
         st.caption(
-            "Each point is one rating; on the dashed line the prediction is right. "
+            "Each point is one rating. "
             + (
                 "The model learnt from **train** points. **Validation** points were held out while they chose the "
                 "number of epochs, and then it was fitted to them as well. **Test** points stayed held out."
@@ -139,3 +138,36 @@ def row(run: Run, model: TrainedModel, *, user: int | None = None, item: int | N
     )
     if len(table) and not np.isin(parts, ["validation", "test"]).any():
         st.caption("None of its ratings was held out in this split.")
+
+
+def _row_picture(table: pd.DataFrame, model: TrainedModel, parts: list[str]) -> None:
+    """Draws given against reconstructed, or what is left over."""
+    names = {"given": _("Given against reconstructed"), "residuals": _("Residuals")}
+    what = st.segmented_control(
+        _("Picture"),
+        list(names),
+        format_func=names.__getitem__,
+        default="given",
+        required=True,
+        key="row_picture",
+        help=_("The same ratings; the residuals show what the model leaves unexplained."),
+        persist_state="session",
+    )
+    numbers = table.assign(residual=table["given"] - table["predicted"])
+    if what == "residuals":
+        figures.draw(
+            residual_charts.residuals(table, parts),
+            numbers,
+            "row_residuals",
+            see=_(
+                "Above the dashed line somebody gave more than the model expected; where held-out points spread wider "
+                "than trained ones, the model has partly learnt by heart."
+            ),
+        )
+    else:
+        figures.draw(
+            charts.given_against_predicted(table, model.scale, parts),
+            numbers,
+            "row_chart",
+            see=_("On the dashed line a prediction is right; see how much further from it the held-out points lie."),
+        )

@@ -44,7 +44,7 @@ def names(run: Run, model: TrainedModel) -> dict[int, str]:
     first = np.argsort(-counts, kind="stable")[:MOST_NAMES].tolist() if split_or_none(run) is not None else []
     if model.by_items:
         catalogue = services.catalogue_of(run.id)
-        return {index: _name(catalogue, index) for index in first}
+        return {index: movie_name(catalogue, index) for index in first}
     return {index: f"User {model.user_ids[index]}" for index in first}
 
 
@@ -114,7 +114,7 @@ def observed(run_id: str, *, user: int | None = None, item: int | None = None) -
             others, values = ratings.by_user.row(user)
             predicted = model.predict_pairs(np.full(len(others), user), others)
             catalogue = services.catalogue_of(run_id)
-            labels = [_name(catalogue, index) for index in others.tolist()]
+            labels = [movie_name(catalogue, index) for index in others.tolist()]
         else:
             others, values = ratings.by_item.row(item or 0)
             predicted = model.predict_pairs(others, np.full(len(others), item))
@@ -152,7 +152,7 @@ def yours(fold_in: FoldIn, catalogue: Catalogue) -> pd.DataFrame:
     """
     table = pd.DataFrame(
         {
-            "movie": _different([_name(catalogue, index) for index in fold_in.item_indices.tolist()]),
+            "movie": _different([movie_name(catalogue, index) for index in fold_in.item_indices.tolist()]),
             "given": fold_in.ratings,
             "left_out": fold_in.left_out,
             "given_back": fold_in.given_back,
@@ -162,7 +162,8 @@ def yours(fold_in: FoldIn, catalogue: Catalogue) -> pd.DataFrame:
     return table.iloc[np.argsort(-table["surprise"].abs().to_numpy(), kind="stable")]
 
 
-def _name(catalogue: Catalogue, index: int) -> str:
+def movie_name(catalogue: Catalogue, index: int) -> str:
+    """A movie as people write it, with its year where it is known."""
     year = int(catalogue.items.years[index])
     return f"{catalogue.display_titles[index]} ({year})" if year else str(catalogue.display_titles[index])
 
@@ -184,7 +185,7 @@ def _different(names: list[str]) -> list[str]:
 def movies_found(catalogue: Catalogue, query: str) -> dict[int, str]:
     """Movies that a search finds, by item index, most rated first."""
     found = catalogue.search(query)[:MOST_NAMES].tolist()
-    return {index: f"{_name(catalogue, index)} – {catalogue.counts[index]:,} training ratings" for index in found}
+    return {index: f"{movie_name(catalogue, index)} – {catalogue.counts[index]:,} training ratings" for index in found}
 
 
 def users_found(model: TrainedModel, query: str) -> dict[int, str]:

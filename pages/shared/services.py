@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -22,6 +22,9 @@ from autorec_core.splits import Split
 from autorec_core.uploads import UploadStore
 from autorec_core.visitors import VisitorStore
 from pages.shared import state
+
+LESSON = "lesson"
+"""The kind of a run that is trained to be seen through, for everybody."""
 
 _runner_of_process: list[JobRunner] = []
 
@@ -161,8 +164,15 @@ def can_see(run: Run) -> bool:
 
 
 def own_runs() -> list[Run]:
-    """The trainings that this visitor may see, newest first."""
-    return [run for run in run_store().all() if run.config.search is None and can_see(run)]
+    """The trainings that this visitor may see, newest first; without those of a lesson, which are nobody's model."""
+    found = (run for run in run_store().all() if run.config.search is None and run.config.kind != LESSON)
+    return [run for run in found if can_see(run)]
+
+
+def lesson_run(config: RunConfig) -> Run | None:
+    """The newest training of a lesson with this configuration, whenever it was asked for, or None."""
+    lessons = (run for run in run_store().all() if run.config.kind == LESSON)
+    return next((run for run in lessons if replace(run.config, created=config.created) == config), None)
 
 
 def own_searches() -> list[Run]:

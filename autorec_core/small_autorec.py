@@ -1,0 +1,196 @@
+"""A whole AutoRec in a hundred lines of NumPy, to be fooled with: every mistake of its recipe can be switched on.
+
+Item-based, one sigmoid layer, Adam on mini-batches, dense and masked. It is for a lesson and a small matrix; the real
+one is in `model`, `engine` and `steps`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from autorec_core.metrics import rmse
+from autorec_core.ratings import Compressed, FloatArray, IntArray, Ratings
+from autorec_core.splits import Split
+
+MOST_ITEMS = 1000
+"""Movies, those with most training ratings: enough to show a mistake, few enough to train in a moment."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train it."""
+
+    fill: float | None = None
+    """What unknown entries are taken for, in input and loss, in rating units; None leaves them out, as AutoRec does."""
+    penalty_per_batch: bool = False
+    """Whether each batch pays the whole penalty; else each pays its ratings' share."""
+    batch_size: int = 128
+    """Movies a step."""
+    epochs: int = 12
+    """Passes over the movies."""
+    regularization: float = 20.0
+    """lambda, on both weight matrices."""
+    hidden_units: int = 12
+    """Length of the code."""
+    learning_rate: float = 0.01
+    """Of Adam."""
+    seed: int = 0
+    """Of the first weights and the order of the movies."""
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """What became of a training, epoch by epoch; all RMSEs in rating units."""
+
+    reported: FloatArray
+    """(epochs,) root of the mean squared error that the loss is made of: over known entries, or over all if filled."""
+    valid_rmse: FloatArray
+    """(epochs,) on validation ratings."""
+    test_errors: FloatArray
+    """(epochs, num_test) predicted less given on the test ratings."""
+    mean_rmse: float
+    """What the training mean alone misses the validation ratings by."""
+    num_entries: tuple[int, int]
+    """Known training entries, and all entries of the matrix."""
+
+    @property
+    def test_rmse(self) -> FloatArray:
+        """(epochs,) on all test ratings."""
+        return np.asarray(np.sqrt((self.test_errors**2).mean(1)))
+
+
+def train(split: Split, recipe: Recipe) -> Story:
+    """Trains one.
+
+    Args:
+        split: whose most rated movies are used.
+        recipe: how.
+    """
+    # Products this small lose more to threads that wait for each other than they gain.
+    with threadpool_limits(1, user_api="blas"):
+        return _train(split, recipe)
+
+
+def _train(split: Split, recipe: Recipe) -> Story:
+    kept = np.sort(np.argsort(-split.train.by_item.counts, kind="stable")[:MOST_ITEMS])
+    inside = _written_out(split.train, kept)
+    valid, test = (_entries(part, kept) for part in (split.valid, split.test))
+    values, known = inside
+    mean = float(values[known].mean())
+    shift = mean if recipe.fill is None else recipe.fill
+    targets = np.where(known, values - shift, 0.0).astype(np.float32)
+    mask = known.astype(np.float32) if recipe.fill is None else np.ones_like(targets)
+    num_items, num_users = targets.shape
+    scaled = targets / np.sqrt(np.maximum(1, known.sum(1)))[:, None].astype(np.float32)
+    generator = np.random.default_rng([recipe.seed, 9])
+    k = recipe.hidden_units
+    weights: list[FloatArray] = [
+        (0.05 * generator.standard_normal((num_users, k))).astype(np.float32),  # V
+        np.zeros(k, dtype=np.float32),  # mu
+        (0.05 * generator.standard_normal((num_users, k))).astype(np.float32),  # W
+        np.zeros(num_users, dtype=np.float32),  # b
+    ]
+    moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in weights]
+    total, step = float(mask.sum()), 0
+    reported, valid_rmse, test_errors = [], [], []
+    for _ in range(recipe.epochs):
+        order, squares = generator.permutation(num_items), 0.0
+        for start in range(0, num_items, recipe.batch_size):
+            some = order[start : start + recipe.batch_size]
+            count = float(mask[some].sum())
+            share = 1.0 if recipe.penalty_per_batch else count / total
+            loss, gradients = _gradients(weights, scaled[some], targets[some], mask[some])
+            for place in (0, 2):  # V and W; biases are free
+                gradients[place] = gradients[place] + np.float32(share * recipe.regularization) * weights[place]
+            squares, step = squares + loss, step + 1
+            _adam(weights, moments, [gradient / count for gradient in gradients], recipe.learning_rate, step)
+        reported.append(math.sqrt(squares / total))
+        whole = shift + _forward(weights, scaled)[1]
+        low, high = split.train.scale.low, split.train.scale.high
+        predicted = [np.clip(whole[rows, columns], low, high) for rows, columns, _ in (valid, test)]
+        valid_rmse.append(rmse(predicted[0], valid[2]))
+        test_errors.append(predicted[1] - test[2])
+    return Story(
+        reported=np.array(reported),
+        valid_rmse=np.array(valid_rmse),
+        test_errors=np.array(test_errors),
+        mean_rmse=rmse(np.full(len(valid[2]), mean), valid[2]),
+        num_entries=(int(known.sum()), known.size),
+    )
+
+
+def _forward(weights: list[FloatArray], inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Codes (m, k) and outputs (m, num_users) of m rows."""
+    v, mu, w, b = weights
+    codes = 0.5 + 0.5 * np.tanh(0.5 * (inputs @ v + mu))
+    return codes, codes @ w.T + b
+
+
+def _gradients(
+    weights: list[FloatArray], inputs: FloatArray, targets: FloatArray, mask: FloatArray
+) -> tuple[float, list[FloatArray]]:
+    """The sum of squared errors where the mask is 1, and half its gradient by each weight."""
+    codes, outputs = _forward(weights, inputs)
+    errors = mask * (outputs - targets)  # (m, num_users): 0 where the mask is, and so is all that follows from it
+    to_products = (errors @ weights[2]) * codes * (1 - codes)
+    return float((errors**2).sum()), [inputs.T @ to_products, to_products.sum(0), errors.T @ codes, errors.sum(0)]
+
+
+def _adam(
+    weights: list[FloatArray],
+    moments: list[tuple[FloatArray, FloatArray]],
+    gradients: list[FloatArray],
+    learning_rate: float,
+    step: int,
+) -> None:
+    for weight, (first, second), gradient in zip(weights, moments, gradients, strict=True):
+        first += 0.1 * (gradient - first)
+        second += 0.001 * (gradient**2 - second)
+        size = learning_rate * math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        weight -= size * first / (np.sqrt(second) + 1e-8)
+
+
+def _written_out(ratings: Ratings, kept: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Values (len(kept), num_users) and where they are known, of some movies."""
+    rows, columns, given = _entries(ratings, kept)
+    values = np.zeros((len(kept), ratings.num_users), dtype=np.float32)
+    known = np.zeros(values.shape, dtype=bool)
+    values[rows, columns], known[rows, columns] = given, True
+    return values, known
+
+
+def _entries(ratings: Ratings, kept: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Rows among the kept movies, users and ratings of what is rated of them."""
+    by_item: Compressed = ratings.by_item
+    place = np.full(ratings.num_items, -1)
+    place[kept] = np.arange(len(kept))
+    inside = place[by_item.rows] >= 0
+    return place[by_item.rows[inside]], by_item.indices[inside], by_item.values[inside]
+
+
+def picked_on_test(story: Story, size: int, *, draws: int = 300, seed: int = 0) -> tuple[float, float]:
+    """What a test of some size says when it may choose the epoch, beside what the test of all ratings honestly says.
+
+    Args:
+        story: of a training.
+        size: ratings of the small test, drawn from all test ratings.
+        draws: how many such tests.
+        seed: of the draws.
+
+    Returns:
+        The honest RMSE, of all test ratings at the epoch with the lowest validation RMSE, less what a test gains on
+        average by its own choice of the epoch; and the honest RMSE.
+    """
+    generator = np.random.default_rng([seed, 4])
+    squares, chosen = story.test_errors**2, int(np.argmin(story.valid_rmse))
+    gains = []
+    for _ in range(draws):
+        some = generator.choice(squares.shape[1], min(size, squares.shape[1]), replace=False)
+        by_epoch = np.sqrt(squares[:, some].mean(1))
+        gains.append(float(by_epoch[chosen] - by_epoch.min()))
+    honest = float(story.test_rmse[chosen])
+    return honest - float(np.mean(gains)), honest

@@ -1,0 +1,103 @@
+"""The Learn page, and the whole test set on Reconstruction: every step and view draws, for both bases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from autorec_core import datasets, storage
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.recording import record
+from autorec_core.runs import Run, RunConfig, RunStore, Source
+from pages.shared import astray, figures, fooled, lesson, services
+
+ROOT = Path(__file__).parent.parent
+SECONDS = 60
+
+
+@pytest.fixture(scope="module", params=["items", "users"])
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppTest]:
+    """The app with a small trained model of either base, in a home of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOREC_HOME", str(tmp_path_factory.mktemp(request.param)))
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        _train(based_on=request.param, hidden_units=8, epochs=2, batch_size=1024)
+        yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS).run()
+        services.close_jobs()
+        st.cache_resource.clear()
+        st.cache_data.clear()
+
+
+def _train(**changes: object) -> Run:
+    source = Source(dataset=datasets.BUNDLED)
+    config = RunConfig(source=source, hyperparameters=Hyperparameters(**changes), kind="starter")  # type: ignore[arg-type]
+    run = RunStore(storage.runs_folder()).create(config)
+    record(run, lambda trainer, event, save: True)
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _same_home(autorec_home: Path, app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module's home and not the test's own."""
+    monkeypatch.setenv("AUTOREC_HOME", str(services.run_store().folder.parent))
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(str(part.value) for part in [*app.markdown, *app.caption, *app.info])
+
+
+def test_each_step_draws_with_its_code_and_its_picture(app: AppTest) -> None:
+    app.switch_page("pages/learn.py").run()
+    for name, step in lesson.STEPS.items():
+        app.session_state["learn_step"] = name
+        app.run()
+        assert not app.exception, name
+        assert step.title() in app.subheader[0].value
+        assert app.code, name
+        assert "stands in as the example" in said(app)
+
+
+def test_the_ways_that_need_no_training_give_two_numbers(app: AppTest) -> None:
+    app.switch_page("pages/learn.py").run()
+    app.segmented_control(key="learn_part").set_value("fooled").run()
+    for name in ("leak", "per_user"):
+        app.session_state["fooled_way"] = name
+        app.run()
+        assert not app.exception, name
+        honest, wrong = (float(metric.value) for metric in app.metric[:2])
+        assert honest != wrong
+        assert float(app.metric[2].value) == pytest.approx(honest - wrong, abs=2e-4)
+    app.session_state["fooled_way"] = "zeros"
+    app.run()
+    assert not app.exception
+    assert any(button.label == "Train it" for button in app.button)
+
+
+def test_the_whole_test_set_is_shown_from_every_side(app: AppTest) -> None:
+    app.switch_page("pages/reconstruction.py").run()
+    app.segmented_control(key="whose").set_value("The whole test set").run()
+    for by in astray.GROUPINGS:
+        app.segmented_control(key="astray_by").set_value(by).run()
+        assert not app.exception, by
+    for view in astray.VIEWS[1:]:
+        app.segmented_control(key="astray_view").set_value(view).run()
+        assert not app.exception, view
+    assert "620 users have one" in said(app)
+
+
+def test_a_training_of_the_lesson_is_nobodys_model(app: AppTest) -> None:
+    config = fooled._notebook()
+    run = services.run_store().create(config)
+    assert services.lesson_run(fooled._notebook()).id == run.id  # type: ignore[union-attr]
+    assert run.id not in [one.id for one in services.own_runs()]
+    services.run_store().delete(run.id)
+
+
+def test_numbers_are_downloaded_as_they_are_drawn() -> None:
+    table = astray.pd.DataFrame({"group": ["1–3"], "rmse": [0.5]})
+    assert figures.as_csv(table).decode() == "group,rmse\n1–3,0.5\n"
