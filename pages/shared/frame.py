@@ -25,6 +25,8 @@ PAGES = {
     "history": "Bring your history",
     "recommendations": "Recommendations",
     "reconstruction": "Reconstruction",
+    "map": "Map",
+    "units": "Code units",
     "privacy": "Privacy",
 }
 """Name of the script -> title, in the order of the menu."""
