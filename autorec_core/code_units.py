@@ -185,7 +185,9 @@ def states_of(codes: FloatArray, activation: str) -> tuple[str, ...]:
         margin = AT_AN_END * whole
         saturated = ((codes < low + margin) | (codes > high - margin)).mean(0) >= SATURATED
     dead = (spreads <= DEAD * whole) & ~saturated
-    return tuple("dead" if is_dead else "saturated" if full else "" for is_dead, full in zip(dead, saturated, strict=True))
+    return tuple(
+        "dead" if is_dead else "saturated" if full else "" for is_dead, full in zip(dead, saturated, strict=True)
+    )
 
 
 def _ends(values: FloatArray, is_in: BoolArray, size: int) -> tuple[IntArray, IntArray]:

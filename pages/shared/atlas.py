@@ -346,7 +346,9 @@ def neighbours(recommender: Recommender, land: Ground, item: int) -> tuple[IntAr
     return land.shown[order], near[order]
 
 
-def neighbour_list(run: Run, catalogue: Catalogue, item: int, near: IntArray, cosines: FloatArray, fold_in: FoldIn) -> None:
+def neighbour_list(
+    run: Run, catalogue: Catalogue, item: int, near: IntArray, cosines: FloatArray, fold_in: FoldIn
+) -> None:
     """Draws a movie's neighbours; choosing one goes there."""
     st.subheader(_("Near {movie}", movie=named(catalogue, item)))
     st.caption(
@@ -391,7 +393,9 @@ def lasso_list(run: Run, catalogue: Catalogue, items: list[int], fold_in: FoldIn
         )
     )
     rows = table(catalogue, chosen, fold_in.predicted_ratings)
-    st.dataframe(rows, hide_index=True, column_config=columns(), height=min(320, 38 + 35 * len(rows)), key="map_lassoed")
+    st.dataframe(
+        rows, hide_index=True, column_config=columns(), height=min(320, 38 + 35 * len(rows)), key="map_lassoed"
+    )
     with st.container(horizontal=True):
         st.download_button(
             _("Download these as CSV"),
@@ -483,5 +487,7 @@ def what_to_see(model_by_items: bool, land: Ground, catalogue: Catalogue, layout
 
 def starter() -> None:
     """What the page says before there is a model."""
-    st.markdown(_("The map of the movies appears here when there is a model: it is drawn from what the network learnt."))
+    st.markdown(
+        _("The map of the movies appears here when there is a model: it is drawn from what the network learnt.")
+    )
     frame.go_button(_("Train a model"), "train")
