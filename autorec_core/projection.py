@@ -89,6 +89,8 @@ def membership(items: Items) -> BoolArray:
 def telling_genres(directions: FloatArray, is_of: BoolArray, count: int) -> list[int]:
     """The genres whose movies the model puts farthest to one side, for how many there are.
 
+    A genre of a third of all movies or more is everywhere, and not among them.
+
     Args:
         directions: (n, width) unit vectors.
         is_of: (n, genres) bool.
@@ -101,8 +103,8 @@ def telling_genres(directions: FloatArray, is_of: BoolArray, count: int) -> list
     sizes = is_of.sum(0)
     means = (is_of.T.astype(np.float32) @ directions) / np.maximum(sizes, 1)[:, None]
     apart = np.linalg.norm(means - directions.mean(0), axis=1) * np.sqrt(sizes)
-    order = np.argsort(-apart, kind="stable")
-    return sorted(int(genre) for genre in order[:count] if sizes[genre])
+    order = [int(genre) for genre in np.argsort(-apart, kind="stable") if 0 < sizes[genre] < len(is_of) / 3]
+    return sorted(order[:count])
 
 
 def nearest(directions: FloatArray, count: int) -> tuple[IntArray, FloatArray]:

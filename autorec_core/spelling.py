@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,8 +11,12 @@ import numpy as np
 from autorec_core.catalogue import plain_title
 from autorec_core.ratings import IntArray
 
-LEAST_SHARED = 0.55
-"""Share of the query's pairs of letters that a title must have."""
+LEAST_SHARED = 0.4
+"""Share of the query's pairs of letters that a title must have to be compared."""
+MOST_COMPARED = 120
+"""Titles that are compared letter by letter."""
+LEAST_ALIKE = 0.7
+"""Likeness of the words, 1 for the same, that a title must have."""
 
 
 def _pairs(text: str) -> set[str]:
@@ -27,31 +32,38 @@ class Spelling:
     """
 
     def __init__(self, titles: Sequence[str], counts: IntArray) -> None:
+        self._plain = [plain_title(title) for title in titles]
         having: dict[str, list[int]] = defaultdict(list)
-        self._sizes = np.zeros(len(titles))
-        for index, title in enumerate(titles):
-            pairs = _pairs(plain_title(title))
-            self._sizes[index] = len(pairs)
+        for index, title in enumerate(self._plain):
+            pairs = _pairs(title)
             for pair in pairs:
                 having[pair].append(index)
         self._having = {pair: np.array(places) for pair, places in having.items()}
         self._counts = counts
 
     def closest(self, query: str, count: int = 6) -> list[int]:
-        """Item indices whose titles share most pairs of letters with the query, the likeliest first.
+        """Item indices whose titles have words most like those of the query, the likest first.
 
         >>> titles = ["Matrix, The", "Metropolis", "Toy Story"]
         >>> Spelling(titles, np.array([5, 9, 7])).closest("matirx")
         [0]
         """
         wanted = _pairs(plain_title(query))
-        shared = np.zeros(len(self._sizes))
+        shared = np.zeros(len(self._plain))
         for pair in wanted & self._having.keys():
             shared[self._having[pair]] += 1
         if not wanted:
             return []
-        of_query = shared / len(wanted)
-        alike = of_query + shared / np.maximum(1, self._sizes) / 2  # a short title that is all there before a long one
-        found = np.flatnonzero(of_query >= LEAST_SHARED)
-        order = np.lexsort((-self._counts[found], -alike[found].round(3)))
-        return [int(item) for item in found[order[:count]]]
+        found = np.flatnonzero(shared >= LEAST_SHARED * len(wanted))
+        # Pairs find quickly what may be meant; the order of letters, which takes longer, decides among the best of it.
+        found = found[np.lexsort((-self._counts[found], -shared[found]))[:MOST_COMPARED]]
+        words = plain_title(query).split()
+        alike = {int(item): sum(self._likeness(word, int(item)) for word in words) / len(words) for item in found}
+        kept = [item for item, likeness in alike.items() if likeness >= LEAST_ALIKE]
+        kept.sort(key=lambda item: (-round(alike[item], 1), -self._counts[item]))
+        return kept[:count]
+
+    def _likeness(self, word: str, item: int) -> float:
+        """How like a word of the query the likest word of a title is, 0 to 1."""
+        of_title = self._plain[item].split()
+        return max((difflib.SequenceMatcher(None, word, other).ratio() for other in of_title), default=0.0)

@@ -32,6 +32,7 @@ with frame.open_page("map"):
             atlas.search(run, catalogue, land)
         with right:
             colouring = atlas.colouring(colour, land, catalogue, fold_in.predicted_ratings[land.shown])
+        atlas.found(run, catalogue, land)
         if colour == "predicted" and not len(given.item_indices):
             st.info(_("You have not rated a movie yet: these are predictions for somebody of whom nothing is known."))
             frame.go_button(_("Rate movies"), "rate")
@@ -65,8 +66,8 @@ with frame.open_page("map"):
         if you is not None:
             st.caption(
                 _(
-                    "**You** stand in the middle of the 15 movies whose codes point most the way of those that you gave "
-                    "{rating:g} or more.",
+                    "**You** stand in the middle of the 15 movies whose codes point most the way of those that you "
+                    "gave {rating:g} or more.",
                     rating=liked_from,
                 )
             )
@@ -81,8 +82,8 @@ with frame.open_page("map"):
         if left_out:
             notes.append(
                 _(
-                    "{count:,} are left out: without a training rating a movie has no code of its own, and of more than "
-                    "{most:,} those with most ratings are drawn.",
+                    "{count:,} are left out: without a training rating a movie has no code of its own, and of more "
+                    "than {most:,} those with most ratings are drawn.",
                     count=left_out,
                     most=projection.MOST_POINTS,
                 )

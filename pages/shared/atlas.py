@@ -224,36 +224,42 @@ def find(run: Run, catalogue: Catalogue, query: str, place_of: IntArray) -> tupl
 
 
 def search(run: Run, catalogue: Catalogue, land: Ground) -> None:
-    """Draws the search; what is found first is chosen, the others are offered."""
+    """Draws the search; what is found first is chosen, and `found` offers the others."""
 
     def searched() -> None:
-        found, _is_alike = find(run, catalogue, state.get("map_query") or "", land.place_of)
-        if (state.get("map_query") or "").strip() and found:
-            choose(run.id, found[0])
+        some, _is_alike = find(run, catalogue, state.get("map_query") or "", land.place_of)
+        if (state.get("map_query") or "").strip() and some:
+            choose(run.id, some[0])
 
-    def taken() -> None:
-        item = state.get("map_found")
-        if item is not None:
-            choose(run.id, int(item))
-
-    query = st.text_input(
+    st.text_input(
         _("Find a movie"),
         placeholder=_("the matrix"),
         key="map_query",
         on_change=searched,
         help=_("Words of the title, in any order; a slip of the pen is forgiven. Press Enter."),
     )
-    if not (query or "").strip():
+
+
+def found(run: Run, catalogue: Catalogue, land: Ground) -> None:
+    """Draws what the search found, each to be chosen."""
+
+    def taken() -> None:
+        item = state.get("map_found")
+        if item is not None:
+            choose(run.id, int(item))
+
+    query = state.get("map_query") or ""
+    if not query.strip():
         return
-    found, is_alike = find(run, catalogue, query, land.place_of)
-    if not found:
+    some, is_alike = find(run, catalogue, query, land.place_of)
+    if not some:
         st.caption(_("No movie on the map is called anything like this."))
         return
     now = chosen_item(run.id)
-    state.put("map_found", now if now in found else None)
+    state.put("map_found", now if now in some else None)
     st.pills(
         _("No title has these words; these look like it") if is_alike else _("Found"),
-        found,
+        some,
         format_func=lambda item: named(catalogue, item),
         key="map_found",
         on_change=taken,
@@ -467,14 +473,14 @@ def what_to_see(model_by_items: bool, land: Ground, catalogue: Catalogue, layout
     )
     if layout == "umap":
         how = _(
-            "Movies that lie together are read alike by the model; how far apart two islands lie means little. No genre, "
-            "year or title was ever shown to it: what gathers here does so by who rated what."
+            "Movies that lie together are read alike by the model; how far apart two islands lie means little. No "
+            "genre, year or title was ever shown to it: what gathers here does so by who rated what."
         )
     else:
         share = 100 * sum(land.components.shares[:axes])
         how = _(
-            "The picture holds {share:.0f} % of what the codes differ in. No genre, year or title was ever shown to the "
-            "model: what gathers here does so by who rated what.",
+            "The picture holds {share:.0f} % of what the codes differ in. No genre, year or title was ever shown to "
+            "the model: what gathers here does so by who rated what.",
             share=share,
         )
         right, up = axis_words(land, catalogue)

@@ -395,6 +395,8 @@ function setUp(root) {
 
   // All points in view: a flat map fills its frame, whatever shape that has; space stays round.
   function home() {
+    self.isLost = !width; // before there is a frame there is nothing to fill
+    if (self.isLost) return;
     Object.assign(eye, { zoom: 1.05, x: 0, y: 0, turn: [1, 0, 0, 0, 1, 0, 0, 0, 1] });
     if (inSpace()) turnBy(0.5, -0.35);
     else {
@@ -557,6 +559,7 @@ function setUp(root) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
+    if (self.isLost && self.view) home();
     look();
   }).observe(stage);
   // A change of theme changes the ground on which colours are chosen.

@@ -58,19 +58,26 @@ def summary(units: CodeUnits, by_items: bool) -> str:
     genres = sum(found is not None and found[1] < units.num_genres for found in favourites)
     decades = sum(found is not None and found[1] >= units.num_genres for found in favourites)
     what = (
-        _("A movie's code is {count:,} numbers, one a hidden unit: how strongly the unit fires for the movie.")
+        _(
+            "A movie's code is {count:,} numbers, one a hidden unit: how strongly the unit fires for the movie.",
+            count=units.num_units,
+        )
         if by_items
         else _(
             "This model makes codes of people; of a movie it has {count:,} weights: how far each unit, where it fires, "
-            "raises the movie's rating."
+            "raises the movie's rating.",
+            count=units.num_units,
         )
     )
-    text = what.format(count=units.num_units)
-    text += " " + _(
-        "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units favour "
-        "a genre most clearly, {decades:,} a decade.",
-        genres=genres,
-        decades=decades,
+    text = (
+        what
+        + " "
+        + _(
+            "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units "
+            "favour a genre most clearly, {decades:,} a decade.",
+            genres=genres,
+            decades=decades,
+        )
     )
     dead, saturated = units.states.count("dead"), units.states.count("saturated")
     if dead or saturated:
@@ -108,16 +115,26 @@ def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
         "q": units_charts.chance(float(units.q_values[end, unit, group])),
     }
     if end == MOST and by_items:
-        text = "Of the {size} movies that it fires for most, **{found} are {group}**; {expected:.1f} would be by chance"
+        text = _(
+            "Of the {size} movies that it fires for most, **{found} are {group}**; {expected:.1f} would be by chance",
+            **words,
+        )
     elif end == MOST:
-        text = "Of the {size} movies that it raises most, **{found} are {group}**; {expected:.1f} would be by chance"
+        text = _(
+            "Of the {size} movies that it raises most, **{found} are {group}**; {expected:.1f} would be by chance",
+            **words,
+        )
     elif by_items:
-        text = (
-            "Of the {size} movies that it fires for least, **{found} are {group}**; {expected:.1f} would be by chance"
+        text = _(
+            "Of the {size} movies that it fires for least, **{found} are {group}**; {expected:.1f} would be by chance",
+            **words,
         )
     else:
-        text = "Of the {size} movies that it lowers most, **{found} are {group}**; {expected:.1f} would be by chance"
-    return _(text, **words) + " " + _("(false discovery rate {q}).", **words)
+        text = _(
+            "Of the {size} movies that it lowers most, **{found} are {group}**; {expected:.1f} would be by chance",
+            **words,
+        )
+    return text + " " + _("(false discovery rate {q}).", **words)
 
 
 def traits(units: CodeUnits, unit: int) -> str:
@@ -282,8 +299,8 @@ def one(run: Run, units: CodeUnits, catalogue: Catalogue, unit: int, by_items: b
             )
             st.caption(
                 _(
-                    "Over-represented does not say why: genre, decade and who watches what go together, and the network "
-                    "saw only the last."
+                    "Over-represented does not say why: genre, decade and who watches what go together, and the "
+                    "network saw only the last."
                 )
             )
     for column, end in zip(st.columns(2, gap="medium"), (MOST, LEAST), strict=True):
