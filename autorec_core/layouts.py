@@ -20,7 +20,7 @@ from autorec_core.runs import Run
 
 FILE = "umap.npy"
 """Name of a layout in its run's folder."""
-NUM_NEIGHBOURS = 15
+NUM_NEIGHBOURS = 25
 """Movies that each one is held close to."""
 NUM_PASSES = 200
 """Over all pairs of neighbours."""

@@ -70,7 +70,7 @@ def lay_out(vectors: FloatArray, start: FloatArray, known: tuple[IntArray, Float
         n_components=axes,
         n_neighbors=known[0].shape[1],
         n_epochs=NUM_PASSES,
-        min_dist=0.15,
+        min_dist=0.3,
         init=(10.0 / spread * start[:, :axes] + jitter).astype(np.float32),
         precomputed_knn=known,
         force_approximation_algorithm=True,  # or it would measure all distances of a small set again

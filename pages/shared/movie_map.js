@@ -393,7 +393,8 @@ function setUp(root) {
     look();
   }
 
-  // All points in view: a flat map fills its frame, whatever shape that has; space stays round.
+  // All points in view, but for a few islands far out: a flat map fills its frame, whatever shape that has; space stays
+  // round.
   function home() {
     self.isLost = !width; // before there is a frame there is nothing to fill
     if (self.isLost) return;
@@ -402,7 +403,7 @@ function setUp(root) {
     else {
       const reach = (axis) => {
         const far = Float32Array.from({ length: self.n }, (_, i) => Math.abs(self.to[3 * i + axis])).sort();
-        return Math.max(1e-6, far[Math.floor(0.998 * (self.n - 1))]);
+        return Math.max(1e-6, far[Math.floor((self.view.placed.startsWith("pca") ? 0.997 : 0.97) * (self.n - 1))]);
       };
       eye.zoom = 0.94 * Math.min(width / 2 / half() / reach(0), height / 2 / half() / reach(1));
     }

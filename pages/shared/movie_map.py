@@ -92,7 +92,7 @@ def by_genre(is_of: BoolArray, names: Sequence[str]) -> Colouring:
 
 
 def by_number(values: FloatArray, known: BoolArray, name: str, form: str) -> Colouring:
-    """Colours along a ramp that spans all but the outermost hundredths.
+    """Colours along a ramp that spans all but the outermost twentieths.
 
     Args:
         values: (n,).
@@ -100,7 +100,7 @@ def by_number(values: FloatArray, known: BoolArray, name: str, form: str) -> Col
         name: of what is shown.
         form: of the numbers at the ends, as in `format`.
     """
-    low, high = np.percentile(values[known], [1, 99]) if known.any() else (0.0, 1.0)
+    low, high = np.percentile(values[known], [5, 95]) if known.any() else (0.0, 1.0)
     share = np.clip((values - low) / max(high - low, 1e-9), 0, 1)
     of = np.where(known, np.rint(254 * share), BLANK).astype(np.uint8)
     return Colouring(of, RATINGS, ramp=(name, format(low, form), format(high, form)))
@@ -122,7 +122,7 @@ def words() -> dict[str, str]:
         "predicted": _("predicted for you: {rating}", rating="{rating}"),
         "own": _("you gave {rating}", rating="{rating}"),
         "howFlat": _("Drag to move, click a movie to see its neighbours; click first, then the wheel zooms."),
-        "howSpace": _("Drag to turn, with Shift to move; click a movie to see its neighbours; then the wheel zooms."),
+        "howSpace": _("Drag to turn, with Shift to move; click a movie to see its neighbours, then the wheel zooms."),
         "picture": _("Map of the movies. Arrow keys move it, plus and minus zoom; the search above finds a movie."),
     }
 
@@ -154,8 +154,8 @@ def fitted(places: FloatArray) -> FloatArray:
     filled[:, : places.shape[1]] = places
     if not len(places):
         return filled
-    filled -= (np.percentile(filled, 99.5, axis=0) + np.percentile(filled, 0.5, axis=0)) / 2
-    return filled / max(1e-9, float(np.percentile(np.abs(filled), 99.8)))
+    filled -= (np.percentile(filled, 99, axis=0) + np.percentile(filled, 1, axis=0)) / 2
+    return filled / max(1e-9, float(np.percentile(np.abs(filled).max(axis=1), 97)))
 
 
 def draw(

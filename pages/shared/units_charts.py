@@ -60,7 +60,16 @@ def overview(table: pd.DataFrame, units: CodeUnits, ink: str) -> alt.Chart:
                 sort=list(units.groups),
                 title=None,
                 scale=alt.Scale(domain=list(units.groups)),
-                axis=alt.Axis(labelColor=ink, ticks=False, domain=False, grid=True, gridOpacity=0.5, labelLimit=90),
+                axis=alt.Axis(
+                    labelColor=ink,
+                    ticks=False,
+                    domain=False,
+                    grid=True,
+                    gridOpacity=0.5,
+                    labelLimit=90,
+                    labelOverlap=False,
+                    labelFontSize=11,
+                ),
             ),
             color=alt.Color(
                 "end:N",
@@ -104,7 +113,13 @@ def spread(units: CodeUnits, unit: int, group: int | None, by_items: bool, ink: 
         parts[units.groups[group]] = values[units.is_in[:, group]]
     rows = pd.DataFrame(
         [
-            {"from": edges[place], "to": edges[place + 1], "share": 100 * count / max(1, len(some)), "who": who}
+            {
+                "from": edges[place],
+                "to": edges[place + 1],
+                "share": 100 * count / max(1, len(some)),
+                "floor": 0,
+                "who": who,
+            }
             for who, some in parts.items()
             for place, count in enumerate(np.histogram(some, edges)[0].tolist())
         ]
@@ -116,6 +131,7 @@ def spread(units: CodeUnits, unit: int, group: int | None, by_items: bool, ink: 
         x=alt.X("from:Q", title=title, scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(grid=False, tickCount=6)),
         x2="to:Q",
         y=alt.Y("share:Q", title=_("% of these movies"), stack=None, axis=alt.Axis(tickCount=4)),
+        y2="floor:Q",
         color=alt.Color(
             "who:N",
             scale=alt.Scale(domain=list(parts), range=colours[: len(parts)]),
@@ -128,4 +144,4 @@ def spread(units: CodeUnits, unit: int, group: int | None, by_items: bool, ink: 
             alt.Tooltip("share:Q", title=_("% of these movies"), format=".1f"),
         ],
     )
-    return alt.layer(base.mark_bar(opacity=0.55)).properties(height=300)
+    return alt.layer(base.mark_rect(opacity=0.55)).properties(height=300)

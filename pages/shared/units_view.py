@@ -110,7 +110,7 @@ def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
     words = {
         "found": int(units.found[end, unit, group]),
         "size": int(units.ends[end, unit]),
-        "group": units.groups[group],
+        "group": units.groups[group] if group < units.num_genres else _("of the {decade}", decade=units.groups[group]),
         "expected": float(units.expected(end, unit)[group]),
         "q": units_charts.chance(float(units.q_values[end, unit, group])),
     }
