@@ -59,7 +59,7 @@ with frame.open_page("map"):
             you=you,
             chosen=-1 if chosen is None else int(land.place_of[chosen]),
             neighbours=land.place_of[near].tolist(),
-            selected=land.place_of[encircled[: atlas.MOST_RINGS]].tolist() if encircled else [],
+            selected=land.place_of[encircled].tolist() if encircled else [],
             on_picked=lambda point: atlas.choose(run.id, int(land.shown[point]) if point >= 0 else None),
             on_lassoed=lambda points: atlas.encircle(run.id, land.shown[points].tolist()),
         )

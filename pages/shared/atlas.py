@@ -25,8 +25,6 @@ from pages.shared.words import _, ngettext
 MOST_FOUND = 6
 """Movies that a search offers."""
 NUM_NEIGHBOURS = 10
-MOST_RINGS = 300
-"""Movies of a lasso that are ringed on the map; the table has all."""
 MIDDLE, STRONG = 0.25, 0.3
 """Correlations that an axis must have with something to be called after it at all, and by way of being the first."""
 

@@ -127,7 +127,7 @@ function setUp(root) {
     const screen = onScreen();
     const style = getComputedStyle(root);
     const [ink, ground] = [style.getPropertyValue("--st-text-color"), style.getPropertyValue("--st-background-color")];
-    const { you, chosen, neighbours, rated, youColour, selected } = self.view;
+    const { you, chosen, neighbours, rated, youColour } = self.view;
     const ring = (i, radius, colour, thick) => {
       const [x, y] = [screen[3 * i], screen[3 * i + 1]];
       pen.beginPath();
@@ -140,7 +140,6 @@ function setUp(root) {
       pen.stroke();
     };
     const reach = (i) => (self.sizes[i] * grow()) / 2 + 3;
-    for (const i of selected) ring(i, reach(i), ink, 1);
     if (chosen >= 0) {
       pen.strokeStyle = ink;
       pen.globalAlpha = 0.45;
@@ -300,6 +299,8 @@ function setUp(root) {
     const stops = colours().map(rgb);
     const last = stops.length - 1;
     const fresh = new Float32Array(4 * n);
+    const picked = new Uint8Array(n);
+    for (const i of view.selected) picked[i] = 1;
     for (let i = 0; i < n; i += 1) {
       const value = view.of[i];
       let colour;
@@ -311,6 +312,7 @@ function setUp(root) {
         colour = stops[low].map((part, channel) => part + (at - low) * (stops[Math.min(last - 1, low + 1)][channel] - part));
       } else colour = stops[value];
       if (self.alone !== null && value !== self.alone) alpha = 0.07;
+      else if (view.selected.length && !picked[i]) alpha *= 0.22;
       fresh.set([...colour, alpha], 4 * i);
     }
     self.old = self.fresh && self.fresh.length === fresh.length ? self.fresh : fresh;
@@ -364,8 +366,7 @@ function setUp(root) {
     self.to = places;
     if (!before || before.axes !== told.axes || before.placed.split(" ")[0] !== told.placed.split(" ")[0]) home();
     if (!isSameColour) self.alone = null;
-    const hint = root.querySelector(".how");
-    hint.textContent = told.axes === 3 ? self.movies.words.howSpace : self.movies.words.howFlat;
+    hint();
     drawLegend();
     if (isSamePlace && isSameColour) {
       if (told.chosen >= 0 && told.chosen !== before.chosen) bringIn(told.chosen);
@@ -382,6 +383,12 @@ function setUp(root) {
     root.dataset.ready = told.stamp;
     root.dataset.chosen = told.chosen >= 0 ? self.movies.titles[told.chosen] : "";
     root.dataset.neighbours = told.neighbours.length;
+  }
+
+  function hint() {
+    const { howLasso, howSpace, howFlat } = self.movies.words;
+    const how = inSpace() ? howSpace : howFlat;
+    root.querySelector(".how").textContent = self.tool === "lasso" ? howLasso : how;
   }
 
   // Moves the eye where a movie lies outside of what is seen.
@@ -549,6 +556,7 @@ function setUp(root) {
       else {
         self.tool = root.dataset.tool = does;
         for (const one of tools) if (one.hasAttribute("aria-checked")) one.setAttribute("aria-checked", one === button);
+        if (self.view) hint();
       }
     });
   }

@@ -123,6 +123,7 @@ def words() -> dict[str, str]:
         "own": _("you gave {rating}", rating="{rating}"),
         "howFlat": _("Drag to move, click a movie to see its neighbours; click first, then the wheel zooms."),
         "howSpace": _("Drag to turn, with Shift to move; click a movie to see its neighbours, then the wheel zooms."),
+        "howLasso": _("Draw around some movies; they are listed below the map."),
         "picture": _("Map of the movies. Arrow keys move it, plus and minus zoom; the search above finds a movie."),
     }
 
@@ -234,7 +235,7 @@ def draw(
         "selected": list(selected),
         "theme": st.context.theme.type,
     }
-    view["coloured"] = _stamp(view["of"], view["palette"], view["entries"], view["ramp"])
+    view["coloured"] = _stamp(view["of"], view["palette"], view["entries"], view["ramp"], view["selected"])
     view["stamp"] = _stamp(view)
     _messenger()(key=f"{KEY}_view", data=view)
 
