@@ -65,7 +65,7 @@ class CodeUnits:
     @property
     def num_units(self) -> int:
         """Hidden units, dead ones included."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     def expected(self, end: int, unit: int) -> FloatArray:
         """(groups,) how many movies of each group would be at an end by chance."""
@@ -127,7 +127,7 @@ def read_units(model: TrainedModel) -> CodeUnits:
         [
             goes_with(column, np.log(model.item_counts[items])),
             goes_with(column, model.item_means[items]),
-            goes_with(column[known > 0], known[known > 0]) if (known > 0).any() else 0.0,
+            goes_with(column[known > 0], known[known > 0].astype(np.float64)) if (known > 0).any() else 0.0,
         ]
         for column in values.T.astype(np.float64)
     ]
