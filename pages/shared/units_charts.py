@@ -43,18 +43,19 @@ def overview(table: pd.DataFrame, units: CodeUnits, ink: str) -> alt.Chart:
         units: which they are.
         ink: colour of words.
     """
-    rows = table.assign(strength=np.log2(np.clip(table["lift"], 1, 16)))
+    rows = table.assign(past=table["place"] + 0.88, strength=np.log2(np.clip(table["lift"], 1, 16)))
     chosen = alt.selection_point(name="unit", fields=["number"], on="click", empty=False)
     return (
         alt.Chart(rows)
         .mark_rect(cursor="pointer")
         .encode(
             x=alt.X(
-                "place:O",
-                title=_("hidden units, those that favour the same beside each other"),
-                scale=alt.Scale(domain=list(range(units.num_units)), paddingInner=0.12),
-                axis=alt.Axis(labels=False, ticks=False, titleColor=ink, domain=False),
+                "place:Q",
+                title=_("hidden units"),
+                scale=alt.Scale(domain=[0, units.num_units], nice=False),
+                axis=alt.Axis(labels=False, ticks=False, titleColor=ink, domain=False, grid=False),
             ),
+            x2="past:Q",
             y=alt.Y(
                 "group:N",
                 sort=list(units.groups),
@@ -68,6 +69,8 @@ def overview(table: pd.DataFrame, units: CodeUnits, ink: str) -> alt.Chart:
                     gridOpacity=0.5,
                     labelLimit=90,
                     labelOverlap=False,
+                    labelFlush=False,
+                    labelBound=False,
                     labelFontSize=11,
                 ),
             ),
@@ -79,7 +82,7 @@ def overview(table: pd.DataFrame, units: CodeUnits, ink: str) -> alt.Chart:
             opacity=alt.condition(
                 chosen,
                 alt.value(1),
-                alt.Opacity("strength:Q", scale=alt.Scale(domain=[0, 3], range=[0.25, 1], clamp=True), legend=None),
+                alt.Opacity("strength:Q", scale=alt.Scale(domain=[0, 3], range=[0.4, 1], clamp=True), legend=None),
             ),
             tooltip=[
                 alt.Tooltip("number:Q", title=_("unit"), format="d"),
@@ -144,4 +147,4 @@ def spread(units: CodeUnits, unit: int, group: int | None, by_items: bool, ink: 
             alt.Tooltip("share:Q", title=_("% of these movies"), format=".1f"),
         ],
     )
-    return alt.layer(base.mark_rect(opacity=0.55)).properties(height=300)
+    return alt.layer(base.mark_rect(opacity=0.65)).properties(height=300)
