@@ -207,14 +207,14 @@ function setUp(root) {
     const family = getComputedStyle(root).fontFamily;
     let [written, looked] = [0, 0];
     for (const i of [...first, ...self.known]) {
-      if (written >= (width < 520 ? Math.ceil(most / 2) : most) || looked > 900) break;
+      if (written >= (width < 520 ? Math.ceil(most / 2) : most) || looked > 400) break;
       looked += 1;
       const [x, y] = [screen[3 * i], screen[3 * i + 1]];
       if (x < 4 || x > width - 4 || y < 12 || y > height - 6) continue;
       if (self.alone !== null && self.view.of[i] !== self.alone) continue;
       const text = self.movies.titles[i].length > 30 ? `${self.movies.titles[i].slice(0, 28)}…` : self.movies.titles[i];
       pen.font = `${i === chosen ? "700 13px" : "11.5px"} ${family}`;
-      const long = pen.measureText(text).width;
+      const long = (self.widths[i] ||= pen.measureText(text).width);
       const isLeft = x + long + 14 < width;
       const box = [isLeft ? x + 6 : x - 10 - long, y - 9, isLeft ? x + 10 + long : x - 6, y + 6];
       if (box[0] < 2) continue;
@@ -340,6 +340,7 @@ function setUp(root) {
       self.view = self.from = self.to = self.fresh = self.screen = null;
       self.alone = null;
       self.hover = -1;
+      self.widths = [];
     }
     for (const button of root.querySelectorAll("[data-word]")) {
       const word = self.movies.words[button.dataset.word];

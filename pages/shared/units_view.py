@@ -163,9 +163,9 @@ def overview(units: CodeUnits) -> None:
     table = overview_table(units, order)
     st.markdown(
         _(
-            "**All units.** A column is a unit, those that favour the same beside each other; a row is a genre or decade. "
-            "Blue where the movies that the unit fires for most hold more of it than chance would put there, orange for "
-            "those it fires for least; the stronger, the more. Click a mark to see its unit."
+            "**All units.** A column is a unit, those that favour the same beside each other; a row is a genre or "
+            "decade. Blue where the movies that the unit fires for most hold more of it than chance would put there, "
+            "orange for those it fires for least; the stronger, the more. Click a mark to see its unit."
         )
     )
     if table.empty:
