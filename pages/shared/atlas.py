@@ -403,7 +403,7 @@ def lasso_list(run: Run, catalogue: Catalogue, items: list[int], fold_in: FoldIn
     with st.container(horizontal=True):
         st.download_button(
             _("Download these as CSV"),
-            lambda: rows.to_csv(index=False),
+            rows.to_csv(index=False),
             "autorec-lasso.csv",
             "text/csv",
             on_click="ignore",

@@ -321,7 +321,7 @@ def one(run: Run, units: CodeUnits, catalogue: Catalogue, unit: int, by_items: b
     with st.container(horizontal=True):
         st.download_button(
             _("Download this unit as CSV"),
-            lambda: unit_csv(units, catalogue, unit),
+            unit_csv(units, catalogue, unit),
             f"autorec-unit-{number_of(unit)}.csv",
             "text/csv",
             on_click="ignore",
