@@ -16,22 +16,21 @@ from pages.shared.words import _, ngettext
 _FOLDER = Path(__file__).resolve().parent.parent
 _ICON = str(Path(__file__).resolve().parent / "icon.png")
 
-PAGES = {
-    "home": "Home",
-    "data": "Data",
-    "datasets": "Get more data",
-    "train": "Train",
-    "compare": "Compare",
-    "search": "Search",
-    "upload": "Own ratings",
-    "rate": "Rate",
-    "history": "Bring your history",
-    "recommendations": "Recommendations",
-    "reconstruction": "Reconstruction",
-    "learn": "Learn",
-    "privacy": "Privacy",
+MENU = {
+    "": {"home": "Home", "learn": "Learn"},
+    "Train": {"train": "Train", "compare": "Compare", "search": "Search"},
+    "You": {
+        "rate": "Rate",
+        "history": "Bring your history",
+        "recommendations": "Recommendations",
+        "privacy": "Privacy",
+    },
+    "See inside": {"reconstruction": "Reconstruction", "map": "Map", "units": "Code units"},
+    "Data": {"data": "Data", "datasets": "Get more data", "upload": "Own ratings"},
 }
-"""Name of the script -> title, in the order of the menu."""
+"""Section of the menu -> name of the script -> title."""
+PAGES = {name: title for section in MENU.values() for name, title in section.items()}
+"""Name of the script -> title."""
 
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
@@ -52,11 +51,14 @@ def route() -> None:
     """Runs the page that the browser asks for."""
     state.mark_routed(True)
     try:
-        pages = [
-            st.Page(page_path(name), title=_(title), default=name == "home", url_path=name)
-            for name, title in PAGES.items()
-        ]
-        st.navigation(pages).run()
+        menu = {
+            _(section) if section else "": [
+                st.Page(page_path(name), title=_(title), default=name == "home", url_path=name)
+                for name, title in pages.items()
+            ]
+            for section, pages in MENU.items()
+        }
+        st.navigation(menu).run()
     finally:
         state.mark_routed(False)
 

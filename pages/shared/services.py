@@ -13,6 +13,7 @@ from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
 from autorec_core.jobs import JobRunner
+from autorec_core.layouts import Layouts
 from autorec_core.matching import Links, TitleIndex
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
@@ -27,6 +28,7 @@ LESSON = "lesson"
 """The kind of a run that is trained to be seen through, for everybody."""
 
 _runner_of_process: list[JobRunner] = []
+_layouts_of_process: list[Layouts] = []
 
 
 @st.cache_resource(show_spinner=False)
@@ -79,6 +81,16 @@ def close_jobs() -> None:
     """Saves the training and ends the worker; called when the server stops."""
     while _runner_of_process:
         _runner_of_process.pop().close()
+    while _layouts_of_process:
+        _layouts_of_process.pop().close()
+
+
+@st.cache_resource(show_spinner=False)
+def layouts() -> Layouts:
+    """Makes maps that take a while."""
+    made = Layouts()
+    _layouts_of_process.append(made)
+    return made
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,0 +1,54 @@
+"""The map: a movie is found in spite of a slip, its neighbours show, some are encircled. The units: one is chosen."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+
+def test_a_movie_is_found_on_the_map_and_its_neighbours_and_a_lasso_are_listed(page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/map")
+    atlas = page.locator(".atlas[data-ready]")
+    expect(atlas).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\d,\d{3} movies are drawn"))).to_be_visible()
+
+    page.get_by_role("textbox", name="Find a movie").fill("matirx")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Near The Matrix (1999)")).to_be_visible()
+    expect(page.locator(".atlas[data-chosen='The Matrix'][data-neighbours='10']")).to_be_visible()
+
+    atlas.get_by_role("radio", name="Lasso").click()
+    box = page.locator("canvas.marks").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle[0] - 70, middle[1] - 70)
+    page.mouse.down()
+    for x, y in ((70, -70), (70, 70), (-70, 70), (-70, -60)):
+        page.mouse.move(middle[0] + x, middle[1] + y, steps=3)
+    page.mouse.up()
+    heading = page.get_by_role("heading", name=re.compile(r"^[\d,]+ movies? in the lasso"))
+    expect(heading).to_be_visible()
+    count = int(heading.inner_text().split()[0].replace(",", ""))
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Download these as CSV").click()
+    assert len(list(csv.DictReader(io.StringIO(caught.value.path().read_text())))) == count
+
+
+def test_a_unit_is_chosen_by_what_it_favours(page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/units")
+    expect(page.get_by_role("heading", name=re.compile(r"^Unit \d+$"))).to_be_visible()
+    chooser = page.locator(".st-key-units_unit input")
+    chooser.click()
+    page.get_by_role("option").nth(1).click()
+    expect(chooser).not_to_have_value("")
+    number = re.search(r"\d+", chooser.input_value())
+    assert number is not None
+    expect(page.get_by_role("heading", name=f"Unit {number[0]}", exact=True)).to_be_visible()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Download this unit as CSV").click()
+    values = [float(row["value"]) for row in csv.DictReader(io.StringIO(caught.value.path().read_text()))]
+    assert values == sorted(values, reverse=True)
+    assert len(values) > 1000

@@ -1,0 +1,136 @@
+"""Layouts made in a process of their own: in line, told, kept, ended."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_models import model_of
+
+from autorec_core import layouts, projection
+from autorec_core.layouts import Layouts, LayoutStatus
+from autorec_core.runs import Run, RunConfig, RunStore
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def working() -> Iterator[Layouts]:
+    made = Layouts("tests.layout_script")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run_that(tmp_path: Path) -> Callable[[str], Run]:
+    def make(how: str) -> Run:
+        run = RunStore(tmp_path / "runs").create(RunConfig())
+        (run.folder / "how").write_text(how)
+        return run
+
+    return make
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("It did not come about.")
+
+
+def test_what_was_not_asked_for_has_no_state(working: Layouts) -> None:
+    assert working.status("none") == LayoutStatus()
+
+
+def test_a_layout_is_kept_beside_its_model_and_read_again(working: Layouts, run_that: Callable[[str], Run]) -> None:
+    run = run_that("good")
+    assert layouts.read(run, np.arange(4)) is None
+    working.ask(run)
+    until(lambda: working.status(run.id).state == "done")
+    flat, space = layouts.read(run, np.arange(4)) or (None, None)
+    assert flat is not None
+    assert space is not None
+    assert (flat == 1).all()
+    assert space.shape == (4, 3)
+    assert layouts.read(run, np.arange(5)) is None, "of other movies"
+
+
+def test_one_works_while_the_other_waits_and_asking_twice_changes_nothing(
+    working: Layouts, run_that: Callable[[str], Run]
+) -> None:
+    first, second = run_that("wait"), run_that("good")
+    working.ask(first)
+    until(lambda: working.status(first.id).share == 0.5)
+    working.ask(second)
+    working.ask(second)
+    working.ask(first)
+    assert working.status(first.id).state == "running"
+    assert working.status(second.id).state == "waiting"
+    process = working._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()  # as when the server is gone
+    until(lambda: working.status(second.id).state == "done")
+    assert working.status(first.id).state == "failed"
+    assert "status 3" in working.status(first.id).message
+
+
+def test_what_goes_wrong_is_told_and_can_be_asked_for_again(working: Layouts, run_that: Callable[[str], Run]) -> None:
+    run = run_that("fail")
+    working.ask(run)
+    until(lambda: working.status(run.id).state == "failed")
+    assert "there is no room for it" in working.status(run.id).message
+    (run.folder / "how").write_text("good")
+    working.ask(run)
+    until(lambda: working.status(run.id).state == "done")
+
+
+def test_closing_leaves_no_process_behind(working: Layouts, run_that: Callable[[str], Run]) -> None:
+    run = run_that("wait")
+    working.ask(run)
+    until(lambda: working.status(run.id).share == 0.5)
+    process = working._process
+    assert process is not None
+    working.close()
+    assert process.poll() is not None
+    working.ask(run_that("good"))
+    assert working._process is None or working._process is process
+
+
+@pytest.mark.parametrize("content", [b"", b"not an array", b"\x93NUMPY\x01\x00"])
+def test_a_file_that_was_cut_short_counts_as_none(run_that: Callable[[str], Run], content: bytes) -> None:
+    run = run_that("good")
+    (run.folder / layouts.FILE).write_bytes(content)
+    assert layouts.read(run, np.arange(4)) is None
+
+
+def test_what_remains_is_told_as_it_went_so_far() -> None:
+    assert LayoutStatus("running", 0.1, time.monotonic() - 10).remaining() is None
+    assert LayoutStatus("running", 0.5, time.monotonic() - 10).remaining() == pytest.approx(10, abs=1)
+
+
+def test_umap_itself_keeps_two_kinds_of_movies_apart(run_that: Callable[[str], Run]) -> None:
+    run = run_that("good")
+    generator = np.random.default_rng(0)
+    kinds = np.repeat([[1.0, 0, 0, 0], [0, 0, 1.0, 0]], 40, axis=0)
+    model = model_of(kinds + 0.05 * generator.normal(size=(80, 4)))
+    run.save_model(model)
+    line = [sys.executable, "-m", layouts.MODULE, str(run.folder)]
+    with subprocess.Popen(line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = process.stdout.read()
+    assert process.returncode == 0
+    assert '"share": 1.0' in told
+    for places in layouts.read(run, projection.shown_items(model)) or ():
+        middles = places[:40].mean(0), places[40:].mean(0)
+        own = [np.linalg.norm(places[:40] - middle, axis=1) for middle in middles]
+        assert (own[0] < own[1]).mean() > 0.95
+        assert places.shape[0] == 80
+    assert layouts.read(run, projection.shown_items(model)) is not None
