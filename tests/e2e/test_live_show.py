@@ -96,7 +96,7 @@ def test_one_can_go_back_to_an_earlier_epoch_and_on_from_there(page: Page, app: 
     after = matrix(page).locator(".written-after")
     expect(after).to_have_text(f", after epoch {held_at}")
     now = written_pixels(page)
-    slider = page.locator(".st-key-rewind [role=slider], .st-key-rewind input").first
+    slider = page.locator(".st-key-rewind_row [role=slider], .st-key-rewind_row input").first
     slider.focus()
     slider.press("Home")
     expect(after).to_have_text(", after epoch 0")
