@@ -18,7 +18,7 @@ from pages.shared.palette import RUNS, ink
 MOST_DRAWN = len(RUNS)
 DRAWN_AT_FIRST = 6
 MOST_AXES = 6
-_PROBLEM = "_compare_problem"
+_PROBLEM, _RESTORED = "_compare_problem", "_compare_restored"
 
 
 @st.cache_resource(show_spinner=False, max_entries=300)
@@ -115,8 +115,12 @@ def drawn_control(group: Sequence[Summary], labels: Mapping[str, str]) -> list[S
     places = comparison.ranks(group)
     best_first = sorted(group, key=lambda one: (not one.note.is_pinned, places.get(one.run_id, len(group) + 1)))
     ids = [one.run_id for one in best_first if one.valid_rmse is not None]
-    key = f"compare_drawn_{min((one.run_id for one in group), default='')}"  # another split, another choice
-    state.put(key, [run_id for run_id in state.get(key, ids[:DRAWN_AT_FIRST]) if run_id in ids])
+    split = comparison.split_in_words(group[0].config) if group else ""
+    key = f"compare_drawn_{split}"  # another split, another choice
+    chosen_before = [run_id for run_id in state.get(key, ids[:DRAWN_AT_FIRST]) if run_id in ids]
+    back = [run_id for run_id in state.get(_RESTORED, []) if run_id in ids and run_id not in chosen_before]
+    state.put(key, [*chosen_before, *back][-MOST_DRAWN:])
+    state.forget(_RESTORED)
     chosen = st.multiselect(
         "In the pictures",
         ids,
@@ -227,7 +231,11 @@ def deleted() -> None:
 
 
 def _restoring(run: Run) -> Callable[[], None]:
-    return lambda: shelf.restore(run)
+    def restore() -> None:
+        shelf.restore(run)
+        state.put(_RESTORED, [*state.get(_RESTORED, []), run.id])  # it comes back into the pictures
+
+    return restore
 
 
 def _do(act: Callable[[], None]) -> None:
