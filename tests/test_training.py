@@ -498,6 +498,12 @@ def test_stop_during_the_refit_keeps_the_model_that_validation_chose(split: Spli
     assert_same_model(trainer.trained_model(), plain.trained_model())
 
 
+def test_the_refit_tells_its_error_on_what_it_learns_from(split: Split) -> None:
+    events, _ = run(Trainer(split, RANDOM))
+    errors = [event.train_rmse for event in events if isinstance(event, RefitEpochEnded)]
+    assert errors[-1] < errors[0] < split.train.scale.span
+
+
 def test_stop_after_the_last_epoch_of_the_refit_has_nothing_left_to_stop(split: Split) -> None:
     trainer = Trainer(split, RANDOM)
     for event in trainer:
