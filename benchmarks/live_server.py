@@ -208,7 +208,7 @@ def pages_while_training(home: Path, times: int) -> dict[str, list[float]]:
                 runs.clear()
                 for _ in range(times):
                     app.run()
-                    assert not app.exception
+                    assert not app.exception, f"{page}: {app.exception[0].value}"
                 found[page] = list(runs)
         finally:
             script_runner.exec_func_with_error_handling = whole

@@ -13,7 +13,9 @@ from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import choice_of
 from autorec_core.runs import Run
 from pages.shared import compare_charts, live, services, state
+from pages.shared import pictures as pictures_
 from pages.shared.palette import RUNS, ink
+from pages.shared.words import _
 
 MOST_DRAWN = len(RUNS)
 DRAWN_AT_FIRST = 6
@@ -157,10 +159,18 @@ def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
         alt="Seconds of training against validation RMSE; the table above has both of each run.",
     )
     st.subheader("What makes the difference", anchor=False)
+    has_parallel = _parallel(drawn, labels, words)
+    names = {"compare_curves": _("Curves"), "compare_time": _("Time against error")}
+    names |= {"compare_parallel": _("What makes the difference")} if has_parallel else {}
+    pictures_.save_row("compare_pictures", names, "autorec-runs")
+
+
+def _parallel(drawn: Sequence[Summary], labels: Mapping[str, str], words: str) -> bool:
+    """Draws a line a run through the hyperparameters that differ; whether any do."""
     differing = comparison.differing(drawn)
     if not differing:
         st.caption("The runs in the pictures have the same hyperparameters. Train one with others to see what they do.")
-        return
+        return False
     most_varied = sorted(differing, key=lambda name: -len({getattr(one.hyperparameters, name) for one in drawn}))
     names = [name for name in differing if name in most_varied[:MOST_AXES]]
     left_out = [choice_of(name).label for name in differing if name not in names]
@@ -174,6 +184,7 @@ def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
         key="compare_parallel",
         alt="The hyperparameters that differ and the validation RMSE, a line a run; the table above has all values.",
     )
+    return True
 
 
 # -- what can be done with one run ------------------------------------------------------------------------------------
