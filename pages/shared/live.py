@@ -261,6 +261,7 @@ _STYLE = f"""<style>
   background: color-mix(in srgb, currentColor 14%, transparent); }}
 .live-bar i {{ display: block; height: 100%; border-radius: 2px; background: {TRAIN}; transition: width .4s; }}
 .live-bar.refit i {{ background: {TEST}; }}
+[data-testid="stMain"] [data-stale="true"] {{ opacity: 1 !important; transition: none !important; }}
 @media (max-width: 480px) {{ .live-numbers {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
 </style>"""
 

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import streamlit as st
 
 from pages.shared import assets
 from pages.shared.words import _
 
-
-@st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    return st.components.v2.component(
-        "autorec_pictures",
-        html='<div class="pictures" role="group"><span></span><em role="status"></em></div>\n',
-        css=assets.read("pictures.css"),
-        js=assets.read("pictures.js"),
-    )
+_HTML = '<div class="pictures" role="group"><span></span><em role="status"></em></div>\n'
 
 
 def save_row(key: str, pictures: Mapping[str, str], file: str = "autorec") -> None:
@@ -38,4 +27,4 @@ def save_row(key: str, pictures: Mapping[str, str], file: str = "autorec") -> No
             for element, label in pictures.items()
         ],
     }
-    _component()(key=key, data=told)
+    assets.component("pictures", _HTML)(key=key, data=told)

@@ -23,8 +23,9 @@ from autorec_core.runs import RunStore
 from autorec_core.visitors import VisitorStore, new_visitor_id
 
 ROOT = Path(__file__).parent.parent.parent
-SECONDS = 40
-"""How long anything may take before it counts as missing; nothing waits for as long as this when all is well."""
+SECONDS = float(os.environ.get("E2E_SECONDS", "40"))
+"""How long anything may take before it counts as missing; nothing waits for as long as this when all is well. A machine
+that is busy with much else may be given more by `E2E_SECONDS`."""
 CHROMIUM = (
     "--headless",
     "--no-sandbox",

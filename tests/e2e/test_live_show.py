@@ -65,7 +65,7 @@ def test_nothing_but_what_is_said_changes_while_a_training_runs(running: Page) -
             }""",
             {"before": before},
         )
-        assert seen["missing"] == seen["moved"] == seen["dimmed"] == 0
+        assert (seen["missing"], seen["moved"], seen["dimmed"]) == (0, 0, 0)
         if not seen["redrawn"]:
             break
     assert not seen["redrawn"]
