@@ -166,7 +166,7 @@ class TestLossCurve:
         drawn = made["datasets"]["refits"]
         assert drawn["rmse"].tolist() == [1.2, 0.9]
         assert drawn["x"].tolist() == pytest.approx([0.2, 0.4] if by_seconds else [1, 2])
-        assert drawn["label"].tolist() == ["", "fitted once more"]
+        assert made["datasets"]["refit_name"]["label"].tolist() == ["fitted once more"]
         assert made["datasets"]["curve"]["refit"].tolist()[:2] == [1.2, 0.9]
         assert math.isnan(made["datasets"]["curve"]["refit"].iloc[2])
         assert without_data(before) == without_data(made)  # the picture stays; only its numbers change

@@ -22,7 +22,7 @@ LIVE_HEIGHT = 380
 """Of the curve and of scatter plots, in pixels."""
 ROW_HEIGHT = 40
 """Of one movie in a list of dumbbells, in pixels."""
-MOST_POINTS = 400
+MOST_POINTS = 200
 """Points drawn of a curve; a longer one is thinned, its best and last epochs kept."""
 
 BASELINE_LABELS = {"global_mean": "global mean", "item_mean": "movie mean", "user_item_bias": "user + movie bias"}
@@ -109,14 +109,14 @@ def loss_curve(
     if is_log:
         span = (max(0.05, span[0]), span[1])
     shown = _thinned(epochs)
-    refit_at = {event.epoch: event.train_rmse for event in refits}
+    again = {event.epoch: event.train_rmse for event in refits}
     curve = pd.DataFrame(
         {
-            "x": [at.get(event.epoch, event.epoch) for event in shown],
+            **({"x": [at[event.epoch] for event in shown]} if by_seconds else {}),  # each column is sent twice a second
             "epoch": [event.epoch for event in shown],
             "train": [event.train_rmse for event in shown],
             "validation": [event.valid_rmse for event in shown],
-            "refit": [refit_at.get(event.epoch, math.nan) for event in shown],
+            **({"refit": [again.get(event.epoch, math.nan) for event in shown]} if again else {}),
             "objective": [event.objective for event in shown],
             "learning rate": [event.learning_rate for event in shown],
             "seconds": [event.seconds for event in shown],
@@ -142,7 +142,7 @@ def loss_curve(
         "baselines": _baseline_rows(baselines, span, end),
         "best": marked,
         "changes": _change_rows(changes, at, end),
-        "refits": _refit_rows(refits, by_seconds, end),
+        **_refit_rows(refits, by_seconds, end),
         "others": _other_rows(others, by_seconds, end),
     }
     frame = _frame_of_loss_curve(end, span, ink, is_log, by_seconds, num_epochs <= 60)
@@ -195,17 +195,21 @@ def _change_rows(changes: Sequence[HyperparametersChanged], at: Mapping[int, flo
     )
 
 
-def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, end: float) -> pd.DataFrame:
-    """What the refit learns; only the last row has its name, at a place inside the frame."""
+def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, end: float) -> dict[str, pd.DataFrame]:
+    """What the refit learns, and its name at its last epoch, at a place inside the frame."""
     at = seconds_by_epoch(refits) if by_seconds else {}
-    rows: list[dict[str, Any]] = [
-        {"x": min(at.get(event.epoch, event.epoch), end), "rmse": event.train_rmse, "label": "", "place": 0.0}
-        for event in _thinned(refits, 200)
+    rows = [
+        {"x": min(at.get(event.epoch, event.epoch), end), "rmse": event.train_rmse} for event in _thinned(refits, 100)
     ]
-    if rows:
-        last = float(rows[-1]["x"])
-        rows[-1] |= {"label": "fitted once more", "place": min(max(last, 0.11 * end), 0.89 * end)}
-    return pd.DataFrame(rows, columns=["x", "rmse", "label", "place"])
+    names = [
+        {"place": min(max(row["x"], 0.11 * end), 0.89 * end), "rmse": row["rmse"], "label": "fitted once more"}
+        for row in rows[-1:]
+    ]
+    columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}
+    return {
+        name: pd.DataFrame(found, columns=fields).astype({field: float for field in fields if field != "label"})
+        for name, (found, fields) in columns.items()
+    }
 
 
 def _other_rows(others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, end: float) -> pd.DataFrame:
@@ -232,7 +236,10 @@ def _frame_of_loss_curve(
     changed, others, refits = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others", "refits"))
     title = "seconds of training" if by_seconds else "epoch"
     axis = alt.Axis(grid=False) if by_seconds else alt.Axis(tickMinStep=1, format="d", grid=False)
-    x = alt.X("x:Q", title=title, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
+    scale_of_x = alt.Scale(domain=[0, end], nice=False)
+    x = alt.X("x:Q", title=title, scale=scale_of_x, axis=axis)
+    of_curve = "x" if by_seconds else "epoch"
+    x_of_curve = alt.X(f"{of_curve}:Q", title=title, scale=scale_of_x, axis=axis)
     kind: Any = "log" if is_log else "linear"
     y = alt.Y(
         "rmse:Q",
@@ -248,7 +255,7 @@ def _frame_of_loss_curve(
     lines = (
         curve.transform_fold(["train", "validation"], as_=["series", "rmse"])
         .mark_line(strokeWidth=2.2, point={"size": 26} if has_points else False)
-        .encode(x=x, y=y, color=colour)
+        .encode(x=x_of_curve, y=y, color=colour)
     )
     dashes = baselines.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4).encode(y=y)
     names = baselines.mark_text(align="right", baseline="bottom", dy=-3, color=ink, fontSize=12).encode(
@@ -264,21 +271,23 @@ def _frame_of_loss_curve(
     )
     rule_names = rule_names.encode(x=x, y=alt.value(0), text="label:N")
     again = refits.mark_line(color=TRAIN, strokeWidth=2, strokeDash=[3, 3]).encode(x=x, y=y)
-    again_name = refits.mark_text(dy=16, color=TRAIN, fontWeight="bold", fontSize=12).encode(
-        x=alt.X("place:Q", title=title), y=y, text="label:N"
+    again_name = (
+        alt.Chart(alt.NamedData("refit_name"))
+        .mark_text(dy=16, color=TRAIN, fontWeight="bold", fontSize=12)
+        .encode(x=alt.X("place:Q", title=title), y=y, text="label:N")
     )
     behind = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5)
     behind = behind.encode(x=x, y=y, detail="run:N", tooltip=["run:N", alt.Tooltip("rmse:Q", format=".4f")])
     behind_names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11)
     behind_names = behind_names.encode(x=x, y=y, text="label:N")
     near = alt.selection_point(
-        name="near", fields=["x"], nearest=True, on="pointerover", clear="pointerout", empty=False
+        name="near", fields=[of_curve], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     reader = (
         curve.transform_calculate(again="isValid(datum.refit) ? format(datum.refit, '.4f') : '–'")
         .mark_rule(color=BASELINE, strokeWidth=1)
         .encode(
-            x=x,
+            x=x_of_curve,
             opacity=alt.condition(near, alt.value(0.8), alt.value(0)),
             tooltip=[
                 alt.Tooltip("epoch:Q", format="d"),

@@ -216,6 +216,7 @@ def panel(run: Run | None, num_epochs: int) -> None:
         run: to show, or None where there is none yet: then everything is there and empty.
         num_epochs: of a training that would be started now.
     """
+    st.html(_STYLE)
     if run is None:
         _draw(None, None, Progress(""), num_epochs)
         return
@@ -276,8 +277,7 @@ def _say(run: Run | None, status: JobStatus | None, known: Progress, num_epochs:
     mark = VALID if name in ("interrupted", "diverged") else mark
     steady.html(
         "live_state",
-        f'{_STYLE}<div class="live-state {name}" role="status" style="--mark:{mark}"><i></i>'
-        f"<span>{escape(text)}</span></div>",
+        f'<div class="live-state {name}" role="status" style="--mark:{mark}"><i></i><span>{escape(text)}</span></div>',
     )
 
 
