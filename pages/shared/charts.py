@@ -22,7 +22,7 @@ LIVE_HEIGHT = 380
 """Of the curve and of scatter plots, in pixels."""
 ROW_HEIGHT = 40
 """Of one movie in a list of dumbbells, in pixels."""
-MOST_POINTS = 200
+MOST_POINTS = 160
 """Points drawn of a curve; a longer one is thinned, its best and last epochs kept."""
 
 BASELINE_LABELS = {"global_mean": "global mean", "item_mean": "movie mean", "user_item_bias": "user + movie bias"}

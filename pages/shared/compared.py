@@ -144,24 +144,26 @@ def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
     over = st.segmented_control(
         "Curves over", ["epoch", "seconds"], default="epoch", required=True, key="compare_over", persist_state="session"
     )
-    st.altair_chart(
-        compare_charts.curves(drawn, labels, over or "epoch"),
-        width="stretch",
-        key="compare_curves",
-        alt="Validation RMSE of each run; the table above has the lowest of each.",
-    )
+    with pictures_.place("curves"):
+        st.altair_chart(
+            compare_charts.curves(drawn, labels, over or "epoch"),
+            width="stretch",
+            key="compare_curves",
+            alt="Validation RMSE of each run; the table above has the lowest of each.",
+        )
     st.subheader("Time against error", anchor=False)
     st.caption("The lower left is where to be: a low error, soon. The larger the point, the more parameters.")
-    st.altair_chart(
-        compare_charts.time_against_error(drawn, labels, words),
-        width="stretch",
-        key="compare_time",
-        alt="Seconds of training against validation RMSE; the table above has both of each run.",
-    )
+    with pictures_.place("time"):
+        st.altair_chart(
+            compare_charts.time_against_error(drawn, labels, words),
+            width="stretch",
+            key="compare_time",
+            alt="Seconds of training against validation RMSE; the table above has both of each run.",
+        )
     st.subheader("What makes the difference", anchor=False)
     has_parallel = _parallel(drawn, labels, words)
-    names = {"compare_curves": _("Curves"), "compare_time": _("Time against error")}
-    names |= {"compare_parallel": _("What makes the difference")} if has_parallel else {}
+    names = {"curves": _("Curves"), "time": _("Time against error")}
+    names |= {"parallel": _("What makes the difference")} if has_parallel else {}
     pictures_.save_row("compare_pictures", names, "autorec-runs")
 
 
@@ -178,12 +180,13 @@ def _parallel(drawn: Sequence[Summary], labels: Mapping[str, str], words: str) -
         "A line a run, from setting to setting and on to its error. With few runs this shows what went together, not "
         "what caused it." + (f" Not drawn: {', '.join(left_out)}." if left_out else "")
     )
-    st.altair_chart(
-        compare_charts.parallel(drawn, labels, names, words),
-        width="stretch",
-        key="compare_parallel",
-        alt="The hyperparameters that differ and the validation RMSE, a line a run; the table above has all values.",
-    )
+    with pictures_.place("parallel"):
+        st.altair_chart(
+            compare_charts.parallel(drawn, labels, names, words),
+            width="stretch",
+            key="compare_parallel",
+            alt="The hyperparameters that differ and the validation RMSE, a line a run; the table has all values.",
+        )
     return True
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from autorec_core.runs import Run
-from pages.shared import charts, state
+from pages.shared import charts, pictures, state
 from pages.shared.palette import ink
 
 MOST_OTHERS = 3
@@ -100,7 +100,8 @@ def draw(
     }
     # The words for the picture stay the same too: where they change, the browser draws another picture.
     alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
-    st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
+    with pictures.place("curve"):
+        st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
     st.caption(NOTE)
     return span
 

@@ -116,7 +116,7 @@ def test_the_learning_rate_is_changed_while_it_trains_and_marked_on_the_curve(ru
     assert changed is not None
     assert "learning_rate" in changed
     page.keyboard.press("Escape")
-    expect(page.locator(".st-key-curve svg").get_by_text(re.compile(r"^rate [\d.e-]+$"))).to_be_attached()
+    expect(page.locator(".st-key-picture_curve svg").get_by_text(re.compile(r"^rate [\d.e-]+$"))).to_be_attached()
 
 
 def test_whoever_reloads_or_closes_the_page_finds_the_training_again_as_far_as_it_has_come(running: Page) -> None:
