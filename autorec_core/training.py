@@ -185,7 +185,12 @@ class Trainer:
                 self._refit = None
                 return
             self._trained = None  # somebody may have asked for the model before it was refitted
-            yield RefitEpochEnded(epoch=self._refit.epoch, epochs=self._best_epoch, seconds=figures.seconds)
+            yield RefitEpochEnded(
+                epoch=self._refit.epoch,
+                epochs=self._best_epoch,
+                seconds=figures.seconds,
+                train_rmse=figures.train_rmse,
+            )
 
     def _new_refit(self) -> Fit:
         # The schedule is laid over the epochs that there will be, so that the learning rate comes to rest.

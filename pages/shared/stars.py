@@ -7,31 +7,17 @@ the next one, numbered, so that rapid clicks are neither lost nor done twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
-
-import streamlit as st
 
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError
 from autorec_core.ratings import IntArray, RatingScale
-from pages.shared import state
+from pages.shared import assets, state
 
-_ASSETS = Path(__file__).parent
 _HTML = '<div class="grid" role="list"></div>\n'
 
 Rate = Callable[[str, float | None], None]
 """Keeps (or, with None, clears) a rating; returns when it is committed, raises AutoRecError where it is not."""
-
-
-@st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    return st.components.v2.component(
-        "autorec_stars",
-        html=_HTML,
-        css=(_ASSETS / "stars.css").read_text(encoding="utf-8"),
-        js=(_ASSETS / "stars.js").read_text(encoding="utf-8"),
-    )
 
 
 def cards(
@@ -70,7 +56,7 @@ def cards(
             done["acknowledged"][client] = number
 
     titles, items = catalogue.display_titles, catalogue.items
-    _component()(
+    assets.component("stars", _HTML)(
         key=key,
         data={
             "cards": [
