@@ -37,6 +37,8 @@ a step wait for each other longer than they work, and on a busy machine much lon
 
 SHARES = tuple(step / 20 for step in range(21))
 """Of what is learnt beyond the averages, that a model may keep."""
+SURE = 1.645
+"""Standard errors that it has to be better by: 95 % of a normal distribution lie below so many."""
 
 BY_COLUMN = frozenset(("encoder_weights", "decoder_weights", "decoder_bias"))
 """Weights with a row a column, which ranks share out."""
@@ -248,8 +250,8 @@ class Fit:
     def supported_share(self, entries: Batch, weights: Weights) -> float:
         """How much of what was learnt beyond the averages some ratings support, 0 to 1.
 
-        Of `SHARES`, the one whose squared error is lowest when it is taken for one standard error higher, in the paired
-        difference from the averages: few ratings have to be clear about it, and many change nothing.
+        Of `SHARES`, the one whose squared error is lowest when it is taken for `SURE` standard errors higher, in the
+        paired difference from the averages: few ratings have to be clear about it, and many change nothing.
 
         Args:
             entries: of ratings that were not learnt from.
@@ -267,7 +269,7 @@ class Fit:
         sums = self.ranks.sum(torch.cat([more.sum(1, keepdim=True), more.square().sum(1, keepdim=True), count], dim=1))
         total, squares, number = sums[:, 0], sums[:, 1], sums[:, 2].clamp(min=1.0)
         mean = total / number
-        bounds = mean + ((squares / number - mean.square()).clamp(min=0.0) / number).sqrt()
+        bounds = mean + SURE * ((squares / number - mean.square()).clamp(min=0.0) / number).sqrt()
         return SHARES[int(bounds.argmin())]
 
     def state(self) -> tuple[Arrays, dict[str, Any]]:
