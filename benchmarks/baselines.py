@@ -148,7 +148,7 @@ def _asked(algorithm: Any) -> Pairs:
 
 def rating_models() -> list[Model]:
     """All that are installed."""
-    grid: dict[str, tuple[Any, ...]] = {"factors": (8, 16, 32), "regularization": (0.05, 0.08, 0.12, 0.2)}
+    grid: dict[str, tuple[Any, ...]] = {"factors": (8, 32), "regularization": (0.05, 0.08, 0.12, 0.16)}
     found = [Model("biased MF by alternating least squares", "here", grid, als)]
     if surprise is not None:
         grid = {"n_factors": (20, 100), "reg_all": (0.07, 0.1), "n_epochs": (40, 160)}
