@@ -2,10 +2,10 @@
 
     python -m benchmarks.rule [--number 300000] [--trials 25] [--based-on items] [--keep DIR] RATINGS
 
-Users of RATINGS (a data set, file or folder) are drawn until they have given so many ratings. The rule's hyperparameters
-and then random ones around them are trained on one split, and compared by validation RMSE; test ratings are out of
-reach. The lowest of many is lower by chance too, so the distance that is told is more than the true one. Each trial is
-kept, and the same command goes on.
+Users of RATINGS (a data set, file or folder) are drawn until they have given so many. The rule's values and then
+random ones around them are trained on one split, and compared by validation RMSE; test ratings are out of reach. The
+lowest of many is lower by chance too, so the distance that is told is more than the true one. Each trial is kept, and
+the same command goes on.
 """
 
 from __future__ import annotations
