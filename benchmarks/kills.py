@@ -17,6 +17,7 @@ as it is; without one it is a new SQLite file.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -32,12 +33,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, TimeoutError, sync_playwright
 
 from autorec_core.visitors import VisitorStore
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120
+PATIENCE = 20
+"""Seconds that the page may take to show so many."""
 MOST_SHOWN, LONGEST = 20, 0.3
 """Ratings shown as saved, and seconds after those, at most, before the server is killed."""
 LOOK_AGAIN = 20
@@ -93,6 +96,7 @@ CLICK = """seed => {
   };
   const click = () => {
     const card = cards[draw(cards.length)], stars = card.querySelector(".stars"), place = stars.getBoundingClientRect();
+    if (card.querySelector(".state").textContent.startsWith("saving") && draw(5)) return; // mostly another movie
     const before = now(card), share = (draw(10) + 0.5) / 10;
     stars.dispatchEvent(new MouseEvent("click", { clientX: place.left + share * place.width, bubbles: true }));
     if (now(card) !== before) log.push({ saved: false, id: card.dataset.item, value: now(card) });
@@ -165,7 +169,7 @@ class Servers:
                     return process
             except OSError:
                 time.sleep(0.02)
-        raise TimeoutError(f"No server answers: {Path(self._log.name).read_text()}")
+        raise RuntimeError(f"No server answers: {Path(self._log.name).read_text()}")
 
     @staticmethod
     def kill(process: int) -> None:
@@ -212,7 +216,9 @@ def one_round(servers: Servers, page: Page, context: BrowserContext, store: Visi
     page.locator(".card .stars").first.wait_for()
     page.evaluate(CLICK, seed)
     wanted = generator.randint(0, MOST_SHOWN)
-    page.wait_for_function("wanted => window.log.filter(entry => entry.saved).length >= wanted", arg=wanted, polling=10)
+    enough = "wanted => window.log.filter(entry => entry.saved).length >= wanted"
+    with contextlib.suppress(TimeoutError):  # a slow machine: it is killed all the same
+        page.wait_for_function(enough, arg=wanted, polling=10, timeout=1000 * PATIENCE)
     time.sleep(generator.uniform(0, LONGEST))
     servers.kill(process)
     log = page.evaluate("() => (clearInterval(window.clicking), window.log)")
