@@ -39,7 +39,7 @@ from autorec_core.visitors import VisitorStore
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120
-PATIENCE = 20
+PATIENCE = 60
 """Seconds that the page may take to show so many."""
 MOST_SHOWN, LONGEST = 20, 0.3
 """Ratings shown as saved, and seconds after those, at most, before the server is killed."""

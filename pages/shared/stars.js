@@ -2,7 +2,8 @@
 // (arrows, Home, End, digits; Backspace or Delete clears).
 
 const STARS = 5;
-const RESEND_AFTER = 2000; // milliseconds without an answer
+const RESEND_AFTER = 2000; // milliseconds without an answer; each further time it is twice as long
+const RESEND_AT_MOST = 30000;
 
 function hueOf(text) {
   let hash = 7;
@@ -21,21 +22,39 @@ export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector(".grid");
   if (!root.autorec) {
-    root.autorec = { client: crypto.randomUUID(), number: 0, pending: [], cards: new Map(), shown: "", timer: 0 };
+    root.autorec = {
+      client: crypto.randomUUID(), number: 0, sent: 0, pending: [], cards: new Map(), shown: "", timer: 0,
+      patience: RESEND_AFTER,
+    };
   }
   const self = root.autorec;
   self.data = data;
   self.send = () => {
     clearTimeout(self.timer);
     if (!self.pending.length) return;
+    self.sent = self.number;
     setTriggerValue("rated", { client: self.client, changes: self.pending.slice(), at: Date.now() });
-    self.timer = setTimeout(() => self.send(), RESEND_AFTER);
+    self.wait();
   };
+  self.wait = () => {
+    self.timer = setTimeout(() => {
+      self.patience = Math.min(2 * self.patience, RESEND_AT_MOST);
+      self.send();
+    }, self.patience);
+  };
+  // Whatever is sent makes the server begin its answer anew. Who clicks faster than it answers would never see one,
+  // so that what comes meanwhile goes with the next.
+  self.isOnItsWay = () => self.pending.some((change) => change.number <= self.sent);
 
   const done = data.acknowledged[self.client] || 0;
   const justDone = self.pending.filter((change) => change.number <= done);
   self.pending = self.pending.filter((change) => change.number > done);
-  if (!self.pending.length) clearTimeout(self.timer);
+  if (justDone.length) {
+    self.patience = RESEND_AFTER;
+    clearTimeout(self.timer);
+    if (self.isOnItsWay()) self.wait();
+    else self.send();
+  }
 
   const ids = JSON.stringify(data.cards.map((card) => card.id));
   if (ids !== self.shown) {
@@ -135,7 +154,7 @@ function makeCard(self, card) {
     parts.say("saving …", false);
     self.number += 1;
     self.pending.push({ number: self.number, id: card.id, value });
-    self.send();
+    if (!self.isOnItsWay()) self.send();
   };
 
   stars.addEventListener("pointermove", (event) => event.pointerType === "mouse" && parts.draw(at(event), true));
