@@ -131,6 +131,13 @@ class VisitorStore:
         with self._transaction("read the ratings") as connection:
             return {row.item_id: row.rating for row in connection.execute(query)}
 
+    def rating_of(self, visitor_id: str, catalogue: str, item_id: object) -> float | None:
+        """One rating, or None where there is none. Raises StorageError as `ratings_of` does."""
+        chosen = (*_of(_ratings, visitor_id, catalogue), _ratings.c.item_id == str(item_id))
+        with self._transaction("read the ratings") as connection:
+            found = connection.execute(sa.select(_ratings.c.rating).where(*chosen)).scalar()
+        return None if found is None else float(found)
+
     def rate_many(
         self, visitor_id: str, catalogue: str, ratings: Mapping[str, tuple[float, float | None]], *, replace: bool
     ) -> None:

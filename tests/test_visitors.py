@@ -104,7 +104,10 @@ def test_a_later_rating_takes_the_place_of_an_earlier_one(store: VisitorStore, u
 
 
 def test_a_rating_of_zero_is_a_rating(store: VisitorStore) -> None:
+    assert store.rating_of("ann", "movielens", 7) is None
     store.rate("ann", "movielens", 7, 0.0)
+    assert store.rating_of("ann", "movielens", "7") == 0.0
+    assert store.rating_of("bob", "movielens", 7) is store.rating_of("ann", "books", 7) is None
     assert store.ratings_of("ann", "movielens") == {"7": 0.0}
 
 

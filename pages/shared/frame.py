@@ -24,6 +24,7 @@ PAGES = {
     "rate": "Rate",
     "history": "Bring your history",
     "recommendations": "Recommendations",
+    "neighbours": "Neighbours",
     "reconstruction": "Reconstruction",
     "privacy": "Privacy",
 }
