@@ -96,9 +96,7 @@ def cards(
                 for index in item_indices
             ],
             "ratings": {str(items.ids[index]): ratings.get(str(items.ids[index])) for index in item_indices},
-            "notSeen": None
-            if say_not_seen is None
-            else [str(items.ids[index]) for index in ([] if not_seen is None else not_seen)],
+            "notSeen": None if say_not_seen is None else [str(items.ids[index]) for index in unseen],
             "scale": {"low": scale.low, "high": scale.high, "step": scale.step},
             "acknowledged": done["acknowledged"],
             "refused": done["refused"],
