@@ -77,7 +77,7 @@ def _person(twin: Twin, recommender: Recommender, catalogue: Catalogue) -> str:
     if not math.isnan(twin.mean_difference):
         common += _(", {difference:.1f} stars apart on average", difference=twin.mean_difference)
     loved = ", ".join(escape(_name(catalogue, item)) for item in twin.loved.tolist())
-    line = f'<div class="facts">{_("loved, and you have not rated:")} {loved}</div>' if loved else ""
+    line = f'<div class="facts">{_("Loved, and not rated by you:")} {loved}</div>' if loved else ""
     return _row(twin.likeness, f'<div class="name">{user}</div><div class="facts">{escape(common)}</div>{line}')
 
 
