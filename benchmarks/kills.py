@@ -38,7 +38,7 @@ from playwright.sync_api import BrowserContext, Page, TimeoutError, sync_playwri
 from autorec_core.visitors import VisitorStore
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 120
+SECONDS = 300
 PATIENCE = 60
 """Seconds that the page may take to show so many."""
 MOST_SHOWN, LONGEST = 20, 0.3
@@ -134,10 +134,16 @@ class Servers:
     Args:
         home: the folder of what the app keeps.
         database: URL of the visitors' database.
+
+    Attributes:
+        port: at which each of them listens.
+        url: its address.
     """
 
     def __init__(self, home: Path, database: str) -> None:
         environment = {**os.environ, "AUTOREC_HOME": str(home), "AUTOREC_DATABASE_URL": database}
+        self.port = free_port()  # always the same, so that the browser need not fetch and compile all scripts anew
+        self.url = f"http://127.0.0.1:{self.port}"
         self._log = (home / "servers.log").open("wb")
         self._nursery = subprocess.Popen(
             [sys.executable, "-c", NURSERY],
@@ -157,15 +163,15 @@ class Servers:
             raise RuntimeError(f"The server can't be started: {Path(self._log.name).read_text()}")
         return line
 
-    def start(self, port: int) -> int:
+    def start(self) -> int:
         """Process id of a server that answers."""
         assert self._nursery.stdin is not None
-        self._nursery.stdin.write(f"{port}\n")
+        self._nursery.stdin.write(f"{self.port}\n")
         self._nursery.stdin.flush()
         process, until = int(self._read()), time.monotonic() + SECONDS
         while time.monotonic() < until and Path(f"/proc/{process}").exists():
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2):
                     return process
             except OSError:
                 time.sleep(0.02)
@@ -210,9 +216,8 @@ def unanswered(log: Sequence[dict[str, Any]]) -> int:
 def one_round(servers: Servers, page: Page, context: BrowserContext, store: VisitorStore, seed: int) -> Any:
     """A server's life and death; returns what the page noted, and what the database holds."""
     generator = random.Random(seed)
-    port = free_port()
-    process = servers.start(port)
-    page.goto(f"http://127.0.0.1:{port}/rate")
+    process = servers.start()
+    page.goto(f"{servers.url}/rate")
     page.locator(".card .stars").first.wait_for()
     page.evaluate(CLICK, seed)
     wanted = generator.randint(0, MOST_SHOWN)
@@ -228,9 +233,8 @@ def one_round(servers: Servers, page: Page, context: BrowserContext, store: Visi
 
 def looked_at_again(servers: Servers, page: Page, kept: dict[str, float]) -> list[str]:
     """What a new server shows otherwise than the database holds."""
-    port = free_port()
-    process = servers.start(port)
-    page.goto(f"http://127.0.0.1:{port}/rate")
+    process = servers.start()
+    page.goto(f"{servers.url}/rate")
     page.locator(".card .stars").first.wait_for()
     shown = page.locator(".card").evaluate_all(
         "cards => cards.map(card => [card.dataset.item, card.querySelector('.value').textContent])"
@@ -243,7 +247,7 @@ def looked_at_again(servers: Servers, page: Page, kept: dict[str, float]) -> lis
     ]
 
 
-def measured(rounds: int, database: str | None, seed: int, tell: int = 20) -> Count:
+def measured(rounds: int, database: str | None, seed: int, tell: int = 5) -> Count:
     """Kills so many servers."""
     count = Count()
     home = Path(tempfile.mkdtemp(prefix="autorec-kills-"))
