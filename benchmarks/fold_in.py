@@ -14,7 +14,8 @@ Who has fewer counts with all of them. Three ways predict what is scored:
   takes five times as long and takes most of that advantage away.
 - averages: the items' damped means, those of the fold-in's model, and the damped bias of the user.
 
-Printed are means over the seeds, and how far the fold-in is from retraining, seed by seed, with the standard deviation.
+Printed are means over the seeds, how far the fold-in is from retraining, seed by seed, with the standard deviation, and
+the share of the scored ratings that the fold-in's 80 % intervals hold.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ from autorec_core.training import Trainer
 KNOWN = (1, 2, 3, 5, 10, 20, 50, None)
 WAYS = ("fold-in", "retraining", "averages")
 HOLDOUT = 0.15
+LEVEL, HELD = 0.8, "held"
+"""Of the intervals, and what the share that they hold is called."""
 
 
 def trained(split: Split, num_ratings: int) -> TrainedModel:
@@ -81,14 +84,14 @@ def with_known(whole: Ratings, split: Split, known: dict[int, IntArray]) -> Spli
 
 
 def measured(ratings: Ratings, seed: int, groups: int, known: Sequence[int | None] = KNOWN) -> dict[str, list[float]]:
-    """RMSE of each way, by number of known ratings."""
+    """RMSE of each way, and the share that the intervals hold, by number of known ratings."""
     split = random_split(ratings, seed=seed, holdout_users=HOLDOUT)
     recommender = Recommender(trained(split, ratings.num_ratings))
     expected, by_user, clip = recommender.model.item_means, ratings.by_user, ratings.scale.clip
     people = list(people_of(split))
-    found: dict[str, list[float]] = {way: [] for way in WAYS}
+    found: dict[str, list[float]] = {way: [] for way in (*WAYS, HELD)}
     for count in known:
-        squares, number = dict.fromkeys(WAYS, 0.0), 0
+        squares, number, held = dict.fromkeys(WAYS, 0.0), 0, 0
         for group in range(groups):
             members = people[group::groups]
             anew = trained(with_known(ratings, split, {user: o[:count] for user, _, o in members}), ratings.num_ratings)
@@ -96,8 +99,11 @@ def measured(ratings: Ratings, seed: int, groups: int, known: Sequence[int | Non
                 items, given = by_user.row(user)
                 told, asked = others[:count], items[scored]
                 bias = (given[told] - expected[items[told]]).sum() / (len(told) + DAMPING)
+                met = recommender.fold_in(items[told], given[told])
+                low, high = met.interval(LEVEL, asked)
+                held += int(((low <= given[scored]) & (given[scored] <= high)).sum())
                 predicted = {
-                    "fold-in": recommender.fold_in(items[told], given[told]).predicted_ratings[asked],
+                    "fold-in": met.predicted_ratings[asked],
                     "retraining": anew.predict_pairs(np.full(len(asked), user), asked),
                     "averages": clip(expected[asked] + bias),
                 }
@@ -106,6 +112,7 @@ def measured(ratings: Ratings, seed: int, groups: int, known: Sequence[int | Non
                 number += len(scored)
         for way in WAYS:
             found[way].append((squares[way] / number) ** 0.5)
+        found[HELD].append(held / number)
     return found
 
 
@@ -126,12 +133,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 each.append(measured(ratings, seed, asked.groups))
                 print(f"seed {seed} done", flush=True)
         print(f"{ratings.name}, seeds {seeds[0]} to {seeds[-1]}, brought back in groups of one in {asked.groups}")
-        print(f"{'known':>6}" + "".join(f"{way:>12}" for way in WAYS) + "   fold-in less retraining (sd)")
+        print(f"{'known':>6}" + "".join(f"{way:>12}" for way in WAYS) + "   fold-in less retraining (sd)   held")
         for place, count in enumerate(KNOWN):
             cells = "".join(f"{statistics.mean(one[way][place] for one in each):>12.4f}" for way in WAYS)
             gaps = [one["fold-in"][place] - one["retraining"][place] for one in each]
             spread = statistics.stdev(gaps) if len(gaps) > 1 else 0.0
-            print(f"{count or 'all':>6}{cells}   {statistics.mean(gaps):+.4f} ({spread:.4f})", flush=True)
+            held = statistics.mean(one[HELD][place] for one in each)
+            gap = f"{statistics.mean(gaps):+.4f} ({spread:.4f})"
+            print(f"{count or 'all':>6}{cells}   {gap:<28}{held:>7.1%}", flush=True)
 
 
 if __name__ == "__main__":
