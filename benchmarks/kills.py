@@ -4,7 +4,7 @@
 
 Each round is a real server and a real page: Chromium opens the Rate page, half stars of its cards are clicked at random
 every 60 ms, and the server's process gets SIGKILL at a random moment: up to 0.3 s after the page has shown a random
-number of ratings as saved, 0 to 20. The
+number of ratings as saved, 0 to 8. The
 page notes what was clicked and what it showed as saved, with the value. Then the database is read. A rating is lost
 where the database has neither the value last shown as saved for a movie nor one that was clicked after it. Every 20th
 round a new server must also show what the database holds.
@@ -39,9 +39,9 @@ from autorec_core.visitors import VisitorStore
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 300
-PATIENCE = 60
+PATIENCE = 20
 """Seconds that the page may take to show so many."""
-MOST_SHOWN, LONGEST = 20, 0.3
+MOST_SHOWN, LONGEST = 8, 0.3
 """Ratings shown as saved, and seconds after those, at most, before the server is killed."""
 LOOK_AGAIN = 20
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
