@@ -296,6 +296,11 @@ def rate(catalogue: str, item_id: str, rating: float | None) -> None:
         visitor_store().rate(state.visitor_id(), catalogue, item_id, rating)
 
 
+def rating_of(catalogue: str, item_id: str) -> float | None:
+    """What this visitor gave a movie, or None. Raises StorageError."""
+    return visitor_store().rating_of(state.visitor_id(), catalogue, item_id)
+
+
 def passed_over(reason: str) -> IntArray:
     """Item indices that this visitor passed over for a reason, in the current catalogue, the latest first.
 
