@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
+from autorec_core import cli_operate, cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
 from autorec_core.catalogue import display_title
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
@@ -127,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(act=_evaluate)
 
     cli_reproduce.add_to(commands)
+    cli_operate.add_to(commands)
     return parser
 
 

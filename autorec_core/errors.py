@@ -19,6 +19,10 @@ class InvalidHyperparameterError(AutoRecError, ValueError):
     """A hyperparameter is outside what is accepted."""
 
 
+class InvalidSettingError(AutoRecError, ValueError):
+    """An environment variable says what is not accepted."""
+
+
 class InvalidRatingsError(AutoRecError, ValueError):
     """Ratings can't be used as they are.
 

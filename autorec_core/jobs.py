@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autorec_core import environment, forks
+from autorec_core import environment, forks, limits, logs
 from autorec_core.errors import QueueError, StorageError
 from autorec_core.runs import Run, RunConfig, RunStore
+
+_LOG = logging.getLogger(f"{logs.NAME}.jobs")
 
 SECONDS_TO_CLOSE = 4.0
 """How long a worker may take to save and leave before it is ended."""
@@ -87,11 +90,13 @@ class JobRunner:
             pace: epochs a second at most; 0 for as fast as it can.
 
         Raises:
-            QueueError: the line is full.
+            QueueError: the line is full, or the visitor has as many runs as are kept.
+            AutoRecError: it is more than `limits` allow.
             StorageError: the run's folder can't be made.
         """
         with self._lock:
             self._check_room()
+            limits.check(config, self.store)
             run = self.store.create(config)
             self._paces[run.id] = pace
             self._put_in_line(run)
@@ -112,6 +117,7 @@ class JobRunner:
         """
         with self._lock:
             self._check_room()
+            limits.check(replace(self.store.get(run_id).config, kind="visitor", owner=owner), self.store)
             run = forks.fork(self.store, self.store.get(run_id), epoch, owner=owner)
             self._paces[run.id] = self.pace(run_id)
             if self._current is not None and self._current.id == run_id and self._state == "paused":
@@ -202,6 +208,11 @@ class JobRunner:
         state = self.store.get(run_id).state
         return JobStatus("interrupted" if state == "waiting" else state, message=message)
 
+    def line(self) -> tuple[int, bool]:
+        """How many trainings wait, and whether one is being trained."""
+        with self._lock:
+            return len(self._queue), self._current is not None
+
     def close(self) -> None:
         """Lets the worker save its training and ends it, within a few seconds. Nothing starts after this."""
         with self._lock:
@@ -235,6 +246,7 @@ class JobRunner:
         self._messages.pop(run.id, None)
         self._failed.discard(run.id)
         self._queue.append(run)
+        _LOG.info("in line", extra={"run_id": run.id, "owner": run.config.owner, "queued": len(self._queue)})
         if self._process is None:
             self._deaths = 0
             self._start_worker()
@@ -300,6 +312,8 @@ class JobRunner:
     def _take(self, report: dict[str, Any]) -> None:
         with self._lock:
             kind, current = report["report"], self._current
+            said = {"run_id": report.get("run_id", ""), "why": report.get("message", "")}
+            _LOG.log(logging.WARNING if kind == "failed" else logging.INFO, "worker: %s", kind, extra=said)
             if kind == "ready":
                 self._is_ready, self._deaths = True, 0
             elif current is not None and report["run_id"] == current.id:
@@ -325,6 +339,7 @@ class JobRunner:
                 self._messages[run.id] = _obituary(run)
             self._process, self._is_ready = None, False
             self._deaths += 1
+            _LOG.error("the worker died", extra={"status": process.returncode, "deaths_in_a_row": self._deaths})
             if self._deaths < MOST_DEATHS_IN_A_ROW:
                 self._start_worker()
                 return

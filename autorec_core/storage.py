@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from autorec_core import settings
 from autorec_core.errors import StorageError
 
 
 def home() -> Path:
     """The folder of everything that the project keeps: `AUTOREC_HOME`, or `.autorec` in the person's home folder."""
-    return Path(os.environ.get("AUTOREC_HOME") or Path.home() / ".autorec").expanduser()
+    return Path(settings.text(settings.HOME) or Path.home() / ".autorec").expanduser()
 
 
 def runs_folder() -> Path:
@@ -36,7 +37,7 @@ def uploads_folder() -> Path:
 
 def database_url() -> str:
     """The visitors' database: `AUTOREC_DATABASE_URL`, or an SQLite file in the home folder."""
-    return os.environ.get("AUTOREC_DATABASE_URL") or f"sqlite:///{home() / 'visitors.sqlite3'}"
+    return settings.text(settings.DATABASE_URL) or f"sqlite:///{home() / 'visitors.sqlite3'}"
 
 
 def make_folder(folder: Path) -> Path:

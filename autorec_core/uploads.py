@@ -23,7 +23,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from autorec_core import storage
+from autorec_core import limits, settings, storage
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.rating_files import COLUMN_NAMES, read_ratings
 from autorec_core.ratings import Ratings, RatingScale
@@ -31,9 +31,7 @@ from autorec_core.runs import Source
 from autorec_core.titles import delimiter_of, first_line, plain_name
 
 LARGEST = 20_000_000
-"""Bytes of a file; the server takes no larger ones."""
-MOST = 5
-"""Sets of one owner."""
+"""Bytes of a file; the server takes no larger ones. `settings` may set a lower limit."""
 SHOWN_ROWS = 5
 """Rows of a preview."""
 FEWEST = 20
@@ -145,6 +143,7 @@ def read(
             beside = Path(folder) / "own titles.csv"
             beside.write_bytes(titles)
         ratings = read_ratings(path, items=beside, scale=scale, name=Path(name).stem, max_bytes=10 * LARGEST)
+    limits.check_ratings(name, ratings.num_ratings)
     if ratings.num_ratings < FEWEST or ratings.num_users < 2 or ratings.num_items < 2:
         raise InvalidRatingsError(
             f"{name} holds {ratings.num_ratings} ratings of {ratings.num_items} items by {ratings.num_users} users. To "
@@ -153,10 +152,16 @@ def read(
     return ratings
 
 
+def largest() -> float:
+    """Most bytes of a file that are accepted here. Raises InvalidSettingError where the limit is no number."""
+    return min(LARGEST, 1e6 * settings.limits().upload_mb)
+
+
 def _check_size(name: str, content: bytes) -> None:
-    if len(content) > LARGEST:
+    most = largest()
+    if len(content) > most:
         raise InvalidRatingsError(
-            f"{name} has {len(content) / 1e6:.0f} MB; at most {LARGEST / 1e6:.0f} MB are accepted. Give a file with "
+            f"{name} has {len(content) / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are accepted. Give a file with "
             "fewer rows, or train on it with the command line."
         )
 
@@ -197,8 +202,12 @@ class UploadStore:
             InvalidRatingsError: the owner has as many as are accepted.
             StorageError: the disk does not take it.
         """
-        if len(self.of(owner)) >= MOST:
-            raise InvalidRatingsError(f"You have {MOST} sets here, the most that are kept. Delete one first.")
+        most = settings.limits().uploads
+        if len(self.of(owner)) >= most:
+            raise InvalidRatingsError(
+                f"You have {len(self.of(owner))} sets here; at most {most} are kept on this server."
+                + (" Delete one first." if most else "")
+            )
         upload = Upload(
             id="".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16)),
             name=Path(name).name[:100],

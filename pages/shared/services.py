@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from autorec_core import datasets, shelf, storage
+from autorec_core import datasets, settings, shelf, storage
 from autorec_core.asking import Questions
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
@@ -41,7 +41,7 @@ def upload_store() -> UploadStore:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobRunner:
     """The line of trainings with its warm worker."""
-    runner = JobRunner(run_store())
+    runner = JobRunner(run_store(), max_queued=settings.limits().queue)
     _runner_of_process.append(runner)
     runner.start()
     return runner

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from autorec_core import uploads
+from autorec_core import settings, uploads
 from autorec_core.errors import AutoRecError, InvalidRatingsError
 from autorec_core.rating_files import COMMON_SCALES
 from autorec_core.ratings import Ratings, RatingScale
@@ -32,7 +32,7 @@ def uploaders() -> None:
             "Ratings",
             type=["csv", "tsv", "txt", "dat", "data", "zip", "parquet"],
             key=_key("ratings"),
-            help=f"At most {uploads.LARGEST / 1e6:.0f} MB.",
+            help=f"At most {uploads.largest() / 1e6:.0f} MB.",
         )
     with right:
         st.file_uploader(
@@ -162,7 +162,7 @@ def own_sets() -> None:
     own = services.upload_store().of(state.owner())
     st.subheader("Yours")
     if not own:
-        st.caption(f"Nothing yet. What you keep is listed here, {uploads.MOST} sets at most.")
+        st.caption(f"Nothing yet. What you keep is listed here, {settings.limits().uploads} sets at most.")
     for one in own:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             with st.container(gap=None, width="stretch"):
