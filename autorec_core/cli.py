@@ -28,6 +28,7 @@ from autorec_core.ranks import Ranks
 from autorec_core.recommender import Recommendation, Recommender
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.spreadsheets import from_text
 from autorec_core.tensorboard import TensorBoardWriter
 from autorec_core.titles import plain_name
 from autorec_core.training import Trainer
@@ -449,7 +450,7 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
         if len(row) <= max(item_column, rating_column):
             faults.append(f"{where}: only {len(row)} columns.")
             continue
-        item_id, text = row[item_column].strip(), row[rating_column].strip()
+        item_id, text = from_text(row[item_column].strip()), row[rating_column].strip()
         try:
             rating = float(text)
         except ValueError:

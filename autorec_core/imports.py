@@ -24,6 +24,7 @@ from typing import Any
 
 from autorec_core.errors import InvalidRatingsError
 from autorec_core.ratings import RatingScale
+from autorec_core.spreadsheets import from_text
 from autorec_core.titles import delimiter_of, plain_name, title_and_year
 
 MOST_BYTES = 20_000_000
@@ -358,7 +359,7 @@ def _rows(name: str, text: str, skip: int, delimiter: str) -> Iterator[tuple[int
 
 
 def _cell(row: list[str], place: int | None) -> str:
-    return row[place].strip() if place is not None and place < len(row) else ""
+    return from_text(row[place].strip()) if place is not None and place < len(row) else ""
 
 
 # -- JSON -------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, fields
+from typing import Any
 
 from autorec_core.errors import InvalidSettingError
 
@@ -81,7 +82,8 @@ def limits() -> Limits:
     Raises:
         InvalidSettingError: a variable is no number, or outside of its range.
     """
-    return Limits(**{field.name: _number(LIMITS[field.name], str(field.type)) for field in fields(Limits)})
+    found: dict[str, Any] = {field.name: _number(LIMITS[field.name], str(field.type)) for field in fields(Limits)}
+    return Limits(**found)
 
 
 def logs_json() -> bool:

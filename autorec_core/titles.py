@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from autorec_core.errors import InvalidRatingsError
+from autorec_core.spreadsheets import from_text
 
 Titles = dict[int | str, tuple[str, int, tuple[str, ...]]]
 """Item id -> title without year, year or 0, genres. A numeric id stands there twice: as a number and as text."""
@@ -124,11 +125,11 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
         for row in lines:
             if len(row) <= max(item_column, title_column):
                 continue
-            title, year = title_and_year(row[title_column])
+            title, year = title_and_year(from_text(row[title_column]))
             if 0 <= year_column < len(row) and re.fullmatch(r"\s*[0-9]{4}\s*", row[year_column]):
                 year = int(row[year_column])
-            genres = _genres(row[genre_column]) if 0 <= genre_column < len(row) else ()
-            _add(titles, row[item_column], (title, year, genres))
+            genres = _genres(from_text(row[genre_column])) if 0 <= genre_column < len(row) else ()
+            _add(titles, from_text(row[item_column]), (title, year, genres))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InvalidRatingsError(f"Row {line} of {name} is not UTF-8 text. Save the file as UTF-8.") from error

@@ -10,7 +10,7 @@ import streamlit as st
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import services, state
+from pages.shared import plain, services, state
 
 _FOLDER = Path(__file__).resolve().parent.parent
 _ICON = str(Path(__file__).resolve().parent / "icon.png")
@@ -81,7 +81,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except AutoRecError as error:
-        st.error(str(error).replace("\n", "  \n"))
+        st.error(plain.lines(str(error)))
         st.stop()
 
 
@@ -111,7 +111,7 @@ def _sidebar() -> None:
         else:
             result = run.result or {}
             st.caption("Model in use")
-            st.markdown(f"**{model_name(run)}**  \n{run.config.source.title}")
+            st.markdown(f"**{model_name(run)}**  \n{plain.escaped(run.config.source.title)}")
             if result.get("test_rmse") is not None:
                 st.caption(f"Test RMSE {result['test_rmse']:.4f}, seed {run.config.seed}")
         st.caption("You")
