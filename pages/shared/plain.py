@@ -15,9 +15,7 @@ def escaped(text: str) -> str:
     text = re.sub(r"[\\`*\[\]~$<>&]", r"\\\g<0>", text)
     text = re.sub(r"(?<!\w)_|_(?!\w)", r"\_", text)
     text = re.sub(r":(?=[\w/+-]+:)", r"\:", text)
-    text = re.sub(
-        r"(?m)^(\s*)([#+\-=|]|\d+(?=[.)]))", lambda m: m[1] + (m[2] if m[2][0].isdigit() else "\\" + m[2]), text
-    )
+    text = re.sub(r"(?m)^(\s*)([#+\-=|])", r"\1\\\2", text)  # a heading, a list, a table
     return re.sub(r"(?m)^(\s*\d+)([.)])", r"\1\\\2", text)
 
 
