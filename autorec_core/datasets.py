@@ -343,6 +343,8 @@ def _unpack(dataset: Dataset, part: Path, beside: Path) -> list[str]:
             for name, member in members.items():
                 with archive.open(member) as source, (beside / name).open("wb") as target:
                     shutil.copyfileobj(source, target)  # never more than the size that the archive declares
+                    target.flush()
+                    os.fsync(target.fileno())  # before it gets its name: a power cut leaves it whole or not there
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
         raise DownloadError(f"{bad}: {error}. Try again later.") from error
     return [name for name in MEMBERS if name in members]

@@ -205,8 +205,11 @@ class JobRunner:
             message = self._messages.get(run_id, "")
             if run_id in self._failed:
                 return JobStatus("failed", message=message)
-        state = self.store.get(run_id).state
-        return JobStatus("interrupted" if state == "waiting" else state, message=message)
+        run = self.store.get(run_id)
+        state = "interrupted" if run.state == "waiting" else run.state
+        if state == "interrupted" and not message and run.config.search is None:
+            message = _how_to_go_on(run)
+        return JobStatus(state, message=message)
 
     def line(self) -> tuple[int, bool]:
         """How many trainings wait, and whether one is being trained."""
@@ -351,13 +354,18 @@ class JobRunner:
 
 def _obituary(run: Run) -> str:
     """What became of a run whose worker died."""
+    return f"The training worker stopped unexpectedly. {_how_to_go_on(run)}"
+
+
+def _how_to_go_on(run: Run) -> str:
+    """What an interrupted run has, and what Resume does."""
     if run.config.search is not None:
-        return "The training worker stopped unexpectedly. Resume goes on after the last trial that is done."
+        return "Resume goes on after the last trial that is done."
     try:
         last, checkpoint = run.last_epoch, run.checkpoint_epoch
     except StorageError as error:
-        return f"The training worker stopped unexpectedly. {error}"
-    return (
-        f"The training worker stopped unexpectedly after epoch {last.epoch if last else 0}. "
-        f"Resume goes on from {f'epoch {checkpoint}' if checkpoint else 'the beginning'}."
-    )
+        return str(error)
+    if last is None and not checkpoint:
+        return "It has not begun. It starts from the beginning."
+    begins = f"epoch {checkpoint}" if checkpoint else "the beginning"
+    return f"Interrupted after epoch {last.epoch if last else checkpoint}. Resume goes on from {begins}."

@@ -241,6 +241,8 @@ class Run:
         try:
             with (self.folder / "events.jsonl").open("ab") as file:
                 file.write(line.encode())
+            if isinstance(event, TrainingEnded):  # on the disk before the checkpoint goes
+                storage.flush_file(self.folder / "events.jsonl")
         except OSError as error:
             raise StorageError(f"Can't write the events of run {self.id}: {error.strerror}.") from error
 

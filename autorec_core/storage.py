@@ -84,10 +84,29 @@ def replace_file(path: Path, content: bytes | Callable[[Path], None]) -> None:
                 content(temporary)
             os.fsync(file.fileno())
         _move(temporary, path)
+        flush_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise StorageError(f"Can't write {path}: {error.strerror}.") from error
+
+
+def flush_file(path: Path) -> None:
+    """Waits until a file's content is on the disk. Raises OSError where the disk does not take it."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Waits until the names of a folder's files are on the disk, so that no power cut takes a renaming back."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows has no such thing
+        return
+    with contextlib.suppress(OSError):  # some file systems neither have it
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _move(source: Path, target: Path) -> None:
