@@ -26,15 +26,16 @@ import sys
 import tempfile
 import time
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
-from autorec_core import memory, recording
+from autorec_core import datasets, memory, recording
 from autorec_core.errors import AutoRecError, QueueError, StorageError
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.jobs import JobRunner
@@ -267,9 +268,23 @@ def fill(disk: Path, left: int) -> None:
         ballast.write(b"\0" * max(0, free - left))
 
 
+def fetch(folder: Path, home: Path) -> None:
+    """Fetches a data set from a file beside into a home folder."""
+    packed = folder / "small.zip"
+    if not packed.exists():
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(ratings_file(folder), "ml-latest-small/ratings.csv")
+    known = replace(datasets.DATASETS["ml-latest-small"], download=packed.as_uri())
+    before, os.environ["AUTOREC_HOME"] = os.environ.get("AUTOREC_HOME", ""), str(home)
+    try:
+        datasets._fetch_once(known, None)
+    finally:
+        os.environ["AUTOREC_HOME"] = before
+
+
 def full_disk(folder: Path, times: int, chance: random.Random) -> Row:
     """Every kind of write on a disk that is full: a sentence, what was there stays, and with room it goes on."""
-    row = Row("full disk: event, checkpoint, rating, upload, run")
+    row = Row("full disk: event, checkpoint, rating, data set, upload, run")
     with small_disk(folder, 3000) as disk:
         if disk is None:
             row.note = "skipped: a disk may not be mounted here"
@@ -293,6 +308,7 @@ def full_disk(folder: Path, times: int, chance: random.Random) -> Row:
             for act in (
                 lambda: store.create(config),
                 lambda: uploads.keep(OWNER, "mine.csv", ratings),
+                lambda: fetch(folder, disk),
                 lambda: [visitors.rate(visitor, "movielens", 10_000 + item, 2.0) for item in range(200)],
             ):
                 try:
@@ -302,6 +318,7 @@ def full_disk(folder: Path, times: int, chance: random.Random) -> Row:
                     row.check("space" in str(error) or "full" in str(error), f"told {error}")
             row.check(store.all() == [found for found in store.all() if found.folder.name], "a run without a folder")
             row.check(uploads.of(OWNER) == [], "half an upload")
+            row.check(not [*(disk / "datasets").rglob("*.csv")], "half a data set")
             (disk / "ballast").unlink()
             visitors.rate(visitor, "movielens", given, 5.0)
             known = visitors.ratings_of(visitor, "movielens")
@@ -404,46 +421,64 @@ HOW = {
 """What is done to a server -> how."""
 
 
-def end_server(folder: Path, times: int, chance: random.Random, which: tuple[str, ...] = tuple(HOW)) -> Row:
-    """The whole app with a training running: it ends soon, leaves no process, and the training goes on afterwards."""
-    row = Row("the server and its worker: " + ", ".join(which))
-    values = Hyperparameters(hidden_units=64, epochs=60, batch_size=64)
+def stop_server(folder: Path, times: int, chance: random.Random) -> Row:
+    """The whole app with a training running, told to end: within seconds, with a checkpoint, and without an orphan."""
+    row = Row("SIGTERM of the server, a training running")
+    for _ in range(times):
+        _end(row, folder, "SIGTERM", LONG, chance.randrange(1, 4))
+    return row
+
+
+LONG = Hyperparameters(hidden_units=64, epochs=60, batch_size=64)
+"""A training of the bundled ratings that takes a while."""
+
+
+def end_server(folder: Path, times: int, chance: random.Random) -> Row:
+    """The whole app with a training running, ended in every way; started again, its training comes to the same."""
+    row = Row("the server and its worker: " + ", ".join(HOW))
+    values = LONG
     whole = RunStore(folder / "reference").create(RunConfig(kind="starter", hyperparameters=values))
     program = "import sys; from pathlib import Path; from autorec_core.runs import Run; "
     program += "from autorec_core.recording import record; record(Run(Path(sys.argv[1])), lambda *_: True)"
     subprocess.run([sys.executable, "-c", program, str(whole.folder)], cwd=ROOT, check=True)
     slowest = 0.0
     for _ in range(times):
-        for how in which:
-            home = folder / f"home-{row.times}"
-            run = RunStore(home / "runs").create(RunConfig(kind="starter", hyperparameters=values))
-            with server(home, folder / "server.log") as process:
-                wanted = chance.randrange(1, 40)
-                until(lambda: (run.last_epoch.epoch if run.last_epoch else 0) >= wanted, 240, "no epoch")  # noqa: B023
-                workers = psutil.Process(process.pid).children(recursive=True)
-                trains = [one for one in workers if "autorec_core.worker" in " ".join(one.cmdline())]
-                began = time.monotonic()
-                HOW[how](process, trains[0])
-                if how == "kill -9 of the worker":
-                    until(lambda: run.state != "running", 30, "still running")  # noqa: B023
-                    process.terminate()
-                process.wait(60)
-                _, alive = psutil.wait_procs(workers, 30)
-                taken = time.monotonic() - began
-                slowest = max(slowest, taken)
-                row.check(not alive, f"{how}: left {[one.pid for one in alive]}")
-                row.check(taken <= SECONDS_TO_CLOSE or "kill" in how, f"{how}: took {taken:.1f} s")
-            row.check(run.state == "interrupted", f"{how}: {run.state}")
-            if "kill" not in how:
-                row.check(run.checkpoint_epoch == run.last_epoch.epoch, f"{how}: not saved")  # type: ignore[union-attr]
+        for how in HOW:
+            run, taken = _end(row, folder, how, values, chance.randrange(1, 40))
+            slowest = max(slowest, taken)
+            home = run.folder.parent.parent
             with server(home, folder / "server.log") as process:  # which resumes its starter model by itself
                 until(lambda: run.ended is not None, 240, "it does not go on")  # noqa: B023
                 process.terminate()
                 process.wait(30)
             row.check(same(run, whole), f"{how}: not the same")
-            row.times += 1
     row.note = row.note or f"slowest end {slowest:.1f} s"
     return row
+
+
+def _end(row: Row, folder: Path, how: str, values: Hyperparameters, epoch: int) -> tuple[Run, float]:
+    """Starts the app, which trains, and ends it in some way after an epoch; the run, and how long the end took."""
+    home = folder / f"home-{row.times}"
+    run = RunStore(home / "runs").create(RunConfig(kind="starter", hyperparameters=values))
+    with server(home, folder / "server.log") as process:
+        until(lambda: (run.last_epoch.epoch if run.last_epoch else 0) >= epoch, 240, "no epoch")
+        workers = psutil.Process(process.pid).children(recursive=True)
+        trains = [one for one in workers if "autorec_core.worker" in " ".join(one.cmdline())]
+        began = time.monotonic()
+        HOW[how](process, trains[0])
+        if how == "kill -9 of the worker":
+            until(lambda: run.state != "running", 30, "still running")
+            process.terminate()
+        process.wait(60)
+        _, alive = psutil.wait_procs(workers, 30)
+        taken = time.monotonic() - began
+        row.check(not alive, f"{how}: left {[one.pid for one in alive]}")
+        row.check(taken <= SECONDS_TO_CLOSE or "kill" in how, f"{how}: took {taken:.1f} s")
+    row.check(run.state == "interrupted", f"{how}: {run.state}")
+    last, saved = run.last_epoch, run.checkpoint_epoch
+    row.check(last is not None and ("kill" in how or saved == last.epoch), f"{how}: saved {saved} of {last}")
+    row.times += 1
+    return run, taken
 
 
 ALL: dict[str, tuple[Callable[..., Row], int, int]] = {
@@ -453,6 +488,7 @@ ALL: dict[str, tuple[Callable[..., Row], int, int]] = {
     "two_servers": (two_servers, 1, 60),
     "full_disk": (full_disk, 1, 100),
     "out_of_memory": (out_of_memory, 1, 30),
+    "stop_server": (stop_server, 1, 3),
     "end_server": (end_server, 0, 5),
 }
 """Name -> what does it, how many times in the quick and in the long form."""
