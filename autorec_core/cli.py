@@ -280,7 +280,8 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
         begun = hyperparameters.preset(chosen.preset)
     else:  # how many ratings a file of one's own has is known once it is read
         size = datasets.find(dataset).num_ratings if dataset is not None else source.load()[0].num_ratings
-        begun = hyperparameters_for(size, changes.get("based_on", "items"))
+        base = hyperparameters.Hyperparameters().with_changes(based_on=changes.get("based_on", "items")).based_on
+        begun = hyperparameters_for(size, base)
     values = begun.with_changes(**changes)
     return RunConfig(
         source=source,

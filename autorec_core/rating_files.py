@@ -27,7 +27,9 @@ import pyarrow.parquet as pq
 from autorec_core.errors import InvalidRatingsError, NotFoundError
 from autorec_core.ratings import FloatArray, IntArray, Ratings, RatingScale, distinct_ids
 from autorec_core.titles import (
+    MOST_COLUMNS,
     Titles,
+    check_columns,
     delimiter_of,
     first_line,
     parse_id,
@@ -61,8 +63,14 @@ COMMON_SCALES = (
 )
 """The scales that a file's ratings are taken to be on, the first that fits."""
 
+MOST_FAULTS = 10_000
+"""After so many a file is not looked at any further."""
+
 LONGEST_ID = 100
 """Characters; an array of text ids is as wide as the longest."""
+
+BYTES_OF_A_ROW = 24
+"""What a row of a packed table takes at least: two ids and a rating."""
 
 _REQUIRED = ("user", "item", "rating")
 _ROLES = (*_REQUIRED, "timestamp")
@@ -180,7 +188,7 @@ def read_ratings(
     try:
         files = _find(path, max_bytes)
         content = files.read(files.ratings) or b""
-        table = _table(files.ratings, content)
+        table = _table(files.ratings, content, max_bytes)
         titles = titles_beside(files.read) if items is None else _own_titles(Path(items), max_bytes)
     except OSError as error:
         raise InvalidRatingsError(f"Can't read {path.name}: {error.strerror or error}.") from error
@@ -261,11 +269,11 @@ def _own_titles(path: Path, max_bytes: int | None) -> Titles:
     return titles_of_csv(path.name, path.read_bytes())
 
 
-def _table(name: str, content: bytes) -> _Table:
+def _table(name: str, content: bytes, max_bytes: int | None) -> _Table:
     if not content.removeprefix(_BYTE_ORDER_MARK).strip():
         raise InvalidRatingsError(f"{name} is empty. It needs a header and at least one rating.")
     if name.lower().endswith(".parquet"):
-        return _parquet(name, content)
+        return _parquet(name, content, max_bytes)
     if b"\0" in content:
         raise InvalidRatingsError(f"{name} is not a text file. Save the ratings as CSV in UTF-8.")
     try:
@@ -282,6 +290,7 @@ def _table(name: str, content: bytes) -> _Table:
 
 def _without_header(name: str, content: bytes, cells: list[str], delimiter: str) -> _Table:
     """u.data, u1.base and ratings.dat: user, item, rating and perhaps the time, in this order."""
+    check_columns(name, delimiter.join(cells), delimiter)
     roles = [*_ROLES[: max(3, len(cells))], *(f"other {place}" for place in range(4, len(cells)))]
     columns = {role: place for place, role in enumerate(roles) if role in _ROLES}
 
@@ -296,6 +305,7 @@ def _without_header(name: str, content: bytes, cells: list[str], delimiter: str)
 
 def _with_header(name: str, content: bytes, line: str) -> _Table:
     delimiter = delimiter_of(line)
+    check_columns(name, line, delimiter)
     try:
         header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
     except csv.Error as error:
@@ -326,9 +336,13 @@ def _with_header(name: str, content: bytes, line: str) -> _Table:
     return _Table(triples, rows, is_movielens={"userId", "movieId"} <= set(header))
 
 
-def _parquet(name: str, content: bytes) -> _Table:
+def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
     try:
-        names = pq.read_schema(io.BytesIO(content)).names
+        about = pq.read_metadata(io.BytesIO(content))
+        names = about.schema.to_arrow_schema().names
+        if len(names) > MOST_COLUMNS:
+            raise InvalidRatingsError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
+        _check_size(name, BYTES_OF_A_ROW * about.num_rows, max_bytes)  # equal rows are packed into next to nothing
         columns = _columns(name, names)
         table = pq.read_table(io.BytesIO(content), columns=[names[place] for place in columns.values()])
         table = table.rename_columns(list(columns))
@@ -469,6 +483,8 @@ def _examine(
         fault = fault or _fault_of(cells)
         if fault:
             faults.append((number, fault))
+            if len(faults) >= MOST_FAULTS:
+                raise InvalidRatingsError([f"Row {n} of {name}: {one}" for n, one in faults], are_all=False)
             continue
         users.append(shared.setdefault(cells[0], cells[0]))
         items.append(shared.setdefault(cells[1], cells[1]))

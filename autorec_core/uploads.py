@@ -28,7 +28,7 @@ from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError
 from autorec_core.rating_files import COLUMN_NAMES, read_ratings
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.runs import Source
-from autorec_core.titles import delimiter_of, first_line, plain_name
+from autorec_core.titles import check_columns, delimiter_of, first_line, plain_name
 
 LARGEST = 20_000_000
 """Bytes of a file; the server takes no larger ones. `settings` may set a lower limit."""
@@ -83,6 +83,7 @@ def preview(name: str, content: bytes) -> Preview:
     Raises:
         InvalidRatingsError: it is no text, or too large.
     """
+    name = _plain_file_name(name)
     _check_size(name, content)
     if not name.lower().endswith(_WITH_COLUMNS):
         return Preview((), (), dict.fromkeys(COLUMN_NAMES))
@@ -91,6 +92,7 @@ def preview(name: str, content: bytes) -> Preview:
     except UnicodeDecodeError as error:
         raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
     delimiter = delimiter_of(line)
+    check_columns(name, line, delimiter)
     text = content[:100_000].decode("utf-8-sig", errors="replace")
     try:
         rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), SHOWN_ROWS + 1))
@@ -132,11 +134,12 @@ def read(
     Raises:
         InvalidRatingsError: it can't be used; all its faults by row.
     """
+    name = _plain_file_name(name)
     _check_size(name, content)
     if columns is not None and name.lower().endswith(_WITH_COLUMNS):
         content = _with_header(name, content, columns)
     with tempfile.TemporaryDirectory(prefix="autorec-") as folder:
-        path = Path(folder) / (Path(name).name or "ratings.csv")
+        path = Path(folder) / name
         path.write_bytes(content)
         beside = None
         if titles is not None:
@@ -150,6 +153,13 @@ def read(
             f"learn from it takes {FEWEST} ratings or more, of several items by several users."
         )
     return ratings
+
+
+def _plain_file_name(name: str) -> str:
+    """A browser's name of a file as one that every disk takes and a sentence can hold: no folders, and not long."""
+    plain = re.sub(r"[\x00-\x1f\x7f]", " ", name.replace("\\", "/").rsplit("/", 1)[-1]).strip()
+    short = plain.encode(errors="ignore")[-120:].decode(errors="ignore")
+    return short if short.strip(". ") else "ratings.csv"
 
 
 def largest() -> float:
@@ -168,9 +178,15 @@ def _check_size(name: str, content: bytes) -> None:
 
 def _with_header(name: str, content: bytes, columns: Mapping[str, str | None]) -> bytes:
     """The content with a header that names the roles; as many lines as before, so rows keep their numbers."""
-    line = first_line(content)
-    delimiter = delimiter_of(line)
-    header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    try:
+        line = first_line(content)
+        delimiter = delimiter_of(line)
+        check_columns(name, line, delimiter)
+        header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except UnicodeDecodeError as error:
+        raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+    except csv.Error as error:
+        raise InvalidRatingsError(f"Row 1 of {name} can't be read as CSV: {error}.") from error
     chosen = [column for column in columns.values() if column is not None]
     for column in chosen:
         if column not in header:
