@@ -64,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULT
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        where = "" if error.filename is None else f": {str(error.filename)[:80]}"
+        print(f"autorec_core: {error.strerror or error}{where}", file=sys.stderr)
+        return FAULT
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,12 @@ from made_ratings import ratings_of
 
 from autorec_core.ratings import Ratings, RatingScale
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make soak` asks for."""
+    parser.addoption("--hostile-files-whole", action="store_true", help="read hostile files of their whole size")
+
+
 TOY = (
     # movie 10, 20, 30, 40, 50; 0 = not rated
     (5, 4, 0, 0, 1),

@@ -20,18 +20,20 @@ from autorec_core.runs import Run, RunConfig, RunStore
 from autorec_core.visitors import VisitorStore
 
 ROOT = Path(__file__).parent.parent
-QUICK = ("--quick",)
+Outcomes = tuple[dict[str, dict[str, str]], Path]
+"""Case -> reader -> what came of it, and the folder in which all was read."""
 FUNCTION_SCOPED = [HealthCheck.function_scoped_fixture]
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, str]], Path]:
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What came of all hostile files, and the folder in which they were read."""
     folder = tmp_path_factory.mktemp("hostile")
+    quick = [] if request.config.getoption("--hostile-files-whole") else ["--quick"]
     (folder / "work").mkdir()
     (folder / "tmp").mkdir()
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "hostile_files.py"), str(folder / "work"), *QUICK],
+        [sys.executable, str(ROOT / "tests" / "hostile_files.py"), str(folder / "work"), *quick],
         cwd=folder,
         env={
             **os.environ,
@@ -47,7 +49,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[s
     return json.loads(done.stdout), folder
 
 
-def test_every_reader_reads_or_says_in_a_sentence_why_not(outcomes: tuple[dict[str, dict[str, str]], Path]) -> None:
+def test_every_reader_reads_or_says_in_a_sentence_why_not(outcomes: Outcomes) -> None:
     found, _ = outcomes
     assert len(found) > 40
     wrong = {
@@ -56,14 +58,14 @@ def test_every_reader_reads_or_says_in_a_sentence_why_not(outcomes: tuple[dict[s
     assert wrong == {}
 
 
-def test_nothing_is_written_elsewhere(outcomes: tuple[dict[str, dict[str, str]], Path]) -> None:
+def test_nothing_is_written_elsewhere(outcomes: Outcomes) -> None:
     _, folder = outcomes
     assert {path.name for path in folder.iterdir()} <= {"work", "tmp", "home"}
     assert {path.name for path in (folder / "work").iterdir()} <= {"given", "unpacked", "runs"}
     assert list((folder / "tmp").iterdir()) == [], "every temporary folder is gone"
 
 
-def test_what_must_not_be_read_is_not(outcomes: tuple[dict[str, dict[str, str]], Path]) -> None:
+def test_what_must_not_be_read_is_not(outcomes: Outcomes) -> None:
     found, _ = outcomes
     for case in (
         "a zip bomb",
