@@ -64,7 +64,7 @@ COMMON_SCALES = (
 """The scales that a file's ratings are taken to be on, the first that fits."""
 
 MOST_FAULTS = 10_000
-"""After so many a file is not looked at any further."""
+"""After so many of a kind a file is not looked at any further."""
 
 LONGEST_ID = 100
 """Characters; an array of text ids is as wide as the longest."""
@@ -506,7 +506,8 @@ def _examine(
         faults += _repeated(triples, row_numbers)
     if faults:
         faults.sort(key=lambda fault: fault[0])
-        raise InvalidRatingsError([f"Row {number} of {name}: {fault}" for number, fault in faults])
+        sentences = [f"Row {number} of {name}: {fault}" for number, fault in faults]
+        raise InvalidRatingsError(sentences, are_all=len(faults) < MOST_FAULTS)
     return triples
 
 
@@ -543,7 +544,7 @@ def _off_scale(
     off = (values < scale.low) | (values > scale.high)
     return [
         (number, f"rating {value:g} is outside {scale}. Choose the scale {wider} or correct the row.")
-        for number, value in zip(numbers[off].tolist(), values[off].tolist(), strict=True)
+        for number, value in zip(numbers[off][:MOST_FAULTS].tolist(), values[off][:MOST_FAULTS].tolist(), strict=True)
     ]
 
 
@@ -559,5 +560,5 @@ def _repeated(triples: _Triples, numbers: IntArray) -> list[tuple[int, str]]:
             f"user {triples.users[again]} rated item {triples.items[again]} already in row {numbers[first_of[again]]}. "
             "Keep one of the two.",
         )
-        for again in np.flatnonzero(first_of != np.arange(len(keys))).tolist()
+        for again in np.flatnonzero(first_of != np.arange(len(keys)))[:MOST_FAULTS].tolist()
     ]

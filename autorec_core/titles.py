@@ -146,8 +146,8 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
             genres = _genres(from_text(row[genre_column])) if 0 <= genre_column < len(row) else ()
             _add(titles, from_text(row[item_column]), (title, year, genres))
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InvalidRatingsError(f"Row {line} of {name} is not UTF-8 text. Save the file as UTF-8.") from error
+        number = content[: error.start].count(b"\n") + 1
+        raise InvalidRatingsError(f"Row {number} of {name} is not UTF-8 text. Save the file as UTF-8.") from error
     except csv.Error as error:
         raise InvalidRatingsError(f"{name} can't be read as CSV: {error}.") from error
     return titles

@@ -140,7 +140,7 @@ def tables(million: int) -> Iterator[tuple[str, str, bytes]]:
     yield "a folder named as the file", "a.zip", zipped(("ratings.csv/", b""), ("x", b""))
     yield "seventy thousand members", "a.zip", zipped(*((f"{n}.csv", b"") for n in range(7 * million // 100)))
     yield "no Parquet", "a.parquet", b"PAR1" + os.urandom(2000) + b"PAR1"
-    yield "a hundred million rows of Parquet", "a.parquet", wide_parquet(100)
+    yield "very many rows of Parquet", "a.parquet", wide_parquet(10 if million < 1_000_000 else 100)
     yield "Parquet of lists", "a.parquet", _parquet({"user": [[1]], "item": [{"a": 1}], "rating": ["x"]})
     yield "deep JSON", "a.json", DEEP
     yield "deep JSON of objects", "a.json", b"[" + DEEP_OBJECTS
