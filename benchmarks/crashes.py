@@ -47,6 +47,8 @@ from autorec_core.worker import is_out_of_memory
 
 ROOT = Path(__file__).parent.parent
 OWNER = "a" * 16
+PATIENCE = 900.0
+"""Seconds until something counts as missing, on a machine that is busy with other things."""
 SECONDS_TO_CLOSE = 5.0
 """How long a server may take to end with a training running."""
 VALUES = Hyperparameters(hidden_units=6, epochs=12, batch_size=16)
@@ -385,7 +387,7 @@ def server(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     try:
-        until(lambda: answers(port), 120, "the server does not answer")
+        until(lambda: answers(port), PATIENCE, "the server does not answer")
         yield process
     finally:
         if process.poll() is None:
@@ -429,7 +431,7 @@ def stop_server(folder: Path, times: int, chance: random.Random) -> Row:
     return row
 
 
-LONG = Hyperparameters(hidden_units=64, epochs=60, batch_size=64)
+LONG = Hyperparameters(hidden_units=32, epochs=60, batch_size=128)
 """A training of the bundled ratings that takes a while."""
 
 
@@ -448,7 +450,7 @@ def end_server(folder: Path, times: int, chance: random.Random) -> Row:
             slowest = max(slowest, taken)
             home = run.folder.parent.parent
             with server(home, folder / "server.log") as process:  # which resumes its starter model by itself
-                until(lambda: run.ended is not None, 240, "it does not go on")  # noqa: B023
+                until(lambda: run.ended is not None, PATIENCE, "it does not go on")  # noqa: B023
                 process.terminate()
                 process.wait(30)
             row.check(same(run, whole), f"{how}: not the same")
@@ -461,7 +463,7 @@ def _end(row: Row, folder: Path, how: str, values: Hyperparameters, epoch: int) 
     home = folder / f"home-{row.times}"
     run = RunStore(home / "runs").create(RunConfig(kind="starter", hyperparameters=values))
     with server(home, folder / "server.log") as process:
-        until(lambda: (run.last_epoch.epoch if run.last_epoch else 0) >= epoch, 240, "no epoch")
+        until(lambda: (run.last_epoch.epoch if run.last_epoch else 0) >= epoch, PATIENCE, "no epoch")
         workers = psutil.Process(process.pid).children(recursive=True)
         trains = [one for one in workers if "autorec_core.worker" in " ".join(one.cmdline())]
         began = time.monotonic()
