@@ -1,6 +1,7 @@
 # make app        sets up .venv and starts the app (PORT=8501)
 # make test       sets up all that the tests need, a browser and PostgreSQL included, and runs them
 # make check      ruff and mypy
+# make soak       does to it for long what the machine and the web do: crashes, hostile files
 # make bench      the quick benchmarks
 
 PORT ?= 8501
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: app test check bench browser postgres clean
+.PHONY: app test check soak bench browser postgres clean
 
 $(VENV)/.app: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +45,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.crashes
+	$(BIN)/pytest tests/test_bad_input.py --hostile-files-whole
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.accuracy --quick

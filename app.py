@@ -6,9 +6,10 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import frame, server
+from pages.shared import frame, guard, server
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    app = st.App(__file__, middleware=[Middleware(server.VisitorCookie)], lifespan=server.lifespan)
+    layers = [Middleware(guard.Guard), Middleware(guard.Metrics), Middleware(server.VisitorCookie)]
+    app = st.App(__file__, middleware=layers, lifespan=server.lifespan)
 else:
     frame.route()

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
+from autorec_core import cli_operate, cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
 from autorec_core.catalogue import display_title
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
@@ -28,6 +28,7 @@ from autorec_core.ranks import Ranks
 from autorec_core.recommender import Recommendation, Recommender
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.spreadsheets import from_text
 from autorec_core.tensorboard import TensorBoardWriter
 from autorec_core.titles import plain_name
 from autorec_core.training import Trainer
@@ -63,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULT
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        where = "" if error.filename is None else f": {str(error.filename)[:80]}"
+        print(f"autorec_core: {error.strerror or error}{where}", file=sys.stderr)
+        return FAULT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -127,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(act=_evaluate)
 
     cli_reproduce.add_to(commands)
+    cli_operate.add_to(commands)
     return parser
 
 
@@ -278,7 +284,8 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
         begun = hyperparameters.preset(chosen.preset)
     else:  # how many ratings a file of one's own has is known once it is read
         size = datasets.find(dataset).num_ratings if dataset is not None else source.load()[0].num_ratings
-        begun = hyperparameters_for(size, changes.get("based_on", "items"))
+        base = hyperparameters.Hyperparameters().with_changes(based_on=changes.get("based_on", "items")).based_on
+        begun = hyperparameters_for(size, base)
     values = begun.with_changes(**changes)
     return RunConfig(
         source=source,
@@ -448,7 +455,7 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
         if len(row) <= max(item_column, rating_column):
             faults.append(f"{where}: only {len(row)} columns.")
             continue
-        item_id, text = row[item_column].strip(), row[rating_column].strip()
+        item_id, text = from_text(row[item_column].strip()), row[rating_column].strip()
         try:
             rating = float(text)
         except ValueError:

@@ -19,19 +19,26 @@ class InvalidHyperparameterError(AutoRecError, ValueError):
     """A hyperparameter is outside what is accepted."""
 
 
+class InvalidSettingError(AutoRecError, ValueError):
+    """An environment variable says what is not accepted."""
+
+
 class InvalidRatingsError(AutoRecError, ValueError):
     """Ratings can't be used as they are.
 
     Args:
         faults: one sentence a fault, in file order; the text shows the first 20 and counts the rest.
+        are_all: whether these are all; not where a file is so bad that the search was given up.
     """
 
-    def __init__(self, faults: str | Sequence[str]) -> None:
+    def __init__(self, faults: str | Sequence[str], *, are_all: bool = True) -> None:
         self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
         text = "\n".join(self.faults[:FAULTS_SHOWN])
         hidden = len(self.faults) - FAULTS_SHOWN
         if hidden > 0:
-            text += f"\n… and {hidden} more such {'fault' if hidden == 1 else 'faults'}."
+            text += (
+                f"\n… and {'' if are_all else 'at least '}{hidden} more such {'fault' if hidden == 1 else 'faults'}."
+            )
         super().__init__(text)
 
 

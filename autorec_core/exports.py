@@ -13,6 +13,7 @@ from autorec_core.catalogue import display_title
 from autorec_core.imports import HALVES
 from autorec_core.matching import on_scale
 from autorec_core.ratings import FloatArray, Items, RatingScale
+from autorec_core.spreadsheets import as_text
 
 LAYOUTS = ("MovieLens", "Letterboxd")
 """What `as_file` can write."""
@@ -101,5 +102,5 @@ def _written(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([as_text(cell) for cell in row] for row in rows)
     return text.getvalue()

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import os
 import re
 import shutil
 import time
@@ -181,6 +182,8 @@ def unpack(
             for name, member in found.items():
                 with archive.open(member) as packed, (beside / name).open("wb") as target:
                     shutil.copyfileobj(packed, target, 1 << 20)  # never more than the size that the archive declares
+                    target.flush()
+                    os.fsync(target.fileno())  # before it gets its name: a power cut leaves it whole or not there
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
         raise DownloadError(f"{bad}: {error}. Try again later.") from error
     return [name for name in members if name in found]

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from dataclasses import replace
 
+from autorec_core import storage
 from autorec_core.errors import NotFoundError, StorageError
 from autorec_core.runs import Run, RunStore
 from autorec_core.snapshots import Album
@@ -33,6 +34,7 @@ def fork(store: RunStore, run: Run, epoch: int, *, owner: str | None) -> Run:
     try:
         shutil.copyfile(run.folder / "events.jsonl", made.folder / "events.jsonl")
         shutil.copyfile(checkpoint, made.folder / "last.safetensors")
+        storage.flush_file(made.folder / "last.safetensors")
         album.copy_to(Album(made.folder), epoch)
         made.cut_back(epoch)
     except (OSError, StorageError) as error:

@@ -24,7 +24,8 @@ from typing import Any
 
 from autorec_core.errors import InvalidRatingsError
 from autorec_core.ratings import RatingScale
-from autorec_core.titles import delimiter_of, plain_name, title_and_year
+from autorec_core.spreadsheets import from_text
+from autorec_core.titles import check_columns, delimiter_of, plain_name, title_and_year
 
 MOST_BYTES = 20_000_000
 """The largest file that is read, packed or unpacked. A hundred thousand rated movies take less."""
@@ -326,6 +327,7 @@ def _layout_of(name: str, text: str) -> tuple[_Layout, list[str], int, str]:
     lines = text[:LONGEST_CELL].splitlines()[:12]
     for number, line in enumerate(lines, start=1):
         delimiter = delimiter_of(line)
+        check_columns(name, line, delimiter)
         try:
             header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
         except csv.Error:
@@ -358,7 +360,7 @@ def _rows(name: str, text: str, skip: int, delimiter: str) -> Iterator[tuple[int
 
 
 def _cell(row: list[str], place: int | None) -> str:
-    return row[place].strip() if place is not None and place < len(row) else ""
+    return from_text(row[place].strip()) if place is not None and place < len(row) else ""
 
 
 # -- JSON -------------------------------------------------------------------------------------------------------------

@@ -8,38 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autorec_core import environment, forks
+from autorec_core import environment, forks, limits, logs
 from autorec_core.errors import QueueError, StorageError
 from autorec_core.runs import Run, RunConfig, RunStore
+
+_LOG = logging.getLogger(f"{logs.NAME}.jobs")
 
 SECONDS_TO_CLOSE = 4.0
 """How long a worker may take to save and leave before it is ended."""
 MOST_DEATHS_IN_A_ROW = 3
 """Workers that may die before they are ready until no more are started."""
-MOST_PER_OWNER = 5
-"""Trainings that one visitor may have in line, where `AUTOREC_MOST_IN_LINE` says nothing else."""
-
-
-def most_per_owner() -> int:
-    """How many trainings one visitor may have in line: `AUTOREC_MOST_IN_LINE`, or `MOST_PER_OWNER`.
-
-    Raises:
-        QueueError: the setting is no whole number from 1 on.
-    """
-    text = os.environ.get("AUTOREC_MOST_IN_LINE") or str(MOST_PER_OWNER)
-    if not text.isdecimal() or int(text) < 1:
-        raise QueueError(f"AUTOREC_MOST_IN_LINE must be a whole number from 1 on, got {text!r}. Correct or unset it.")
-    return int(text)
 
 
 @dataclass(frozen=True)
@@ -70,7 +59,7 @@ class JobRunner:
     """
 
     def __init__(
-        self, store: RunStore, *, max_queued: int = 20, max_per_owner: int = MOST_PER_OWNER, pause_limit: float = 60.0
+        self, store: RunStore, *, max_queued: int = 20, max_per_owner: int = 5, pause_limit: float = 60.0
     ) -> None:
         self.store = store
         self._max_queued = max_queued
@@ -106,11 +95,13 @@ class JobRunner:
             pace: epochs a second at most; 0 for as fast as it can.
 
         Raises:
-            QueueError: the line is full, or the owner has as many in it as one may.
+            QueueError: the line is full, or the owner has as many in it, or kept, as one may.
+            AutoRecError: it is more than `limits` allow.
             StorageError: the run's folder can't be made.
         """
         with self._lock:
             self._check_room(config.owner)
+            limits.check(config, self.store)
             run = self.store.create(config)
             self._paces[run.id] = pace
             self._put_in_line(run)
@@ -131,6 +122,7 @@ class JobRunner:
         """
         with self._lock:
             self._check_room(owner, stepping_aside=run_id)
+            limits.check(replace(self.store.get(run_id).config, kind="visitor", owner=owner), self.store)
             run = forks.fork(self.store, self.store.get(run_id), epoch, owner=owner)
             self._paces[run.id] = self.pace(run_id)
             if self._current is not None and self._current.id == run_id and self._state == "paused":
@@ -219,8 +211,16 @@ class JobRunner:
             message = self._messages.get(run_id, "")
             if run_id in self._failed:
                 return JobStatus("failed", message=message)
-        state = self.store.get(run_id).state
-        return JobStatus("interrupted" if state == "waiting" else state, message=message)
+        run = self.store.get(run_id)
+        state = "interrupted" if run.state == "waiting" else run.state
+        if state == "interrupted" and not message and run.config.search is None:
+            message = _how_to_go_on(run)
+        return JobStatus(state, message=message)
+
+    def line(self) -> tuple[int, bool]:
+        """How many trainings wait, and whether one is being trained."""
+        with self._lock:
+            return len(self._queue), self._current is not None
 
     def close(self) -> None:
         """Lets the worker save its training and ends it, within a few seconds. Nothing starts after this."""
@@ -264,6 +264,7 @@ class JobRunner:
         self._messages.pop(run.id, None)
         self._failed.discard(run.id)
         self._queue.append(run)
+        _LOG.info("in line", extra={"run_id": run.id, "owner": run.config.owner, "queued": len(self._queue)})
         if self._process is None:
             self._deaths = 0
             self._start_worker()
@@ -330,6 +331,8 @@ class JobRunner:
     def _take(self, report: dict[str, Any]) -> None:
         with self._lock:
             kind, current = report["report"], self._current
+            said = {"run_id": report.get("run_id", ""), "why": report.get("message", "")}
+            _LOG.log(logging.WARNING if kind == "failed" else logging.INFO, "worker: %s", kind, extra=said)
             if kind == "ready":
                 self._is_ready, self._deaths = True, 0
             elif current is not None and report["run_id"] == current.id:
@@ -355,6 +358,7 @@ class JobRunner:
                 self._messages[run.id] = _obituary(run)
             self._process, self._is_ready = None, False
             self._deaths += 1
+            _LOG.error("the worker died", extra={"status": process.returncode, "deaths_in_a_row": self._deaths})
             if self._deaths < MOST_DEATHS_IN_A_ROW:
                 self._start_worker()
                 return
@@ -366,13 +370,18 @@ class JobRunner:
 
 def _obituary(run: Run) -> str:
     """What became of a run whose worker died."""
+    return f"The training worker stopped unexpectedly. {_how_to_go_on(run)}"
+
+
+def _how_to_go_on(run: Run) -> str:
+    """What an interrupted run has, and what Resume does."""
     if run.config.search is not None:
-        return "The training worker stopped unexpectedly. Resume goes on after the last trial that is done."
+        return "Resume goes on after the last trial that is done."
     try:
         last, checkpoint = run.last_epoch, run.checkpoint_epoch
     except StorageError as error:
-        return f"The training worker stopped unexpectedly. {error}"
-    return (
-        f"The training worker stopped unexpectedly after epoch {last.epoch if last else 0}. "
-        f"Resume goes on from {f'epoch {checkpoint}' if checkpoint else 'the beginning'}."
-    )
+        return str(error)
+    if last is None and not checkpoint:
+        return "It has not begun. It starts from the beginning."
+    begins = f"epoch {checkpoint}" if checkpoint else "the beginning"
+    return f"Interrupted after epoch {last.epoch if last else checkpoint}. Resume goes on from {begins}."

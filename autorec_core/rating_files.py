@@ -30,7 +30,9 @@ from autorec_core.errors import InvalidRatingsError, NotFoundError
 from autorec_core.ratings import FloatArray, IntArray, Ratings, RatingScale, distinct_ids
 from autorec_core.scales import MAY_BE_SLIPS, guess_scale
 from autorec_core.titles import (
+    MOST_COLUMNS,
     Titles,
+    check_columns,
     delimiter_of,
     first_line,
     parse_id,
@@ -55,6 +57,12 @@ LONGEST_ID = 100
 
 LARGE = 50_000_000
 """Bytes of text from which on it is read in pieces."""
+
+MOST_FAULTS = 10_000
+"""After so many of a kind a file is not looked at any further."""
+
+BYTES_OF_A_ROW = 24
+"""What a row of a packed table takes at least: two ids and a rating."""
 
 _REQUIRED = ("user", "item", "rating")
 _ROLES = (*_REQUIRED, "timestamp")
@@ -163,7 +171,7 @@ def read_ratings(
         if ratings is not None:
             return ratings
         content = files.read(files.ratings) or b""
-        table = _table(files.ratings, content)
+        table = _table(files.ratings, content, max_bytes)
         titles = titles_beside(files.read) if items is None else _own_titles(Path(items), max_bytes)
     except OSError as error:
         raise InvalidRatingsError(f"Can't read {path.name}: {error.strerror or error}.") from error
@@ -291,11 +299,11 @@ def _own_titles(path: Path, max_bytes: int | None) -> Titles:
     return titles_of_csv(path.name, path.read_bytes())
 
 
-def _table(name: str, content: bytes) -> _Table:
+def _table(name: str, content: bytes, max_bytes: int | None) -> _Table:
     if not content.removeprefix(_BYTE_ORDER_MARK).strip():
         raise InvalidRatingsError(f"{name} is empty. It needs a header and at least one rating.")
     if name.lower().endswith(".parquet"):
-        return _parquet(name, content)
+        return _parquet(name, content, max_bytes)
     if b"\0" in content:
         raise InvalidRatingsError(f"{name} is not a text file. Save the ratings as CSV in UTF-8.")
     layout = _layout(name, content)
@@ -314,15 +322,16 @@ def _layout(name: str, content: bytes) -> _Layout:
     except UnicodeDecodeError as error:
         raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
     if name.endswith(".dat") or line.count("::") >= 2:
-        return _without_header(line.split("::"), "::")
+        return _without_header(name, line.split("::"), "::")
     cells = line.split("\t")
     if _HEADERLESS.fullmatch(name) or (len(cells) in (3, 4) and all(map(_NUMBER.fullmatch, cells))):
-        return _without_header(cells, "\t")
+        return _without_header(name, cells, "\t")
     return _with_header(name, line)
 
 
-def _without_header(cells: list[str], separator: str) -> _Layout:
+def _without_header(name: str, cells: list[str], separator: str) -> _Layout:
     """u.data, u1.base and ratings.dat: user, item, rating and perhaps the time, in this order."""
+    check_columns(name, separator.join(cells), separator)
     roles = [*_ROLES[: max(3, len(cells))], *(f"other {place}" for place in range(4, len(cells)))]
     columns = {role: place for place, role in enumerate(roles) if role in _ROLES}
     return _Layout(columns, roles, separator, has_header=False, is_movielens=True)
@@ -336,6 +345,7 @@ def _rows_without_header(name: str, content: bytes, layout: _Layout) -> Iterator
 
 def _with_header(name: str, line: str) -> _Layout:
     delimiter = delimiter_of(line)
+    check_columns(name, line, delimiter)
     try:
         header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
     except csv.Error as error:
@@ -365,9 +375,13 @@ def _rows_by_header(name: str, content: bytes, layout: _Layout) -> Iterator[tupl
         yield begins, [], f"can't be read as CSV: {error}."
 
 
-def _parquet(name: str, content: bytes) -> _Table:
+def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
     try:
-        names = pq.read_schema(io.BytesIO(content)).names
+        about = pq.read_metadata(io.BytesIO(content))
+        names = about.schema.to_arrow_schema().names
+        if len(names) > MOST_COLUMNS:
+            raise InvalidRatingsError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
+        _check_size(name, BYTES_OF_A_ROW * about.num_rows, max_bytes)  # equal rows are packed into next to nothing
         columns = _columns(name, names)
         table = pq.read_table(io.BytesIO(content), columns=[names[place] for place in columns.values()])
         table = table.rename_columns(list(columns))
@@ -510,6 +524,8 @@ def _examine(
         fault = fault or _fault_of(cells)
         if fault:
             faults.append((number, fault))
+            if len(faults) >= MOST_FAULTS:
+                raise InvalidRatingsError([f"Row {n} of {name}: {one}" for n, one in faults], are_all=False)
             continue
         users.append(shared.setdefault(cells[0], cells[0]))
         items.append(shared.setdefault(cells[1], cells[1]))
@@ -531,7 +547,8 @@ def _examine(
         faults += _repeated(triples, row_numbers)
     if faults:
         faults.sort(key=lambda fault: fault[0])
-        raise InvalidRatingsError([f"Row {number} of {name}: {fault}" for number, fault in faults])
+        sentences = [f"Row {number} of {name}: {fault}" for number, fault in faults]
+        raise InvalidRatingsError(sentences, are_all=len(faults) < MOST_FAULTS)
     return triples
 
 
@@ -568,7 +585,7 @@ def _off_scale(
     off = (values < scale.low) | (values > scale.high)
     return [
         (number, f"rating {value:g} is outside {scale}. Choose the scale {wider} or correct the row.")
-        for number, value in zip(numbers[off].tolist(), values[off].tolist(), strict=True)
+        for number, value in zip(numbers[off][:MOST_FAULTS].tolist(), values[off][:MOST_FAULTS].tolist(), strict=True)
     ]
 
 
@@ -584,5 +601,5 @@ def _repeated(triples: _Triples, numbers: IntArray) -> list[tuple[int, str]]:
             f"user {triples.users[again]} rated item {triples.items[again]} already in row {numbers[first_of[again]]}. "
             "Keep one of the two.",
         )
-        for again in np.flatnonzero(first_of != np.arange(len(keys))).tolist()
+        for again in np.flatnonzero(first_of != np.arange(len(keys)))[:MOST_FAULTS].tolist()
     ]

@@ -77,6 +77,8 @@ def record(
         AutoRecError: the ratings can't be loaded, or the disk does not take a file; what was saved before is there.
     """
     with run.hold() if ranks.is_first else contextlib.nullcontext():
+        if ranks.size == 1 and run.ended is not None and run.result is not None:
+            return run.result  # another server came first, while this one had it in its line
         began = time.perf_counter()
         hyperparameters, named = run.config.hyperparameters, datasets.DATASETS.get(run.config.source.dataset or "")
         if named is not None:  # its size is known before it is loaded

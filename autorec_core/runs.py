@@ -47,6 +47,7 @@ from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import Items, Ratings, RatingScale
 from autorec_core.search_space import SearchSpace
 from autorec_core.splits import Split, random_split
+from autorec_core.spreadsheets import as_text, from_text
 from autorec_core.trained_model import TrainedModel
 
 try:
@@ -240,6 +241,8 @@ class Run:
         try:
             with (self.folder / "events.jsonl").open("ab") as file:
                 file.write(line.encode())
+            if isinstance(event, TrainingEnded):  # on the disk before the checkpoint goes
+                storage.flush_file(self.folder / "events.jsonl")
         except OSError as error:
             raise StorageError(f"Can't write the events of run {self.id}: {error.strerror}.") from error
 
@@ -411,7 +414,9 @@ class Run:
         items = model.items
         ids, titles, years = items.ids.tolist(), items.titles.tolist(), items.years.tolist()
         for row in zip(ids, titles, years, map("|".join, items.genres), counts, means, strict=True):
-            writer.writerow([*row[:5], f"{row[5]:.4f}"])
+            item_id, title, year, genres, count, mean = row
+            texts = [as_text(text) if isinstance(text, str) else text for text in (item_id, title, year, genres)]
+            writer.writerow([*texts, count, f"{mean:.4f}"])
         meta = {
             "hyperparameters": model.hyperparameters.to_json(),
             "scale": asdict(model.scale),
@@ -437,7 +442,7 @@ class Run:
         try:
             meta = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
             table = (self.folder / "items.csv").read_bytes().decode()
-            rows = list(csv.reader(io.StringIO(table, newline="")))[1:]
+            rows = [list(map(from_text, row)) for row in csv.reader(io.StringIO(table, newline=""))][1:]
             ids = [int(row[0]) for row in rows] if meta["item_ids_are_numbers"] else [row[0] for row in rows]
             model = TrainedModel(
                 hyperparameters=Hyperparameters.from_json(meta["hyperparameters"]),

@@ -40,10 +40,10 @@ class _TrialTrainer(Trainer):
 
     is_stopped = False
 
-    def stop(self) -> None:
+    def stop(self, why: str = "") -> None:
         """The next event is the last."""
         self.is_stopped = True
-        super().stop()
+        super().stop(why)
 
 
 def record_search(run: Run, control: Control, *, progress: datasets.Progress | None = None) -> dict[str, Any] | None:

@@ -299,6 +299,8 @@ class Album:
             with contextlib.suppress(FileExistsError):
                 self.folder.mkdir()
             safetensors.numpy.save_file(whole, temporary, {"meta": json.dumps(meta)})
+            if name.startswith("checkpoint"):  # a training may go on from it; a picture that is lost is only a picture
+                storage.flush_file(temporary)
             size = temporary.stat().st_size
             os.replace(temporary, self.folder / f"{name}.safetensors")
         except (OSError, SafetensorError) as error:

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from autorec_core import settings
 from autorec_core.errors import StorageError
 
 
 def home() -> Path:
     """The folder of everything that the project keeps: `AUTOREC_HOME`, or `.autorec` in the person's home folder."""
-    return Path(os.environ.get("AUTOREC_HOME") or Path.home() / ".autorec").expanduser()
+    return Path(settings.text(settings.HOME) or Path.home() / ".autorec").expanduser()
 
 
 def runs_folder() -> Path:
@@ -36,7 +37,7 @@ def uploads_folder() -> Path:
 
 def database_url() -> str:
     """The visitors' database: `AUTOREC_DATABASE_URL`, or an SQLite file in the home folder."""
-    return os.environ.get("AUTOREC_DATABASE_URL") or f"sqlite:///{home() / 'visitors.sqlite3'}"
+    return settings.text(settings.DATABASE_URL) or f"sqlite:///{home() / 'visitors.sqlite3'}"
 
 
 def make_folder(folder: Path) -> Path:
@@ -83,10 +84,29 @@ def replace_file(path: Path, content: bytes | Callable[[Path], None]) -> None:
                 content(temporary)
             os.fsync(file.fileno())
         _move(temporary, path)
+        flush_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise StorageError(f"Can't write {path}: {error.strerror}.") from error
+
+
+def flush_file(path: Path) -> None:
+    """Waits until a file's content is on the disk. Raises OSError where the disk does not take it."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Waits until the names of a folder's files are on the disk, so that no power cut takes a renaming back."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows has no such thing
+        return
+    with contextlib.suppress(OSError):  # some file systems neither have it
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _move(source: Path, target: Path) -> None:

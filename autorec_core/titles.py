@@ -9,12 +9,16 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from autorec_core.errors import InvalidRatingsError
+from autorec_core.spreadsheets import from_text
 
 Titles = dict[int | str, tuple[str, int, tuple[str, ...]]]
 """Item id -> title without year, year or 0, genres. A numeric id stands there twice: as a number and as text."""
 
 ITEM_COLUMNS = ("movieId", "itemId", "item", "movie", "iid", "mid", "productId", "id")
 """Accepted names of the id column of a titles file, without case, spaces and underscores."""
+
+MOST_COLUMNS = 1_000
+"""Of a file; what has more is no table of ratings or titles, and would take a minute to be told so."""
 
 LONGEST_TITLE = 400
 """Characters; what is longer is cut, since an array of titles is as wide as the longest."""
@@ -74,6 +78,16 @@ def first_line(content: bytes) -> str:
     return re.split(rb"[\r\n]", content[:1_000_000], maxsplit=1)[0].decode("utf-8-sig")
 
 
+def check_columns(name: str, line: str, delimiter: str) -> None:
+    """Refuses a file whose first line has very many columns. Raises InvalidRatingsError."""
+    found = line.count(delimiter) + 1
+    if found > MOST_COLUMNS:
+        raise InvalidRatingsError(
+            f"Row 1 of {name} has {found:,} columns or more; at most {MOST_COLUMNS:,} are read. Give the columns user, "
+            "item and rating alone."
+        )
+
+
 def delimiter_of(line: str) -> str:
     """What separates the columns of a header: the mark that it has most of."""
     return max((",", ";", "\t", "|"), key=line.count)
@@ -106,7 +120,9 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise InvalidRatingsError(f"{name} is empty. It needs a header and at least one title.")
     try:
-        delimiter = delimiter_of(first_line(content))
+        line = first_line(content)
+        delimiter = delimiter_of(line)
+        check_columns(name, line, delimiter)
         lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter)
         header = [cell.strip() for cell in next(lines, [])]
         plain = [plain_name(column) for column in header]
@@ -115,7 +131,7 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
         if item_column is None or "title" not in plain:
             raise InvalidRatingsError(
                 f"{name} needs a column for the id ({', '.join(ITEM_COLUMNS)}) and a column title. "
-                f"Its columns are {', '.join(header)}."
+                f"Its columns are {', '.join(header)[:300]}."
             )
         title_column = plain.index("title")
         genre_column = next((plain.index(column) for column in ("genres", "genre") if column in plain), -1)
@@ -124,14 +140,14 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
         for row in lines:
             if len(row) <= max(item_column, title_column):
                 continue
-            title, year = title_and_year(row[title_column])
+            title, year = title_and_year(from_text(row[title_column]))
             if 0 <= year_column < len(row) and re.fullmatch(r"\s*[0-9]{4}\s*", row[year_column]):
                 year = int(row[year_column])
-            genres = _genres(row[genre_column]) if 0 <= genre_column < len(row) else ()
-            _add(titles, row[item_column], (title, year, genres))
+            genres = _genres(from_text(row[genre_column])) if 0 <= genre_column < len(row) else ()
+            _add(titles, from_text(row[item_column]), (title, year, genres))
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InvalidRatingsError(f"Row {line} of {name} is not UTF-8 text. Save the file as UTF-8.") from error
+        number = content[: error.start].count(b"\n") + 1
+        raise InvalidRatingsError(f"Row {number} of {name} is not UTF-8 text. Save the file as UTF-8.") from error
     except csv.Error as error:
         raise InvalidRatingsError(f"{name} can't be read as CSV: {error}.") from error
     return titles

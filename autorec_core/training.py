@@ -70,6 +70,7 @@ class Trainer:
         self._refit: Fit | None = None
         self._epoch_seconds: list[float] = []
         self._is_stopping = False
+        self._why_stopped = ""
         self._has_diverged = False
         self._trained: TrainedModel | None = None
         self._share: float | None = None
@@ -112,9 +113,13 @@ class Trainer:
                 reason = "stopped"
         yield self._end(reason)
 
-    def stop(self) -> None:
-        """The next event is the last."""
-        self._is_stopping = True
+    def stop(self, why: str = "") -> None:
+        """The next event is the last.
+
+        Args:
+            why: a sentence that goes before how it ended; nothing where a person asked for it.
+        """
+        self._is_stopping, self._why_stopped = True, why
 
     def change(self, **hyperparameters: Any) -> None:
         """Changes some of `CHANGEABLE` from the next epoch on.
@@ -246,6 +251,8 @@ class Trainer:
             "stopped": f"Stopped after epoch {self.epoch}; {best}.",
             "diverged": f"Diverged in epoch {self.epoch}: lower the learning rate. Until then {best}.",
         }[reason]
+        if reason == "stopped" and self._why_stopped:
+            message = f"{self._why_stopped} {message}"
         if self._is_refitted:
             message += f" The model was fitted again to train and validation, for {self._best_epoch} epochs."
         if (share := self._kept_share()) < 1:

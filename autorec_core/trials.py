@@ -6,6 +6,7 @@ importance.json    how much of the difference each hyperparameter accounts for, 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -60,7 +61,10 @@ def trials_of(run: Run) -> list[Trial]:
 def append(run: Run, trial: Trial) -> None:
     """Adds a trial. Raises StorageError where the disk does not take it."""
     try:
-        with (run.folder / "trials.jsonl").open("ab") as file:
+        with (run.folder / "trials.jsonl").open("ab+") as file:
+            if file.tell():  # half a line, as a full disk leaves it, is ended: it is passed over, and no other with it
+                file.seek(-1, io.SEEK_END)
+                file.write(b"" if file.read(1) == b"\n" else b"\n")
             file.write((json.dumps(asdict(trial), allow_nan=False) + "\n").encode())
     except OSError as error:
         raise StorageError(f"Can't write the trials of search {run.id}: {error.strerror}.") from error

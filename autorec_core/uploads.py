@@ -23,17 +23,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from autorec_core import storage
+from autorec_core import limits, settings, storage
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.rating_files import COLUMN_NAMES, read_ratings
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.runs import Source
-from autorec_core.titles import delimiter_of, first_line, plain_name
+from autorec_core.titles import check_columns, delimiter_of, first_line, plain_name
 
 LARGEST = 20_000_000
-"""Bytes of a file; the server takes no larger ones."""
-MOST = 5
-"""Sets of one owner."""
+"""Bytes of a file; the server takes no larger ones. `settings` may set a lower limit."""
 SHOWN_ROWS = 5
 """Rows of a preview."""
 FEWEST = 20
@@ -85,6 +83,7 @@ def preview(name: str, content: bytes) -> Preview:
     Raises:
         InvalidRatingsError: it is no text, or too large.
     """
+    name = _plain_file_name(name)
     _check_size(name, content)
     if not name.lower().endswith(_WITH_COLUMNS):
         return Preview((), (), dict.fromkeys(COLUMN_NAMES))
@@ -93,6 +92,7 @@ def preview(name: str, content: bytes) -> Preview:
     except UnicodeDecodeError as error:
         raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
     delimiter = delimiter_of(line)
+    check_columns(name, line, delimiter)
     text = content[:100_000].decode("utf-8-sig", errors="replace")
     try:
         rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), SHOWN_ROWS + 1))
@@ -134,17 +134,19 @@ def read(
     Raises:
         InvalidRatingsError: it can't be used; all its faults by row.
     """
+    name = _plain_file_name(name)
     _check_size(name, content)
     if columns is not None and name.lower().endswith(_WITH_COLUMNS):
         content = _with_header(name, content, columns)
     with tempfile.TemporaryDirectory(prefix="autorec-") as folder:
-        path = Path(folder) / (Path(name).name or "ratings.csv")
+        path = Path(folder) / name
         path.write_bytes(content)
         beside = None
         if titles is not None:
             beside = Path(folder) / "own titles.csv"
             beside.write_bytes(titles)
         ratings = read_ratings(path, items=beside, scale=scale, name=Path(name).stem, max_bytes=10 * LARGEST)
+    limits.check_ratings(name, ratings.num_ratings)
     if ratings.num_ratings < FEWEST or ratings.num_users < 2 or ratings.num_items < 2:
         raise InvalidRatingsError(
             f"{name} holds {ratings.num_ratings} ratings of {ratings.num_items} items by {ratings.num_users} users. To "
@@ -153,19 +155,38 @@ def read(
     return ratings
 
 
+def _plain_file_name(name: str) -> str:
+    """A browser's name of a file as one that every disk takes and a sentence can hold: no folders, and not long."""
+    plain = re.sub(r"[\x00-\x1f\x7f]", " ", name.replace("\\", "/").rsplit("/", 1)[-1]).strip()
+    short = plain.encode(errors="ignore")[-120:].decode(errors="ignore")
+    return short if short.strip(". ") else "ratings.csv"
+
+
+def largest() -> float:
+    """Most bytes of a file that are accepted here. Raises InvalidSettingError where the limit is no number."""
+    return min(LARGEST, 1e6 * settings.limits().upload_mb)
+
+
 def _check_size(name: str, content: bytes) -> None:
-    if len(content) > LARGEST:
+    most = largest()
+    if len(content) > most:
         raise InvalidRatingsError(
-            f"{name} has {len(content) / 1e6:.0f} MB; at most {LARGEST / 1e6:.0f} MB are accepted. Give a file with "
+            f"{name} has {len(content) / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are accepted. Give a file with "
             "fewer rows, or train on it with the command line."
         )
 
 
 def _with_header(name: str, content: bytes, columns: Mapping[str, str | None]) -> bytes:
     """The content with a header that names the roles; as many lines as before, so rows keep their numbers."""
-    line = first_line(content)
-    delimiter = delimiter_of(line)
-    header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    try:
+        line = first_line(content)
+        delimiter = delimiter_of(line)
+        check_columns(name, line, delimiter)
+        header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except UnicodeDecodeError as error:
+        raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+    except csv.Error as error:
+        raise InvalidRatingsError(f"Row 1 of {name} can't be read as CSV: {error}.") from error
     chosen = [column for column in columns.values() if column is not None]
     for column in chosen:
         if column not in header:
@@ -197,8 +218,12 @@ class UploadStore:
             InvalidRatingsError: the owner has as many as are accepted.
             StorageError: the disk does not take it.
         """
-        if len(self.of(owner)) >= MOST:
-            raise InvalidRatingsError(f"You have {MOST} sets here, the most that are kept. Delete one first.")
+        most = settings.limits().uploads
+        if len(self.of(owner)) >= most:
+            raise InvalidRatingsError(
+                f"You have {len(self.of(owner))} sets here; at most {most} are kept on this server."
+                + (" Delete one first." if most else "")
+            )
         upload = Upload(
             id="".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16)),
             name=Path(name).name[:100],

@@ -284,6 +284,13 @@ class VisitorStore:
                 removed += gone if table is _ratings else 0
         return removed
 
+    def count(self) -> tuple[int, int]:
+        """How many visitors have rated, and how many ratings there are. Raises StorageError as `ratings_of` does."""
+        query = sa.select(sa.func.count(sa.distinct(_ratings.c.visitor_id)), sa.func.count())
+        with self._transaction("count the ratings") as connection:
+            visitors, ratings = connection.execute(query.select_from(_ratings)).one()
+        return int(visitors), int(ratings)
+
     def close(self) -> None:
         """Lets go of the database."""
         self._engine.dispose()

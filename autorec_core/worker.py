@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
+from autorec_core import logs, settings
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, TrainingEvent
 from autorec_core.hyperparameters import Hyperparameters
@@ -32,6 +33,18 @@ from autorec_core.training import Trainer
 
 NICENESS = 5
 """How far the worker steps back behind the process that serves pages."""
+
+
+_LOG = logging.getLogger(f"{logs.NAME}.worker")
+_FAILED = "The training failed unexpectedly; the server's log has the details."
+_OUT_OF_MEMORY = (
+    "The memory ran out while it trained; what was saved before is there. Take fewer hidden units or a smaller set."
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether something failed for want of memory; torch has no class of its own for that on a processor."""
+    return isinstance(error, MemoryError) or "allocate memory" in str(error)
 
 
 class Worker:
@@ -58,6 +71,9 @@ class Worker:
         self._changes: dict[str, Any] = {}
         self._pace = 0.0
         self._epoch_began = 0.0
+        self._began = 0.0
+        self._held = 0.0
+        self._most_seconds = settings.limits().seconds
         self._run_id = ""
 
     def listen(self, commands: TextIO) -> None:
@@ -107,6 +123,7 @@ class Worker:
                 self._run_id = folder.name
             try:
                 run = Run(folder)
+                self._began, self._held = time.monotonic(), 0.0
                 self.report("started")
                 if run.config.search is None:
                     result = record(run, self._between_events, is_watched=True)
@@ -115,11 +132,12 @@ class Worker:
                 self.report("interrupted" if result is None else "ended")
             except AutoRecError as error:
                 self.report("failed", message=str(error))
-            except Exception:
-                traceback.print_exc()
-                self.report("failed", message="The training failed unexpectedly; the server's log has the details.")
+            except Exception as error:
+                _LOG.exception("a training failed", extra={"run_id": self._run_id})
+                self.report("failed", message=_OUT_OF_MEMORY if is_out_of_memory(error) else _FAILED)
 
     def _between_events(self, trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
+        asked_at = time.monotonic()
         with self._condition:
             if isinstance(event, EpochEnded):
                 self._keep_pace()
@@ -135,9 +153,12 @@ class Worker:
                 with contextlib.suppress(AutoRecError, ValueError):  # the page checked them; a stale one is dropped
                     trainer.change(**self._changes)
                 self._changes = {}
+            now = self._epoch_began = time.monotonic()
+            self._held += now - asked_at
             if self._is_stopping:
                 trainer.stop()
-            self._epoch_began = time.monotonic()
+            elif now - self._began - self._held > self._most_seconds:
+                trainer.stop(f"This server gives a training {self._most_seconds:g} seconds at most.")
             return not self._is_interrupted
 
     def _keep_pace(self) -> None:
@@ -174,6 +195,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
+    logs.prepare()
     worker = Worker(reports)
     signal.signal(signal.SIGTERM, lambda *_: worker.listen(open(os.devnull)))  # noqa: SIM115 (no commands: leave)
     threading.Thread(target=worker.listen, args=(sys.stdin,), daemon=True).start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import cards, frame, live, rows, services
+from pages.shared import cards, frame, live, plain, rows, services
 
 with frame.open_page("home"):
     st.title("An autoencoder fills in the rating matrix")
@@ -39,8 +39,9 @@ with frame.open_page("home"):
         with data, st.container(border=True, height="stretch"):
             st.markdown("**The data**")
             whole = result.get("dataset", {})
+            source = plain.escaped(run.config.source.title)
             st.markdown(
-                f"{run.config.source.title}: {whole.get('num_ratings', 0):,} ratings of {whole.get('num_items', 0):,} "
+                f"{source}: {whole.get('num_ratings', 0):,} ratings of {whole.get('num_items', 0):,} "
                 f"movies by {whole.get('num_users', 0):,} people."
             )
         with quality, st.container(border=True, height="stretch"):

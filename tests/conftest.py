@@ -16,6 +16,12 @@ from autorec_core.splits import Split, random_split
 from autorec_core.trained_model import TrainedModel
 from autorec_core.training import Trainer
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make soak` asks for."""
+    parser.addoption("--hostile-files-whole", action="store_true", help="read hostile files of their whole size")
+
+
 TOY = (
     # movie 10, 20, 30, 40, 50; 0 = not rated
     (5, 4, 0, 0, 1),

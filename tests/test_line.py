@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autorec_core.errors import QueueError
-from autorec_core.jobs import MOST_PER_OWNER, JobRunner, most_per_owner
+from autorec_core.jobs import JobRunner
 from autorec_core.runs import Run, RunConfig, RunStore
 
 
@@ -62,13 +62,3 @@ def test_the_training_that_runs_is_counted_until_it_is_asked_to_end(line: JobRun
     line._take({"report": "ended", "run_id": runs[0].id})
     with pytest.raises(QueueError, match="you have 2"):
         submit(line, "me")
-
-
-def test_the_limit_is_a_setting_and_a_wrong_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert most_per_owner() == MOST_PER_OWNER
-    monkeypatch.setenv("AUTOREC_MOST_IN_LINE", "3")
-    assert most_per_owner() == 3
-    for wrong in ("0", "many", "-1", "1.5"):
-        monkeypatch.setenv("AUTOREC_MOST_IN_LINE", wrong)
-        with pytest.raises(QueueError, match="AUTOREC_MOST_IN_LINE must be a whole number from 1 on"):
-            most_per_owner()

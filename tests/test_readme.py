@@ -32,7 +32,17 @@ def test_each_preset_stands_in_the_readme():
 
 def test_each_command_and_its_own_flags_stand_in_the_readme():
     commands = next(action for action in _parser()._actions if action.dest == "act" or action.choices).choices
-    assert set(commands) == {"datasets", "train", "recommend", "runs", "reproduce", "evaluate"}
+    assert set(commands) == {
+        "datasets",
+        "train",
+        "recommend",
+        "runs",
+        "reproduce",
+        "evaluate",
+        "status",
+        "backup",
+        "restore",
+    }
     for name, command in commands.items():
         assert f"python -m autorec_core {name}" in README
         for action in command._actions:

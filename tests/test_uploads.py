@@ -173,7 +173,7 @@ def test_a_deleted_set_is_gone_from_the_disk(store: UploadStore) -> None:
 
 
 def test_more_sets_than_are_accepted_are_refused(store: UploadStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MOST", 2)
+    monkeypatch.setenv("AUTOREC_MAX_UPLOADS", "2")
     ratings = read("mine.csv", csv_of(), columns=COLUMNS)
     for _ in range(2):
         store.keep(OWNER, "mine.csv", ratings)

@@ -10,7 +10,7 @@ import streamlit as st
 from autorec_core.errors import AutoRecError
 from autorec_core.fold_in import ItemBasedFoldIn
 from autorec_core.runs import Run
-from pages.shared import services, stars, state, undo
+from pages.shared import plain, services, stars, state, undo
 
 ME = "Ask me"
 """What the Rate page calls it."""
@@ -26,7 +26,7 @@ def me(given: services.Given) -> None:
     proposed, known = _proposal(run, given)
     error = state.live("ask_error", None)
     if error:
-        st.error(error)
+        st.error(plain.lines(error))
     card, words = st.columns([1, 1.35], gap="large")
     with card:
         st.markdown("**Have you seen this one?**")

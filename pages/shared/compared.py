@@ -12,7 +12,7 @@ from autorec_core.comparison import SplitKey, Summary
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import choice_of
 from autorec_core.runs import Run
-from pages.shared import compare_charts, live, services, state
+from pages.shared import compare_charts, live, plain, services, state
 from pages.shared import pictures as pictures_
 from pages.shared.palette import RUNS, ink
 from pages.shared.words import _
@@ -233,14 +233,15 @@ def actions(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
             help="Stop it on the Train page first." if is_active else "Hides it; it can be taken back for a day.",
         )
     if state.get(_PROBLEM):
-        st.warning(state.get(_PROBLEM))
+        st.warning(plain.lines(state.get(_PROBLEM)))
 
 
 def deleted() -> None:
     """Draws what this visitor deleted and can still take back."""
     for run in services.deleted_runs():
         with st.container(horizontal=True, vertical_alignment="center", key=f"deleted_{run.id}"):
-            st.markdown(f"Deleted: {live.run_name(run)}. It is removed for good after a day.", width="stretch")
+            name = plain.escaped(live.run_name(run))
+            st.markdown(f"Deleted: {name}. It is removed for good after a day.", width="stretch")
             st.button("Undo", key=f"undo_{run.id}", on_click=_do, args=(_restoring(run),))
 
 

@@ -25,7 +25,7 @@ from autorec_core.hyperparameters import (
     preset,
 )
 from autorec_core.links import HIGHEST_SEED
-from pages.shared import sets, state
+from pages.shared import plain, sets, state
 
 CUSTOM, FITTED = "custom", "fitted"
 UNNAMED = {CUSTOM: "Custom", FITTED: "Fitted to the data set"}
@@ -206,7 +206,7 @@ def download_control(name: str) -> None:
             datasets.load(name, show)
         except AutoRecError as error:
             bar.empty()
-            st.warning(str(error))
+            st.warning(plain.lines(str(error)))
         else:
             st.rerun()
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import services, state, words
+from pages.shared import plain, services, state, words
 from pages.shared.words import _, ngettext
 
 _FOLDER = Path(__file__).resolve().parent.parent
@@ -88,7 +88,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except AutoRecError as error:
-        st.error(str(error).replace("\n", "  \n"))
+        st.error(plain.lines(str(error)))
         st.stop()
 
 
@@ -118,7 +118,7 @@ def _sidebar() -> None:
         else:
             result = run.result or {}
             st.caption(_("Model in use"))
-            st.markdown(f"**{model_name(run)}**  \n{run.config.source.title}")
+            st.markdown(f"**{model_name(run)}**  \n{plain.escaped(run.config.source.title)}")
             if result.get("test_rmse") is not None:
                 st.caption(_("Test RMSE {rmse:.4f}, seed {seed}", rmse=result["test_rmse"], seed=run.config.seed))
         st.caption(_("You"))

@@ -5,7 +5,6 @@ The file is read in this session alone and not kept; what is stored are the rati
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import streamlit as st
@@ -14,7 +13,7 @@ from autorec_core import datasets, exports
 from autorec_core.errors import AutoRecError
 from autorec_core.imports import History, HistoryEntry, read_history
 from autorec_core.matching import Ambiguous, MatchReport
-from pages.shared import frame, services, state
+from pages.shared import frame, plain, services, state
 
 MOST_ASKED = 40
 """The most choices that are shown; a longer list would be left anyway."""
@@ -73,7 +72,7 @@ def told_error() -> None:
     """Why a file can't be used, in a sentence."""
     error = state.live("history_error", None)
     if error:
-        st.error(error)
+        st.error(plain.lines(error))
 
 
 def current_report() -> MatchReport | None:
@@ -128,7 +127,7 @@ def choices(report: MatchReport) -> None:
             entry = one.entry
             options = [*one.choices, NONE_OF_THESE]
             st.selectbox(
-                f"{_escaped(_called(entry))}, rated {entry.rating:g}",
+                f"{plain.escaped(_called(entry))}, rated {entry.rating:g}",
                 options,
                 index=0 if len(one.choices) == 1 else len(options) - 1,
                 format_func=lambda index: names.get(index) or _name(index, names),
@@ -158,12 +157,6 @@ def _name(index: int, names: dict[int, str]) -> str:
 
 def _called(entry: HistoryEntry) -> str:
     return f"{entry.title or 'A movie without a title'}{f' ({entry.year})' if entry.year else ''}"
-
-
-def _escaped(text: str) -> str:
-    """A title inside Markdown: nothing of it is markup, and as little as can be is escaped, as labels are read out."""
-    escaped = re.sub(r"[\\`*_\[\]~$<>]", r"\\\g<0>", text)
-    return re.sub(r":(?=\w+:)", r"\:", escaped)
 
 
 def _choice_key(one: Ambiguous) -> str:
@@ -276,7 +269,7 @@ def last_import() -> None:
     """What was just stored, and the way back."""
     done = state.live("history_done", None)
     if done:
-        st.success(done)
+        st.success(plain.lines(done))
     can_undo = services.visitor_store().can_undo_import(state.visitor_id(), services.catalogue_name())
     if not (done or can_undo):
         return

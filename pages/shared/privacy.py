@@ -7,7 +7,7 @@ import json
 import streamlit as st
 
 from autorec_core.errors import AutoRecError
-from pages.shared import services, state
+from pages.shared import plain, services, state
 
 _TABLES = {
     "visitor_ratings": ("Ratings", "Movie, rating and when you gave it."),
@@ -26,11 +26,11 @@ def told() -> None:
     )
     done = state.live("privacy_done", None)
     if done:
-        st.success(done)
+        st.success(plain.lines(done))
         state.forget_live("privacy_done")
     error = state.live("privacy_error", None)
     if error:
-        st.error(error)
+        st.error(plain.lines(error))
 
 
 def what_is_stored() -> None:

@@ -11,6 +11,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from autorec_core import spreadsheets
 from autorec_core.catalogue import Catalogue, display_title
 from autorec_core.fold_in import FoldIn
 from autorec_core.ratings import RatingScale
@@ -270,12 +271,11 @@ def as_csv(found: Sequence[Recommendation]) -> str:
     for one in found:
         because = "; ".join(f"{reason.title} {reason.rating:g} ({reason.effect:+.4f})" for reason in one.because)
         numbers = [f"{value:.4f}" for value in (one.predicted_rating, *one.interval, one.mean_rating)]
-        texts = [_harmless(text) for text in (str(one.item_id), one.title)]
-        genres = _harmless("|".join(one.genres))
-        writer.writerow([*texts, one.year or "", genres, *numbers, one.num_ratings, _harmless(because)])
+        texts = [_cell(text) for text in (str(one.item_id), one.title)]
+        genres = _cell("|".join(one.genres))
+        writer.writerow([*texts, one.year or "", genres, *numbers, one.num_ratings, _cell(because)])
     return lines.getvalue()
 
 
-def _harmless(text: str) -> str:
-    line = re.sub(r"[\x00-\x1f\x7f]+", " ", text)  # a cell is one line
-    return f"'{line}" if line.lstrip()[:1] in ("=", "+", "-", "@") else line
+def _cell(text: str) -> str:
+    return spreadsheets.as_text(re.sub(r"[\x00-\x1f\x7f]+", " ", text))  # a cell is one line

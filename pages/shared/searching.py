@@ -16,7 +16,7 @@ from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
-from pages.shared import controls, frame, search_charts, services, sets, state
+from pages.shared import controls, frame, plain, search_charts, services, sets, state
 from pages.shared.palette import ink
 
 SECONDS_A_TICK = 1.0
@@ -97,7 +97,7 @@ def form() -> None:
                 args=(lambda: services.jobs().submit(config) if config is not None else None,),
             )
         if problem:
-            st.warning(problem)
+            st.warning(plain.lines(problem))
 
 
 def _columns(count: int) -> list[Any]:
@@ -274,7 +274,7 @@ def _best_table(done: list[Trial]) -> None:
 def problem() -> None:
     """Tells what the last button could not do."""
     if state.get(_PROBLEM):
-        st.warning(state.get(_PROBLEM))
+        st.warning(plain.lines(state.get(_PROBLEM)))
 
 
 def _do(act: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,9 +11,13 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 
+import autorec_core
+from autorec_core import logs, settings, storage
 from autorec_core.visitors import is_visitor_id, new_visitor_id
 from pages.shared import services
 from pages.shared.state import VISITOR_COOKIE
+
+_LOG = logging.getLogger(f"{logs.NAME}.server")
 
 SECONDS_REMEMBERED = 400 * 24 * 3600
 """The longest that browsers keep a cookie."""
@@ -62,6 +67,10 @@ def _visitor_of(headers: Headers) -> bool:
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Around the server's life: the starter model trains before the first visitor comes, and at the end a training that
     runs is saved and no process is left behind."""
+    logs.prepare(also=("streamlit", "uvicorn"))
+    settings.limits()  # what can't be read ends the server here, with its sentence, and not at a visitor's click
+    _LOG.info("the server begins", extra={"home": str(storage.home()), "version": autorec_core.__version__})
     threading.Thread(target=services.begin, daemon=True).start()
     yield
     services.close_jobs()
+    _LOG.info("the server has ended")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from autorec_core import datasets, shelf, storage
+from autorec_core import datasets, settings, shelf, storage
 from autorec_core.asking import Questions
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
-from autorec_core.jobs import JobRunner, most_per_owner
+from autorec_core.jobs import JobRunner
 from autorec_core.layouts import Layouts
 from autorec_core.matching import Links, TitleIndex
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
@@ -46,7 +46,8 @@ def upload_store() -> UploadStore:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobRunner:
     """The line of trainings with its warm worker."""
-    runner = JobRunner(run_store(), max_per_owner=most_per_owner())
+    limits = settings.limits()
+    runner = JobRunner(run_store(), max_queued=limits.queue, max_per_owner=limits.in_line)
     _runner_of_process.append(runner)
     runner.start()
     return runner

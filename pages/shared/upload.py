@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from autorec_core import uploads
+from autorec_core import settings, uploads
 from autorec_core.errors import AutoRecError, InvalidRatingsError
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.scales import COMMON_SCALES
-from pages.shared import frame, services, sets, state
+from pages.shared import frame, plain, services, sets, state
 
 ROLES = {
     "user": ("Who", "The column with the people who rate."),
@@ -32,7 +32,7 @@ def uploaders() -> None:
             "Ratings",
             type=["csv", "tsv", "txt", "dat", "data", "zip", "parquet"],
             key=_key("ratings"),
-            help=f"At most {uploads.LARGEST / 1e6:.0f} MB.",
+            help=f"At most {uploads.largest() / 1e6:.0f} MB.",
         )
     with right:
         st.file_uploader(
@@ -54,14 +54,14 @@ def look() -> None:
     done = state.live("upload_done", None)
     if file is None:
         if done:
-            st.success(done)
+            st.success(plain.lines(done))
             frame.go_button("Train on it", "train")
         return
     content = file.getvalue()
     try:
         seen = uploads.preview(file.name, content)
     except AutoRecError as error:
-        st.error(str(error))
+        st.error(plain.lines(str(error)))
         return
     columns = _columns(seen) if seen.columns else None
     if seen.columns:
@@ -81,7 +81,7 @@ def look() -> None:
         _faults(error)
         return
     except AutoRecError as error:
-        st.error(str(error))
+        st.error(plain.lines(str(error)))
         return
     _found(ratings)
     st.button("Keep it", type="primary", key="upload_keep", on_click=_keep, args=(file.name, ratings))
@@ -129,7 +129,9 @@ def _scale() -> RatingScale | None:
 def _faults(error: InvalidRatingsError) -> None:
     lines = str(error).splitlines()
     st.error(
-        f"**{lines[0]}**" if len(lines) == 1 else "**These rows can't be used.** Correct the file and bring it again."
+        f"**{plain.escaped(lines[0])}**"
+        if len(lines) == 1
+        else "**These rows can't be used.** Correct the file and bring it again."
     )
     if len(lines) > 1:
         st.code("\n".join(lines[:LINES_SHOWN]), language=None, wrap_lines=True)
@@ -158,11 +160,11 @@ def own_sets() -> None:
     """The visitor's sets, each with what it holds and a button that deletes it."""
     error = state.live("upload_error", None)
     if error:
-        st.error(error)
+        st.error(plain.lines(error))
     own = services.upload_store().of(state.owner())
     st.subheader("Yours")
     if not own:
-        st.caption(f"Nothing yet. What you keep is listed here, {uploads.MOST} sets at most.")
+        st.caption(f"Nothing yet. What you keep is listed here, {settings.limits().uploads} sets at most.")
     for one in own:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             with st.container(gap=None, width="stretch"):

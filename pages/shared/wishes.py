@@ -13,7 +13,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.ordering import OwnRating, Wishes
 from autorec_core.ratings import BoolArray, RatingScale
 from autorec_core.recommender import Recommendation
-from pages.shared import recommended, services, state
+from pages.shared import plain, recommended, services, state
 from pages.shared.palette import YOU
 
 NOT_INTERESTED = "not interested"
@@ -228,7 +228,7 @@ def told_error() -> None:
     """Why the last wish was not kept, in a sentence."""
     error = state.live("wishes_error", None)
     if error:
-        st.error(error)
+        st.error(plain.lines(error))
 
 
 # -- the visitor's own ratings ----------------------------------------------------------------------------------------

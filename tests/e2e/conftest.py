@@ -101,13 +101,20 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """A server for all browser tests; each test is another visitor."""
     folder = tmp_path_factory.mktemp("server")
     subprocess.run([sys.executable, "-c", TRAIN_A_MODEL, str(folder / "home" / "runs")], cwd=ROOT, check=True)
+    with serve(folder) as found:
+        yield found
+
+
+@contextmanager
+def serve(folder: Path, **environment: str) -> Iterator[App]:
+    """A server with `home` in a folder, until it is no longer needed."""
     port, log = _free_port(), folder / "server.log"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--server.port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "AUTOREC_HOME": str(folder / "home")},
+            env={**os.environ, "AUTOREC_HOME": str(folder / "home"), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
