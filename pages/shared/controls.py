@@ -25,7 +25,8 @@ from autorec_core.hyperparameters import (
     preset,
 )
 from autorec_core.links import HIGHEST_SEED
-from pages.shared import plain, sets, state
+from pages.shared import plain, sets, state, told
+from pages.shared.words import _
 
 CUSTOM, FITTED = "custom", "fitted"
 UNNAMED = {CUSTOM: "Custom", FITTED: "Fitted to the data set"}
@@ -178,14 +179,16 @@ def dataset_control() -> str:
     if state.get("dataset") not in (None, *options):  # a set of the visitor's own that they have deleted since
         state.forget("dataset")
     name = st.selectbox(
-        "Data set",
+        _("Data set"),
         options,
         index=options.index(datasets.BUNDLED),
         format_func=sets.label,
         key="dataset",
         on_change=_take_dataset,
         args=(state.get("dataset") or datasets.BUNDLED,),
-        help="The ratings to learn from. What is not on this machine can be downloaded here; Own ratings takes yours.",
+        help=_(
+            "The ratings to learn from. What is not on this machine can be downloaded here; Own ratings takes yours."
+        ),
         persist_state="session",
     )
     return name or datasets.BUNDLED
@@ -194,19 +197,22 @@ def dataset_control() -> str:
 def download_control(name: str) -> None:
     """Offers to download a data set that is not here, and shows how far that is."""
     known = datasets.find(name)
-    st.markdown(f"**{known.title}** is not on this machine yet. {known.licence}")
-    if st.button(f"Download {known.size_mb:,.0f} MB", key="download", help=f"From {known.source}."):
-        bar = st.progress(0.0, f"Downloading {known.title} …")
+    st.markdown(
+        _("**{title}** is not on this machine yet. {licence}", title=known.title, licence=_(known.licence)),
+    )
+    label = _("Download {size:,.0f} MB", size=known.size_mb)
+    if st.button(label, key="download", help=_("From {source}.", source=known.source)):
+        bar = st.progress(0.0, _("Downloading {title} …", title=known.title))
 
         def show(come: int, total: int) -> None:
-            share = min(1.0, come / total) if total else 0.0
-            bar.progress(share, f"{come / 1e6:,.1f} of {(total or 1e6 * known.size_mb) / 1e6:,.1f} MB")
+            share, size = min(1.0, come / total) if total else 0.0, (total or 1e6 * known.size_mb) / 1e6
+            bar.progress(share, _("{come:,.1f} of {total:,.1f} MB", come=come / 1e6, total=size))
 
         try:
             datasets.load(name, show)
         except AutoRecError as error:
             bar.empty()
-            st.warning(plain.lines(str(error)))
+            st.warning(plain.lines(told.said(str(error))))
         else:
             st.rerun()
 
@@ -214,12 +220,12 @@ def download_control(name: str) -> None:
 def preset_control() -> None:
     """Draws the choice of a preset, which moves all controls."""
     st.selectbox(
-        "Preset",
+        _("Preset"),
         [*PRESETS, FITTED, CUSTOM],
-        format_func=lambda name: PRESETS[name].label if name in PRESETS else UNNAMED[name],
+        format_func=lambda name: _(PRESETS[name].label) if name in PRESETS else _(UNNAMED[name]),
         key="preset",
         on_change=take_preset,
-        help="A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom.",
+        help=_("A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom."),
         persist_state="session",
     )
 
@@ -228,8 +234,10 @@ def preset_note() -> str:
     """What the chosen preset is for, in a sentence."""
     name = state.get("preset")
     if name == FITTED:
-        return "By the rule that goes from the number of ratings: what a search would choose for a set of this size."
-    return PRESETS[name].help if name in PRESETS else "Your own choice of hyperparameters."
+        return _(
+            "By the rule that goes from the number of ratings: what a search would choose for a set of this size."
+        )
+    return _(PRESETS[name].help) if name in PRESETS else _("Your own choice of hyperparameters.")
 
 
 def based_on_control() -> None:
@@ -241,11 +249,11 @@ def hyperparameters_form() -> None:
     """Draws a control for every other hyperparameter, a beginner's first and the rest folded away."""
     advanced = [name for name in names() if choice_of(name).advanced]
     for group, label in GROUPS.items():
-        st.markdown(f"**{label}**")
+        st.markdown(f"**{_(label)}**")
         for name in names():
             if choice_of(name).group == group and name not in advanced and name != ON_TOP:
                 _control(name)
-    with st.expander("Advanced"):
+    with st.expander(_("Advanced")):
         for name in advanced:
             _control(name)
         _seed_control()
@@ -253,11 +261,11 @@ def hyperparameters_form() -> None:
 
 def _seed_control() -> None:
     st.number_input(
-        "Seed",
+        _("Seed"),
         0,
         HIGHEST_SEED,
         key="seed",
-        help="What chance is drawn from: the split, the first weights, the batches and dropout.",
+        help=_("What chance is drawn from: the split, the first weights, the batches and dropout."),
         persist_state="session",
     )
 
@@ -271,8 +279,8 @@ def _control(name: str) -> None:
     """One control, by what the hyperparameter accepts."""
     choice, kind = choice_of(name), _kind(name)
     common: dict[str, Any] = {
-        "label": choice.label,
-        "help": choice.help,
+        "label": _(choice.label),
+        "help": _(choice.help),
         "key": _key(name),
         "on_change": _take_base if name == ON_TOP else _note_change,
         "persist_state": "session",
@@ -280,9 +288,11 @@ def _control(name: str) -> None:
     if choice.options:
         words = {option: word_of(name, option) for option in choice.options}
         if sum(map(len, words.values())) <= 14:
-            st.segmented_control(options=choice.options, format_func=words.__getitem__, required=True, **common)
+            st.segmented_control(
+                options=choice.options, format_func=lambda option: _(words[option]), required=True, **common
+            )
         else:
-            st.selectbox(options=choice.options, format_func=words.__getitem__, **common)
+            st.selectbox(options=choice.options, format_func=lambda option: _(words[option]), **common)
     elif kind is bool:
         st.toggle(**common)
     elif choice.log:
@@ -302,12 +312,18 @@ def _predicted_bytes(name: str) -> float:
 def dataset_note(name: str) -> str:
     """How large a data set is, and how much memory this training will take, in a line."""
     known = sets.size(name)
-    return (
-        f"{known.num_ratings:,} ratings of {known.num_items:,} movies by {known.num_users:,} people, "
-        f"on a scale of {known.scale}; about {memory.in_words(_predicted_bytes(name))} of memory"
+    return _(
+        "{ratings:,} ratings of {movies:,} movies by {people:,} people, on a scale of {low:g} to {high:g}; about "
+        "{memory} of memory",
+        ratings=known.num_ratings,
+        movies=known.num_items,
+        people=known.num_users,
+        low=known.scale.low,
+        high=known.scale.high,
+        memory=memory.in_words(_predicted_bytes(name)),
     )
 
 
 def shortage(name: str) -> str:
     """Why this training would not fit into the memory; nothing where it does."""
-    return memory.shortage(_predicted_bytes(name) - memory.BASE)  # the worker holds the base already
+    return told.said(memory.shortage(_predicted_bytes(name) - memory.BASE))  # the worker holds the base already
