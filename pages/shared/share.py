@@ -9,7 +9,7 @@ import streamlit as st
 
 from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
-from pages.shared import controls, pictures, sets, state, told
+from pages.shared import controls, inside, pictures, sets, state, told
 from pages.shared.words import _, later
 
 SECONDS_TO_ARRIVE = 5.0
@@ -106,10 +106,7 @@ def _pictures(run: Run | None) -> dict[str, str]:
         "curve": _("Curve"),
         **scores,
         "matrix": _("Matrix"),
-        "inside_weights": _("Weights"),
-        "inside_codes": _("Codes"),
-        "inside_units": _("Units"),
-        "inside_steps": _("Steps"),
+        **{f"inside_{name}": _(label) for name, label in inside.NAMES.items()},
     }
 
 
