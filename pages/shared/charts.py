@@ -280,7 +280,9 @@ def _frame_of_loss_curve(
     ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(
         x=alt.X("place:Q", title=title), y=y, text="label:N"
     )
-    rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2]).encode(x=x, tooltip=[alt.Tooltip("label:N", title=_("changed"))])
+    rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2]).encode(
+        x=x, tooltip=[alt.Tooltip("label:N", title=_("changed"))]
+    )
     rule_names = changed.mark_text(
         angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230
     )
@@ -434,9 +436,7 @@ def given_against_predicted(rows: pd.DataFrame, scale: RatingScale, parts: Seque
     order = rows["part"].map({part: place for place, part in enumerate(parts)})
     shown = rows.iloc[np.argsort(order.to_numpy(), kind="stable")]  # held-out points come last, on top
     turn = (np.arange(len(shown)) * 0.618034) % 1.0 - 0.5
-    shown = shown.assign(
-        place=shown["given"] + turn * 0.5 * min(scale.step, scale.span / 5), said=shown["part"].map(_)
-    )
+    shown = shown.assign(place=shown["given"] + turn * 0.5 * min(scale.step, scale.span / 5), said=shown["part"].map(_))
     ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
     axis = alt.Axis(values=ticks, format="~g") if ticks else alt.Axis()
     points = (

@@ -234,9 +234,7 @@ def preset_note() -> str:
     """What the chosen preset is for, in a sentence."""
     name = state.get("preset")
     if name == FITTED:
-        return _(
-            "By the rule that goes from the number of ratings: what a search would choose for a set of this size."
-        )
+        return _("By the rule that goes from the number of ratings: what a search would choose for a set of this size.")
     return _(PRESETS[name].help) if name in PRESETS else _("Your own choice of hyperparameters.")
 
 

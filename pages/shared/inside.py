@@ -35,8 +35,8 @@ SENTENCES = {
         "**Codes.** What the units say of a sample of rows. All of them at one value is a code that says nothing."
     ),
     "units": later(
-        "**Units.** Dead ones say the same of every row, saturated ones lie at an end of their range: both have stopped "
-        "learning."
+        "**Units.** Dead ones say the same of every row, saturated ones lie at an end of their range: both have "
+        "stopped learning."
     ),
     "steps": later(
         "**Steps.** How far the weights move in an epoch, in per cent of their length, and the gradient's length. It "

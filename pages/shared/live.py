@@ -330,7 +330,9 @@ def sentence(run: Run | None, status: JobStatus | None, known: Progress, num_epo
         at = min(len(known.epochs) + 1, num_epochs)
         return name, _("Training epoch {epoch} of {epochs}.", epoch=at, epochs=num_epochs)
     if name == "paused":
-        return name, _("Paused after epoch {epoch}. Resume goes on, Step trains one more epoch.", epoch=len(known.epochs))
+        return name, _(
+            "Paused after epoch {epoch}. Resume goes on, Step trains one more epoch.", epoch=len(known.epochs)
+        )
     if name == "interrupted":
         return name, told.said(status.message) or _(
             "This training was interrupted after epoch {epoch}. It can go on.", epoch=len(known.epochs)

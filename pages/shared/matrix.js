@@ -42,7 +42,8 @@ function setUp(root) {
   const errors = root.querySelector(".errors");
   const written = root.querySelector(".written-after");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const self = { data: null, words: null, given: null, parts: null, from: null, shown: null, target: null, began: 0, cell: null };
+  const self = { data: null, words: null, given: null, parts: null, from: null, shown: null, target: null };
+  Object.assign(self, { began: 0, cell: null });
   let chosen = null; // until the person chooses, the width does
   let frame = 0;
 

@@ -19,7 +19,8 @@ _HTML = f"""<div class="matrix" data-view="both">
       <button type="button" role="radio" data-view="written" data-word="written"></button>
     </div>
     <div class="legend">
-      <span><b class="low"></b><i class="ramp" style="width:6.5rem"></i><b class="high"></b> <b data-word="stars"></b></span>
+      <span><b class="low"></b><i class="ramp" style="width:6.5rem"></i><b class="high"></b>
+        <b data-word="stars"></b></span>
       <span><i style="border:2px solid {VALID}"></i><b data-word="validation"></b></span>
       <span><i style="border:2px solid {TEST}"></i><b data-word="test"></b></span>
       <span><i class="blank"></i><b data-word="blank"></b></span>
@@ -28,7 +29,8 @@ _HTML = f"""<div class="matrix" data-view="both">
   <div class="pair">
     <figure class="of-known"><figcaption data-word="known"></figcaption>
       <canvas class="known" tabindex="0" role="img"></canvas></figure>
-    <figure class="of-written"><figcaption><span data-word="model"></span><span class="written-after"></span></figcaption>
+    <figure class="of-written">
+      <figcaption><span data-word="model"></span><span class="written-after"></span></figcaption>
       <canvas class="written" tabindex="0" role="img"></canvas></figure>
   </div>
   <p class="reading" role="status"></p>

@@ -112,7 +112,7 @@ def _pictures(run: Run | None) -> dict[str, str]:
 
 def _is_of_run() -> bool:
     """Draws the choice between what the controls say and the run that is shown; whether it is the run."""
-    return RUN == st.segmented_control(
+    chosen = st.segmented_control(
         _("What to share"),
         [CONTROLS, RUN],
         default=CONTROLS,
@@ -121,3 +121,4 @@ def _is_of_run() -> bool:
         key="share_what",
         label_visibility="collapsed",
     )
+    return chosen == RUN

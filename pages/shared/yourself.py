@@ -127,8 +127,8 @@ def as_json(model: TrainedModel, glimpse: Glimpse, epoch: int) -> dict[str, Any]
         note = ngettext(
             "After epoch {epoch}: it gives your {count} rating back with an RMSE of {back:.2f}, and foresees each from "
             "the others with {left_out:.2f}.",
-            "After epoch {epoch}: it gives your {count} ratings back with an RMSE of {back:.2f}, and foresees each from "
-            "the others with {left_out:.2f}.",
+            "After epoch {epoch}: it gives your {count} ratings back with an RMSE of {back:.2f}, and foresees each "
+            "from the others with {left_out:.2f}.",
             count,
             epoch=epoch,
             back=rmse(glimpse.given_back, glimpse.ratings),
