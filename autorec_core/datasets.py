@@ -19,7 +19,15 @@ from pathlib import Path
 import filelock
 
 from autorec_core import fetching, kept_ratings, storage
-from autorec_core.errors import AutoRecError, DownloadCancelledError, DownloadError, NotFoundError, StorageError
+from autorec_core.errors import (
+    AutoRecError,
+    DownloadCancelledError,
+    DownloadError,
+    NotFoundError,
+    Sentence,
+    StorageError,
+    joined,
+)
 from autorec_core.fetching import IsCancelled
 from autorec_core.fetching import Progress as Progress
 from autorec_core.rating_files import RATINGS_FILES, read_ratings
@@ -163,8 +171,14 @@ def find(name: str) -> Dataset:
     """
     if name not in DATASETS:
         near = difflib.get_close_matches(name.lower(), DATASETS, 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise NotFoundError(f"No data set is called {name!r}.{hint} There are {', '.join(DATASETS)}.")
+        if near:
+            raise NotFoundError(
+                "No data set is called {name!r}. Did you mean {near}? There are {names}.",
+                name=name,
+                near=near[0],
+                names=", ".join(DATASETS),
+            )
+        raise NotFoundError("No data set is called {name!r}. There are {names}.", name=name, names=", ".join(DATASETS))
     return DATASETS[name]
 
 
@@ -306,13 +320,15 @@ def _fetch_once(dataset: Dataset, progress: Progress | None, is_cancelled: IsCan
             with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0.2, poll_interval=0.02):
                 return _place_of(dataset) or _fetch(dataset, progress, is_cancelled)
             if is_cancelled():
-                raise DownloadCancelledError(f"The download of {dataset.title} is another process's.")
+                raise DownloadCancelledError("The download of {title} is another process's.", title=dataset.title)
     except OSError as error:
         if isinstance(error, AutoRecError):
             raise
         raise StorageError(
-            f"Can't keep {dataset.title} in {cache}: {error.strerror or error}. Make room or choose another folder "
-            "with AUTOREC_HOME."
+            "Can't keep {title} in {folder}: {reason}. Make room or choose another folder with AUTOREC_HOME.",
+            title=dataset.title,
+            folder=cache,
+            reason=error.strerror or str(error),
         ) from error
 
 
@@ -328,17 +344,27 @@ def _fetch(dataset: Dataset, progress: Progress | None, is_cancelled: IsCancelle
     except DownloadCancelledError:
         raise
     except DownloadError as error:
-        kept = f"The {come / 1e6:,.1f} MB that came are kept. " if (come := fetching.come_so_far(part)) else ""
-        raise DownloadError(
-            f"{error} {kept}Try again later, or use {BUNDLED}, which needs no network, or put the files of "
-            f"{dataset.title} into {folder}."
-        ) from error
+        kept = []
+        if come := fetching.come_so_far(part):
+            kept = [Sentence("The {come:,.1f} MB that came are kept.", come=come / 1e6)]
+        remedy = Sentence(
+            "Try again later, or use {name}, which needs no network, or put the files of {title} into {folder}.",
+            name=BUNDLED,
+            title=dataset.title,
+            folder=folder,
+        )
+        raise DownloadError(joined([error.sentence, *kept, remedy])) from error
     digest, published = fetching.md5_of(part), dataset.checksum or fetching.published_md5(url)
     if published is not None and digest != published:
         fetching.forget(part)
         raise DownloadError(
-            f"What came from {url} is not {dataset.title} as published: its MD5 is {digest}, not {published}. Try "
-            f"again later, or put the right files into {folder}."
+            "What came from {url} is not {title} as published: its MD5 is {digest}, not {published}. Try again later, "
+            "or put the right files into {folder}.",
+            url=url,
+            title=dataset.title,
+            digest=digest,
+            published=published,
+            folder=folder,
         )
     beside = cache / f".{dataset.name}.unpacking"
     try:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autorec_core import datasets
-from autorec_core.errors import AutoRecError, DownloadCancelledError
+from autorec_core.errors import AutoRecError, DownloadCancelledError, Sentence
 
 _SECONDS_OF_SPEED = 5.0
 """Speed is that of the last few seconds, so that what remains is told from how it goes now."""
@@ -144,9 +144,11 @@ class Downloads:
         except DownloadCancelledError:
             self._tell(download, self._ended(download, "cancelled"))
         except AutoRecError as error:
-            self._tell(download, self._ended(download, "failed", str(error)))
+            self._tell(download, self._ended(download, "failed", error.sentence))
         except Exception:  # a thread that dies silently would leave a bar that never moves
-            self._tell(download, self._ended(download, "failed", "The download ended in an error; see the log."))
+            self._tell(
+                download, self._ended(download, "failed", Sentence("The download ended in an error; see the log."))
+            )
             raise
 
     def _ended(self, download: _Download, state: str, message: str = "") -> Standing:

@@ -2,17 +2,86 @@
 
 Each error is an `AutoRecError`, so that a page or the command line can show its text as written, and also the standard
 exception that a Python programmer would expect. A programmer's own mistake raises plain `ValueError` or `TypeError`.
+
+What people read is a `Sentence`: English text that still knows its template and its values, so that whoever shows it
+can look the template up in another language. Nothing here knows which languages there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 FAULTS_SHOWN = 20
 
 
+class Sentence(str):
+    """An English sentence that knows what it is made of.
+
+    Args:
+        template: the sentence, with `{name}` for each value; formats as in `{count:,}` work. Without any values,
+            braces stay as they are.
+        values: what the names stand for; a value may be a sentence, too.
+
+    >>> Sentence("{name} has {count:,} ratings.", name="a.csv", count=1200)
+    'a.csv has 1,200 ratings.'
+    """
+
+    template: str
+    """The sentence before its values were filled in."""
+    values: dict[str, object]
+    """Name -> value."""
+
+    def __new__(cls, template: str, /, **values: object) -> Self:
+        if isinstance(template, cls) and not values:
+            return template
+        made = super().__new__(cls, template.format(**values) if values else template)
+        made.template, made.values = str(template), values
+        return made
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain values, for another process."""
+        return {"template": self.template, "values": {name: _plain(value) for name, value in self.values.items()}}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        values = {
+            name: cls.from_json(value) if isinstance(value, Mapping) else value
+            for name, value in found["values"].items()
+        }
+        return cls(found["template"], **values)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Sentence):
+        return value.to_json()
+    # NumPy's numbers are none of JSON's, and their formats are those of Python's.
+    number = value.item() if hasattr(value, "item") else value
+    return number if isinstance(number, int | float) else str(number)
+
+
+def joined(parts: Sequence[str], between: str = " ") -> Sentence:
+    """Sentences, one after the other, as one.
+
+    >>> joined(["It is so.", Sentence("Or {number}.", number=2)])
+    'It is so. Or 2.'
+    """
+    template = between.join(f"{{part_{place}}}" for place in range(len(parts)))
+    return Sentence(template, **{f"part_{place}": part for place, part in enumerate(parts)})
+
+
 class AutoRecError(Exception):
-    """Something that a caller or visitor can put right; the text says what, where and how."""
+    """Something that a caller or visitor can put right; the text says what, where and how.
+
+    Args:
+        template: the sentence, as of `Sentence`.
+        values: what stands in it.
+    """
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.sentence = Sentence(template, **values)
+        super().__init__(str(self.sentence))
 
 
 class InvalidHyperparameterError(AutoRecError, ValueError):
@@ -29,17 +98,19 @@ class InvalidRatingsError(AutoRecError, ValueError):
     Args:
         faults: one sentence a fault, in file order; the text shows the first 20 and counts the rest.
         are_all: whether these are all; not where a file is so bad that the search was given up.
+        values: of a single sentence, what stands in it.
     """
 
-    def __init__(self, faults: str | Sequence[str], *, are_all: bool = True) -> None:
-        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
-        text = "\n".join(self.faults[:FAULTS_SHOWN])
+    def __init__(self, faults: str | Sequence[str], /, *, are_all: bool = True, **values: object) -> None:
+        self.faults: tuple[str, ...] = (Sentence(faults, **values),) if isinstance(faults, str) else tuple(faults)
+        shown = list(self.faults[:FAULTS_SHOWN])
         hidden = len(self.faults) - FAULTS_SHOWN
-        if hidden > 0:
-            text += (
-                f"\n… and {'' if are_all else 'at least '}{hidden} more such {'fault' if hidden == 1 else 'faults'}."
-            )
-        super().__init__(text)
+        if hidden == 1:
+            shown.append(Sentence("… and 1 more such fault." if are_all else "… and at least 1 more such fault."))
+        elif hidden > 0:
+            more = "… and {count} more such faults." if are_all else "… and at least {count} more such faults."
+            shown.append(Sentence(more, count=hidden))
+        super().__init__(shown[0] if len(shown) == 1 else joined(shown, "\n"))
 
 
 class NotFoundError(AutoRecError, LookupError):

@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autorec_core import storage
-from autorec_core.errors import DownloadCancelledError, DownloadError, StorageError
+from autorec_core.errors import DownloadCancelledError, DownloadError, Sentence, StorageError
 
 Progress = Callable[[int, int], None]
 """Told the bytes that have come and the bytes to come in all (0 where unknown)."""
@@ -77,7 +77,9 @@ def fetch(
         try:
             for come, total in _stretch(url, part, what, most_bytes):
                 if is_cancelled():
-                    raise DownloadCancelledError(f"The download of {what} was stopped after {come / 1e6:,.1f} MB.")
+                    raise DownloadCancelledError(
+                        "The download of {what} was stopped after {come:,.1f} MB.", what=what, come=come / 1e6
+                    )
                 if progress is not None:
                     progress(come, total)
             return
@@ -135,8 +137,12 @@ def check_room(folder: Path, num_bytes: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < num_bytes:
         raise StorageError(
-            f"{what} needs {num_bytes / 1e6:,.0f} MB in {folder}, and {free / 1e6:,.0f} MB are free. Make room or "
-            "choose another folder with AUTOREC_HOME."
+            "{what} needs {needed:,.0f} MB in {folder}, and {free:,.0f} MB are free. Make room or choose another "
+            "folder with AUTOREC_HOME.",
+            what=what,
+            needed=num_bytes / 1e6,
+            folder=folder,
+            free=free / 1e6,
         )
 
 
@@ -161,7 +167,7 @@ def unpack(
         StorageError: the disk has no room for it.
         OSError: the disk did not take it.
     """
-    bad = f"What came from {source} is not a sound zip file"
+    bad = Sentence("What came from {source} is not a sound zip file", source=source)
     try:
         with zipfile.ZipFile(archive_path) as archive:
             found = {}
@@ -169,23 +175,27 @@ def unpack(
                 path = PurePosixPath(member.filename.replace("\\", "/"))
                 if path.is_absolute() or ".." in path.parts or ":" in member.filename:
                     raise DownloadError(
-                        f"{bad}: it reaches outside its folder with {member.filename!r}. It was not kept."
+                        "{bad}: it reaches outside its folder with {name!r}. It was not kept.",
+                        bad=bad,
+                        name=member.filename,
                     )
                 if path.name in members and not member.is_dir():
                     found[path.name] = member
             size = sum(member.file_size for member in found.values())
             if size > most_bytes:
-                raise DownloadError(f"{bad}: it unpacks to more than {most_bytes / 1e6:,.0f} MB. It was not kept.")
+                raise DownloadError(
+                    "{bad}: it unpacks to more than {most:,.0f} MB. It was not kept.", bad=bad, most=most_bytes / 1e6
+                )
             if not found.keys() & set(needed):
-                raise DownloadError(f"{bad}: it holds no ratings. Try again later.")
-            check_room(beside, size, "What is in the archive")
+                raise DownloadError("{bad}: it holds no ratings. Try again later.", bad=bad)
+            check_room(beside, size, Sentence("What is in the archive"))
             for name, member in found.items():
                 with archive.open(member) as packed, (beside / name).open("wb") as target:
                     shutil.copyfileobj(packed, target, 1 << 20)  # never more than the size that the archive declares
                     target.flush()
                     os.fsync(target.fileno())  # before it gets its name: a power cut leaves it whole or not there
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted or exotic
-        raise DownloadError(f"{bad}: {error}. Try again later.") from error
+        raise DownloadError("{bad}: {reason}. Try again later.", bad=bad, reason=str(error)) from error
     return [name for name in members if name in found]
 
 
@@ -234,11 +244,20 @@ def _stretch(url: str, part: Path, what: str, most_bytes: int) -> Generator[tupl
                 yield come, come
                 return
             forget(part)
-            raise _Broken(f"Can't go on with {what} from {url}.") from error
+            raise _Broken(Sentence("Can't go on with {what} from {url}.", what=what, url=url)) from error
         kind: type[Exception] = _Broken if error.code >= 500 else DownloadError
-        raise kind(f"Can't fetch {what} from {url}: the server answers {error.code} {error.reason}.") from error
+        text = Sentence(
+            "Can't fetch {what} from {url}: the server answers {code} {reason}.",
+            what=what,
+            url=url,
+            code=error.code,
+            reason=error.reason,
+        )
+        raise kind(text) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _Broken(f"Can't fetch {what} from {url}: {_reason(error)}.") from error
+        raise _Broken(
+            Sentence("Can't fetch {what} from {url}: {reason}.", what=what, url=url, reason=_reason(error))
+        ) from error
     with contextlib.closing(answer):
         length = answer.headers.get("Content-Length") or ""
         coming = int(length) if length.isdecimal() else 0
@@ -262,13 +281,20 @@ def _stretch(url: str, part: Path, what: str, most_bytes: int) -> Generator[tupl
                 try:
                     piece = answer.read(_PIECE)
                 except (OSError, http.client.HTTPException, ValueError) as error:
-                    raise _Broken(f"{_broke(url, come, total)} {_reason(error)}.") from error
+                    raise _Broken(
+                        Sentence("{what} {reason}.", what=_broke(url, come, total), reason=_reason(error))
+                    ) from error
                 if not piece:
                     break
                 come += len(piece)
                 if come > most_bytes:
                     raise _Useless(
-                        f"{url} sends more than {most_bytes / 1e6:,.0f} MB, and {what} has less. It was not kept."
+                        Sentence(
+                            "{url} sends more than {most:,.0f} MB, and {what} has less. It was not kept.",
+                            url=url,
+                            most=most_bytes / 1e6,
+                            what=what,
+                        )
                     )
                 file.write(piece)
                 yield come, total
@@ -276,9 +302,12 @@ def _stretch(url: str, part: Path, what: str, most_bytes: int) -> Generator[tupl
         raise _Broken(_broke(url, come, total))
 
 
-def _broke(url: str, come: int, total: int) -> str:
-    of = f" of {total:,}" if total else ""
-    return f"The connection to {url} broke after {come:,}{of} bytes."
+def _broke(url: str, come: int, total: int) -> Sentence:
+    if total:
+        return Sentence(
+            "The connection to {url} broke after {come:,} of {total:,} bytes.", url=url, come=come, total=total
+        )
+    return Sentence("The connection to {url} broke after {come:,} bytes.", url=url, come=come)
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 
 from autorec_core import storage
-from autorec_core.errors import NotFoundError, StorageError
+from autorec_core.errors import NotFoundError, Sentence, StorageError
 from autorec_core.runs import Run, RunStore
 from autorec_core.snapshots import Album
 
@@ -28,8 +28,10 @@ def fork(store: RunStore, run: Run, epoch: int, *, owner: str | None) -> Run:
     album = Album(run.folder)
     checkpoint = album.checkpoint(epoch)
     if checkpoint is None:
-        kept = ", ".join(map(str, album.epochs("checkpoint"))) or "none"
-        raise NotFoundError(f"Epoch {epoch} of run {run.id} can't be resumed from; these can: {kept}.")
+        kept = ", ".join(map(str, album.epochs("checkpoint"))) or Sentence("none")
+        raise NotFoundError(
+            "Epoch {epoch} of run {run} can't be resumed from; these can: {kept}.", epoch=epoch, run=run.id, kept=kept
+        )
     made = store.create(replace(run.config, kind="visitor", owner=owner, fork_of=run.id, fork_epoch=epoch))
     try:
         shutil.copyfile(run.folder / "events.jsonl", made.folder / "events.jsonl")
@@ -40,6 +42,6 @@ def fork(store: RunStore, run: Run, epoch: int, *, owner: str | None) -> Run:
     except (OSError, StorageError) as error:
         with contextlib.suppress(OSError, StorageError, NotFoundError):
             store.delete(made.id)
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise StorageError(f"Can't branch off from run {run.id}: {reason}.") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise StorageError("Can't branch off from run {run}: {reason}.", run=run.id, reason=reason) from error
     return made

@@ -48,19 +48,28 @@ class Choice:
         """
         if self.options:
             if value not in self.options:
-                raise InvalidHyperparameterError(f"{name} must be one of {', '.join(self.options)}, got {value!r}.")
+                raise InvalidHyperparameterError(
+                    "{name} must be one of {options}, got {given!r}.",
+                    name=name,
+                    options=", ".join(self.options),
+                    given=value,
+                )
             return value
         if kind is bool:
             if not isinstance(value, bool):
-                raise InvalidHyperparameterError(f"{name} must be true or false, got {value!r}.")
+                raise InvalidHyperparameterError("{name} must be true or false, got {given!r}.", name=name, given=value)
             return value
         if self.low is None or self.high is None:
             raise TypeError(f"{name} declares no range.")
         number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, bool) else None  # NumPy's too
         whole = kind is int
         if number is None or not self.low <= number <= self.high or (whole and number != int(number)):
-            noun = "a whole number between" if whole and isinstance(value, float) else "between"
-            raise InvalidHyperparameterError(f"{name} must be {noun} {self.low:g} and {self.high:g}, got {value}.")
+            accepted = (
+                "{name} must be a whole number between {low:g} and {high:g}, got {given}."
+                if whole and isinstance(value, float)
+                else "{name} must be between {low:g} and {high:g}, got {given}."
+            )
+            raise InvalidHyperparameterError(accepted, name=name, low=self.low, high=self.high, given=value)
         return kind(number)
 
 
@@ -272,8 +281,11 @@ class Hyperparameters:
         for name in changes:
             if name not in names():
                 near = difflib.get_close_matches(name, names(), 1)
-                hint = f" Did you mean {near[0]}?" if near else ""
-                raise InvalidHyperparameterError(f"No hyperparameter is called {name}.{hint}")
+                if near:
+                    raise InvalidHyperparameterError(
+                        "No hyperparameter is called {name}. Did you mean {near}?", name=name, near=near[0]
+                    )
+                raise InvalidHyperparameterError("No hyperparameter is called {name}.", name=name)
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
@@ -402,5 +414,7 @@ def preset(name: str) -> Hyperparameters:
         InvalidHyperparameterError: no preset has this name.
     """
     if name not in PRESETS:
-        raise InvalidHyperparameterError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}.")
+        raise InvalidHyperparameterError(
+            "{name} must be one of {options}, got {given!r}.", name="preset", options=", ".join(PRESETS), given=name
+        )
     return PRESETS[name].hyperparameters

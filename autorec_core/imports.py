@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from autorec_core.errors import InvalidRatingsError
+from autorec_core.errors import InvalidRatingsError, Sentence, joined
 from autorec_core.ratings import RatingScale
 from autorec_core.spreadsheets import from_text
 from autorec_core.titles import check_columns, delimiter_of, plain_name, title_and_year
@@ -162,9 +162,15 @@ def read_history(name: str, content: bytes) -> History:
     entries = tuple(entry for history in histories for entry in history.entries)
     skipped = tuple(row for history in histories for row in history.skipped)
     if not entries:
-        reasons = "; ".join(f"row {row.row} {row.why}" for row in skipped[:3])
-        why = f" None of its {len(skipped):,} rows could be used: {reasons}." if skipped else ""
-        raise InvalidRatingsError(f"{files[0][0]} holds no rating of a movie.{why}")
+        name = files[0][0]
+        if not skipped:
+            raise InvalidRatingsError("{name} holds no rating of a movie.", name=name)
+        raise InvalidRatingsError(
+            "{name} holds no rating of a movie. None of its {count:,} rows could be used: {reasons}.",
+            name=name,
+            count=len(skipped),
+            reasons=joined([Sentence("row {row} {why}", row=row.row, why=row.why) for row in skipped[:3]], "; "),
+        )
     return History(first.site, first.scale, entries, skipped)
 
 
@@ -174,8 +180,10 @@ def read_history(name: str, content: bytes) -> History:
 def _check_size(name: str, num_bytes: int) -> None:
     if num_bytes > MOST_BYTES:
         raise InvalidRatingsError(
-            f"{name} has {num_bytes / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:.0f} MB are read. Give the file with the "
-            "ratings alone."
+            "{name} has {size:,.0f} MB; at most {most:.0f} MB are read. Give the file with the ratings alone.",
+            name=name,
+            size=num_bytes / 1e6,
+            most=MOST_BYTES / 1e6,
         )
 
 
@@ -186,12 +194,15 @@ def _unpacked(name: str, content: bytes) -> list[tuple[str, bytes]]:
             members = archive.infolist()
             if len(members) > MOST_MEMBERS:
                 raise InvalidRatingsError(
-                    f"{name} holds {len(members):,} files; at most {MOST_MEMBERS:,} are looked at. Give the file with "
-                    "the ratings alone."
+                    "{name} holds {count:,} files; at most {most:,} are looked at. Give the file with the ratings "
+                    "alone.",
+                    name=name,
+                    count=len(members),
+                    most=MOST_MEMBERS,
                 )
             found = []
             for member in _with_ratings(name, members):
-                _check_size(f"{_shown(member.filename)} in {name}", member.file_size)
+                _check_size(Sentence("{member} in {name}", member=_shown(member.filename), name=name), member.file_size)
                 with archive.open(member) as file:  # gives no more than the size that the archive declares
                     found.append((PurePosixPath(member.filename.replace("\\", "/")).name[:100], file.read()))
             return found
@@ -203,8 +214,9 @@ def _unpacked(name: str, content: bytes) -> list[tuple[str, bytes]]:
         *(EOFError, OSError, RuntimeError, ValueError, OverflowError, MemoryError),
     ) as error:
         raise InvalidRatingsError(
-            f"{name} can't be unpacked: {str(error)[:120] or type(error).__name__}. Download it again, or give the "
-            "file with the ratings alone."
+            "{name} can't be unpacked: {reason}. Download it again, or give the file with the ratings alone.",
+            name=name,
+            reason=str(error)[:120] or type(error).__name__,
         ) from error
 
 
@@ -232,10 +244,12 @@ def _with_ratings(name: str, members: list[zipfile.ZipInfo]) -> list[zipfile.Zip
     if len(candidates) == 1:
         return [candidates[0][2]]
     if zips and not candidates:
-        raise InvalidRatingsError(f"{name} holds another zip. Unpack it, and give the zip inside.")
-    inside = ", ".join(_shown(file_name) for _, file_name, _ in candidates[:8]) or "nothing that can be read"
+        raise InvalidRatingsError("{name} holds another zip. Unpack it, and give the zip inside.", name=name)
+    inside = ", ".join(_shown(file_name) for _, file_name, _ in candidates[:8])
     raise InvalidRatingsError(
-        f"{name} holds no ratings.csv and no ratings-movies.json; it holds {inside}. Give the file with the ratings."
+        "{name} holds no ratings.csv and no ratings-movies.json; it holds {inside}. Give the file with the ratings.",
+        name=name,
+        inside=inside or Sentence("nothing that can be read"),
     )
 
 
@@ -257,11 +271,15 @@ def _decoded(name: str, content: bytes) -> str:
             except UnicodeDecodeError:
                 text = content.decode("cp1252", errors="replace")
     except UnicodeDecodeError as error:
-        raise InvalidRatingsError(f"{name} is not text in UTF-8, UTF-16 or Windows-1252. Export it again.") from error
+        raise InvalidRatingsError(
+            "{name} is not text in UTF-8, UTF-16 or Windows-1252. Export it again.", name=name
+        ) from error
     if "\0" in text:
-        raise InvalidRatingsError(f"{name} is not a text file. Give the CSV, JSON or zip as the site exports it.")
+        raise InvalidRatingsError(
+            "{name} is not a text file. Give the CSV, JSON or zip as the site exports it.", name=name
+        )
     if not text.strip():
-        raise InvalidRatingsError(f"{name} is empty. Export your ratings again.")
+        raise InvalidRatingsError("{name} is empty. Export your ratings again.", name=name)
     return text
 
 
@@ -280,10 +298,14 @@ def _read_csv(name: str, text: str) -> History:
         for role in ("title", "other_title", "year", "when", "imdb_id", "tmdb_id", "movielens_id", "kind", "rating")
     }
     if places["rating"] is None:
-        raise InvalidRatingsError(
-            f"{name} is a file of {layout.site} without ratings: its columns are {_shown(', '.join(header), 200)}. "
-            f"Give the file with the ratings{', ratings.csv' if layout.site == 'Letterboxd' else ''}."
+        text = (
+            "{name} is a file of {site} without ratings: its columns are {columns}. Give the file with the ratings, "
+            "ratings.csv."
+            if layout.site == "Letterboxd"
+            else "{name} is a file of {site} without ratings: its columns are {columns}. Give the file with the "
+            "ratings."
         )
+        raise InvalidRatingsError(text, name=name, site=layout.site, columns=_shown(", ".join(header), 200))
     rows = list(_rows(name, text, skip, delimiter))
     moments = _moments([_cell(row, places["when"]) for _, row in rows])
     entries: list[HistoryEntry] = []
@@ -297,9 +319,9 @@ def _read_csv(name: str, text: str) -> History:
         rating, why = _rating(cells["rating"], layout.scale)
         kind = plain_name(cells["kind"])
         if places["kind"] is not None and kind and kind not in _MOVIES:
-            why = f"is no movie but {_shown(cells['kind'])}"
+            why = Sentence("is no movie but {kind}", kind=_shown(cells["kind"]))
         elif not why and not title and not cells["imdb_id"] and not cells["movielens_id"]:
-            why = "has neither a title nor an id"
+            why = Sentence("has neither a title nor an id")
         if why:
             skipped.append(SkippedRow(number, title, why))
             continue
@@ -337,8 +359,10 @@ def _layout_of(name: str, text: str) -> tuple[_Layout, list[str], int, str]:
             if any(names.issuperset(marks) for marks in layout.marks):
                 return layout, header, number, delimiter
     raise InvalidRatingsError(
-        f"{name} is no export of {', '.join(sorted(layout.site for layout in _LAYOUTS))} that is known here. Its first "
-        f"line is {_shown(lines[0] if lines else '', 120)!r}."
+        "{name} is no export of {sites} that is known here. Its first line is {line!r}.",
+        name=name,
+        sites=", ".join(sorted(layout.site for layout in _LAYOUTS)),
+        line=_shown(lines[0] if lines else "", 120),
     )
 
 
@@ -353,10 +377,14 @@ def _rows(name: str, text: str, skip: int, delimiter: str) -> Iterator[tuple[int
                 continue
             count += 1
             if count > MOST_ROWS:
-                raise InvalidRatingsError(f"{name} has more than {MOST_ROWS:,} rows. Give a part of it.")
+                raise InvalidRatingsError(
+                    "{name} has more than {most:,} rows. Give a part of it.", name=name, most=MOST_ROWS
+                )
             yield before + 1, row
     except csv.Error as error:
-        raise InvalidRatingsError(f"Row {begins + 1} of {name} can't be read as CSV: {error}.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} can't be read as CSV: {reason}.", row=begins + 1, name=name, reason=str(error)
+        ) from error
 
 
 def _cell(row: list[str], place: int | None) -> str:
@@ -371,11 +399,15 @@ def _read_json(name: str, text: str) -> History:
     try:
         content = json.loads(text, parse_int=_short_int)
     except (ValueError, RecursionError) as error:
-        raise InvalidRatingsError(f"{name} can't be read as JSON: {str(error)[:120]}. Export it again.") from error
+        raise InvalidRatingsError(
+            "{name} can't be read as JSON: {reason}. Export it again.", name=name, reason=str(error)[:120]
+        ) from error
     if not isinstance(content, list):
-        raise InvalidRatingsError(f"{name} is no list of ratings as Trakt's ratings-movies.json is.")
+        raise InvalidRatingsError("{name} is no list of ratings as Trakt's ratings-movies.json is.", name=name)
     if len(content) > MOST_ROWS:
-        raise InvalidRatingsError(f"{name} has more than {MOST_ROWS:,} ratings. Give a part of it.")
+        raise InvalidRatingsError(
+            "{name} has more than {most:,} ratings. Give a part of it.", name=name, most=MOST_ROWS
+        )
     entries: list[HistoryEntry] = []
     skipped: list[SkippedRow] = []
     for number, one in enumerate(content, start=1):
@@ -385,9 +417,9 @@ def _read_json(name: str, text: str) -> History:
         rating, why = _rating(_text(fields.get("rating")), TENTHS)
         kind = _text(fields.get("type"))
         if not movie or (kind and plain_name(kind) not in _MOVIES):
-            why = f"is no movie but {_shown(kind) or 'something else'}"
+            why = Sentence("is no movie but {kind}", kind=_shown(kind) or Sentence("something else"))
         elif not why and not title and not ids.get("imdb"):
-            why = "has neither a title nor an id"
+            why = Sentence("has neither a title nor an id")
         if why:
             skipped.append(SkippedRow(number, title, why))
             continue
@@ -403,7 +435,7 @@ def _read_json(name: str, text: str) -> History:
             )
         )
     if not entries and not any(isinstance(one, dict) and "rating" in one for one in content):
-        raise InvalidRatingsError(f"{name} is no list of ratings as Trakt's ratings-movies.json is.")
+        raise InvalidRatingsError("{name} is no list of ratings as Trakt's ratings-movies.json is.", name=name)
     return History("Trakt", TENTHS, tuple(entries), tuple(skipped))
 
 
@@ -436,15 +468,15 @@ def _rating(text: str, scale: RatingScale) -> tuple[float, str]:
     """The rating, or why there is none."""
     text = text.strip()
     if not text:
-        return 0.0, "has no rating"
+        return 0.0, Sentence("has no rating")
     try:
         rating = float(text.replace(",", ".")) if len(text) < 40 else math.nan
     except ValueError:
-        return 0.0, f"has the rating {_shown(text)!r}, which is no number"
+        return 0.0, Sentence("has the rating {rating!r}, which is no number", rating=_shown(text))
     if not math.isfinite(rating):
-        return 0.0, f"has the rating {_shown(text)}, which is no finite number"
+        return 0.0, Sentence("has the rating {rating}, which is no finite number", rating=_shown(text))
     if not scale.low <= rating <= scale.high:
-        return 0.0, f"has the rating {rating:g}, which is outside {scale}"
+        return 0.0, Sentence("has the rating {rating:g}, which is outside {scale}", rating=rating, scale=scale.sentence)
     return rating, ""
 
 

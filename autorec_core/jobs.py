@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from autorec_core import environment, forks, limits, logs
-from autorec_core.errors import QueueError, StorageError
+from autorec_core.errors import QueueError, Sentence, StorageError
 from autorec_core.runs import Run, RunConfig, RunStore
 
 _LOG = logging.getLogger(f"{logs.NAME}.jobs")
@@ -126,7 +126,9 @@ class JobRunner:
             run = forks.fork(self.store, self.store.get(run_id), epoch, owner=owner)
             self._paces[run.id] = self.pace(run_id)
             if self._current is not None and self._current.id == run_id and self._state == "paused":
-                self._messages[run_id] = f"It stepped aside for a run that goes on from its epoch {epoch}."
+                self._messages[run_id] = Sentence(
+                    "It stepped aside for a run that goes on from its epoch {epoch}.", epoch=epoch
+                )
                 self._send("interrupt")
             self._put_in_line(run)
             return run
@@ -152,9 +154,13 @@ class JobRunner:
         with self._lock:
             run = self.store.get(run_id)
             if self.status(run_id).is_active:
-                raise QueueError(f"Run {run_id} is in line already.")
+                raise QueueError("Run {run} is in line already.", run=run_id)
             if run.state not in ("interrupted", "waiting"):
-                raise QueueError(f"Run {run_id} is {run.state}; only an interrupted one can be resumed.")
+                raise QueueError(
+                    "Run {run} is {state}; only an interrupted one can be resumed.",
+                    run=run_id,
+                    state=Sentence(run.state),
+                )
             self._check_room(run.config.owner)
             self._put_in_line(run)
 
@@ -191,7 +197,7 @@ class JobRunner:
             for run in self._queue:
                 if run.id == run_id:
                     self._queue.remove(run)
-                    self._messages[run_id] = "It left the line before its turn."
+                    self._messages[run_id] = Sentence("It left the line before its turn.")
                     return True
         return False
 
@@ -249,15 +255,17 @@ class JobRunner:
         if self._is_closed:
             raise QueueError("The server is shutting down; no training can start.")
         if len(self._queue) >= self._max_queued:
-            raise QueueError(f"{len(self._queue)} trainings wait already. Try again when some have ended.")
+            raise QueueError("{count} trainings wait already. Try again when some have ended.", count=len(self._queue))
         in_line = [*self._queue]
         if self._current is not None and not self._is_stopping and self._current.id != stepping_aside:
             in_line.append(self._current)
         own = sum(run.config.owner == owner for run in in_line)
         if owner is not None and own >= self._max_per_owner:
             raise QueueError(
-                f"A visitor may have {self._max_per_owner} trainings in line at a time, and you have {own}. "
-                "Wait until one has ended, or leave the queue with one."
+                "A visitor may have {most} trainings in line at a time, and you have {own}. Wait until one has ended, "
+                "or leave the queue with one.",
+                most=self._max_per_owner,
+                own=own,
             )
 
     def _put_in_line(self, run: Run) -> None:
@@ -284,7 +292,7 @@ class JobRunner:
                 return
             left = self._paused_at + self._pause_limit - time.monotonic()
             if left <= 0:
-                self._messages[self._current.id] = "It was paused while others waited, so it stepped aside."
+                self._messages[self._current.id] = Sentence("It was paused while others waited, so it stepped aside.")
                 self._send("interrupt")
             else:
                 timer = threading.Timer(left + 0.01, self._make_room)
@@ -294,7 +302,7 @@ class JobRunner:
     def _tell_current(self, run_id: str, command: str, **values: Any) -> None:
         with self._lock:
             if self._current is None or self._current.id != run_id:
-                raise QueueError(f"Run {run_id} is not being trained now.")
+                raise QueueError("Run {run} is not being trained now.", run=run_id)
             self._send(command, **values)
 
     def _send(self, command: str, **values: Any) -> None:
@@ -345,7 +353,7 @@ class JobRunner:
                     self._current = None
                     if kind == "failed":
                         self._failed.add(current.id)
-                        self._messages[current.id] = report["message"]
+                        self._messages[current.id] = Sentence.from_json(report["sentence"])
             self._next()
 
     def _mourn(self, process: subprocess.Popen[str]) -> None:
@@ -364,24 +372,30 @@ class JobRunner:
                 return
             for run in self._queue:
                 self._failed.add(run.id)
-                self._messages[run.id] = "The training worker does not start; the server's log has the details."
+                self._messages[run.id] = Sentence(
+                    "The training worker does not start; the server's log has the details."
+                )
             self._queue.clear()
 
 
-def _obituary(run: Run) -> str:
+def _obituary(run: Run) -> Sentence:
     """What became of a run whose worker died."""
-    return f"The training worker stopped unexpectedly. {_how_to_go_on(run)}"
+    return Sentence("The training worker stopped unexpectedly. {how_to_go_on}", how_to_go_on=_how_to_go_on(run))
 
 
-def _how_to_go_on(run: Run) -> str:
+def _how_to_go_on(run: Run) -> Sentence:
     """What an interrupted run has, and what Resume does."""
     if run.config.search is not None:
-        return "Resume goes on after the last trial that is done."
+        return Sentence("Resume goes on after the last trial that is done.")
     try:
         last, checkpoint = run.last_epoch, run.checkpoint_epoch
     except StorageError as error:
-        return str(error)
+        return error.sentence
     if last is None and not checkpoint:
-        return "It has not begun. It starts from the beginning."
-    begins = f"epoch {checkpoint}" if checkpoint else "the beginning"
-    return f"Interrupted after epoch {last.epoch if last else checkpoint}. Resume goes on from {begins}."
+        return Sentence("It has not begun. It starts from the beginning.")
+    epoch = last.epoch if last else checkpoint
+    if not checkpoint:
+        return Sentence("Interrupted after epoch {epoch}. Resume goes on from the beginning.", epoch=epoch)
+    return Sentence(
+        "Interrupted after epoch {epoch}. Resume goes on from epoch {checkpoint}.", epoch=epoch, checkpoint=checkpoint
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autorec_core.errors import Sentence
 from autorec_core.ratings import FloatArray, IntArray
 from autorec_core.runs import Run
 
@@ -138,7 +139,7 @@ class Layouts:
         try:
             with self._lock:
                 if self._is_closed:
-                    return LayoutStatus("failed", message="The server is stopping.")
+                    return LayoutStatus("failed", message=Sentence("The server is stopping."))
                 self._process = subprocess.Popen(
                     command,
                     cwd=_ROOT,
@@ -149,7 +150,9 @@ class Layouts:
                 )
             process = self._process
         except OSError as error:
-            return LayoutStatus("failed", message=f"The layout did not start: {error.strerror}.")
+            return LayoutStatus(
+                "failed", message=Sentence("The layout did not start: {reason}.", reason=error.strerror)
+            )
         errors: deque[str] = deque(maxlen=20)
         assert process.stdout is not None
         assert process.stderr is not None
@@ -167,5 +170,8 @@ class Layouts:
         self._process = None
         if status == 0:
             return LayoutStatus("done", 1.0)
-        why = next((line.strip() for line in reversed(errors) if line.strip()), f"it ended with status {status}")
-        return LayoutStatus("failed", message=f"The layout was not made: {why}")
+        why = next(
+            (line.strip() for line in reversed(errors) if line.strip()),
+            Sentence("it ended with status {status}", status=status),
+        )
+        return LayoutStatus("failed", message=Sentence("The layout was not made: {reason}", reason=why))

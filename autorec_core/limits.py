@@ -27,8 +27,10 @@ def check(config: RunConfig, store: RunStore) -> None:
     epochs = max(config.hyperparameters.epochs, int(searched.get("epochs", (0, 0))[1]))
     if epochs > limits.epochs:
         raise InvalidHyperparameterError(
-            f"On this server epochs must be at most {limits.epochs:,}, got {epochs:,}. Take fewer, or train on a "
-            "machine of your own: the panel Share has the command."
+            "On this server epochs must be at most {most:,}, got {given:,}. Take fewer, or train on a machine of your "
+            "own: the panel Share has the command.",
+            most=limits.epochs,
+            given=epochs,
         )
     known = datasets.DATASETS.get(config.source.dataset or "")
     if known is not None:
@@ -36,7 +38,9 @@ def check(config: RunConfig, store: RunStore) -> None:
     if config.owner is not None:
         kept = sum(run.config.owner == config.owner and not shelf.is_deleted(run) for run in store.all())
         if kept >= limits.runs:
-            raise QueueError(f"You have {kept} runs here, the most that are kept. Delete some on the page Compare.")
+            raise QueueError(
+                "You have {count} runs here, the most that are kept. Delete some on the page Compare.", count=kept
+            )
 
 
 def check_ratings(name: str, num_ratings: int) -> None:
@@ -49,5 +53,8 @@ def check_ratings(name: str, num_ratings: int) -> None:
     most = settings.limits().ratings
     if num_ratings > most:
         raise InvalidRatingsError(
-            f"{name} has {num_ratings:,} ratings; on this server at most {most:,} are trained on. Take a smaller set."
+            "{name} has {count:,} ratings; on this server at most {most:,} are trained on. Take a smaller set.",
+            name=name,
+            count=num_ratings,
+            most=most,
         )

@@ -53,7 +53,8 @@ def from_query(query: Mapping[str, str]) -> tuple[RunConfig, list[str]]:
     >>> config.hyperparameters == Hyperparameters(epochs=5), len(faults)
     (True, 2)
     """
-    config, faults, changes = RunConfig(), [], {}
+    config, changes = RunConfig(), {}
+    faults: list[str] = []
     hyperparameters = config.hyperparameters
     for name, given in query.items():
         text = _STRANGE.sub("?", given)[:LONGEST]
@@ -62,16 +63,18 @@ def from_query(query: Mapping[str, str]) -> tuple[RunConfig, list[str]]:
                 config = replace(config, source=Source(dataset=datasets.find(text).name))
             elif name == "preset":
                 if text not in PRESETS:
-                    raise AutoRecError(f"No preset is called {text}. There are {', '.join(PRESETS)}.")
+                    raise AutoRecError(
+                        "No preset is called {name}. There are {names}.", name=text, names=", ".join(PRESETS)
+                    )
                 hyperparameters = PRESETS[text].hyperparameters
             elif name == "seed":
                 config = replace(config, seed=_seed(text))
             elif name in names():
                 changes[name] = getattr(Hyperparameters().with_changes(**{name: _value(name, text)}), name)
             else:
-                raise AutoRecError(_unknown(_STRANGE.sub("?", name)[:LONGEST]))
+                raise _unknown(_STRANGE.sub("?", name)[:LONGEST])
         except AutoRecError as error:
-            faults.append(str(error))
+            faults.append(error.sentence)
     hyperparameters = hyperparameters.with_changes(**changes)
     preset = next((name for name, known in PRESETS.items() if known.hyperparameters == hyperparameters), None)
     return replace(config, hyperparameters=hyperparameters, preset=preset), faults
@@ -92,10 +95,14 @@ def _value(name: str, text: str) -> Any:
 
 def _seed(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > HIGHEST_SEED:
-        raise AutoRecError(f"seed must be a whole number between 0 and {HIGHEST_SEED}, got {text}.")
+        raise AutoRecError(
+            "seed must be a whole number between 0 and {high}, got {given}.", high=HIGHEST_SEED, given=text
+        )
     return int(text)
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str) -> AutoRecError:
     near = difflib.get_close_matches(name, [*names(), "dataset", "preset", "seed"], 1)
-    return f"There is no setting called {name}.{f' Did you mean {near[0]}?' if near else ''}"
+    if near:
+        return AutoRecError("There is no setting called {name}. Did you mean {near}?", name=name, near=near[0])
+    return AutoRecError("There is no setting called {name}.", name=name)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from autorec_core.errors import NotEnoughMemoryError
+from autorec_core.errors import NotEnoughMemoryError, Sentence
 from autorec_core.hyperparameters import Hyperparameters
 
 BASE = 0.45e9
@@ -69,7 +69,7 @@ def available_bytes() -> float:
         return available
 
 
-def shortage(predicted: float) -> str:
+def shortage(predicted: float) -> Sentence:
     """What to tell somebody whose training will not fit; nothing where it will.
 
     Args:
@@ -77,10 +77,12 @@ def shortage(predicted: float) -> str:
     """
     available = available_bytes()
     if predicted <= available:
-        return ""
-    return (
-        f"This training would need about {in_words(predicted)} of memory, and {in_words(available)} are free. "
-        "Take fewer hidden units or a smaller data set."
+        return Sentence("")
+    return Sentence(
+        "This training would need about {needed} of memory, and {free} are free. Take fewer hidden units or a smaller "
+        "data set.",
+        needed=in_words(predicted),
+        free=in_words(available),
     )
 
 

@@ -26,7 +26,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from autorec_core import pieces
-from autorec_core.errors import InvalidRatingsError, NotFoundError
+from autorec_core.errors import InvalidRatingsError, NotFoundError, Sentence
 from autorec_core.ratings import FloatArray, IntArray, Ratings, RatingScale, distinct_ids
 from autorec_core.scales import MAY_BE_SLIPS, guess_scale
 from autorec_core.titles import (
@@ -174,9 +174,13 @@ def read_ratings(
         table = _table(files.ratings, content, max_bytes)
         titles = titles_beside(files.read) if items is None else _own_titles(Path(items), max_bytes)
     except OSError as error:
-        raise InvalidRatingsError(f"Can't read {path.name}: {error.strerror or error}.") from error
+        raise InvalidRatingsError(
+            "Can't read {name}: {reason}.", name=path.name, reason=error.strerror or str(error)
+        ) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, IndexError) as error:  # the last two: exotic
-        raise InvalidRatingsError(f"{path.name} can't be unpacked: {error}. Pack it again as a plain zip.") from error
+        raise InvalidRatingsError(
+            "{name} can't be unpacked: {reason}. Pack it again as a plain zip.", name=path.name, reason=str(error)
+        ) from error
     digest = hashlib.sha256(content).hexdigest() if catalogue is None else ""
     build = _builder(files, digest, titles, table.is_movielens, scale, name, catalogue)
     if table.triples is not None:
@@ -253,7 +257,7 @@ def _find(path: Path, max_bytes: int | None) -> _Files:
         sizes = {file.name: file.stat().st_size for file in path.iterdir() if file.is_file()}
         return _Files(path.name, _ratings_among(path, sizes), sizes, lambda name: (path / name).open("rb"), max_bytes)
     if not path.is_file():
-        raise NotFoundError(f"There is no file {path}.")
+        raise NotFoundError("There is no file {path}.", path=path)
     if path.suffix.lower() != ".zip":
         folder = path.parent
         own_names = path.name in RATINGS_FILES or _HEADERLESS.fullmatch(path.name)
@@ -278,34 +282,39 @@ def _ratings_among(path: Path, names: dict[str, int]) -> str:
     for name in RATINGS_FILES:
         if name in names:
             return name
-    raise NotFoundError(f"{path.name} holds none of {', '.join(RATINGS_FILES)}.")
+    raise NotFoundError("{name} holds none of {files}.", name=path.name, files=", ".join(RATINGS_FILES))
 
 
 def _check_size(name: str, size: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size > max_bytes:
         raise InvalidRatingsError(
-            f"{name} has {_size(size)}; at most {_size(max_bytes)} are accepted. Give a file with fewer rows."
+            "{name} has {size}; at most {most} are accepted. Give a file with fewer rows.",
+            name=name,
+            size=_size(size),
+            most=_size(max_bytes),
         )
 
 
-def _size(num_bytes: int) -> str:
-    return f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e5 else f"{num_bytes:,} bytes"
+def _size(num_bytes: int) -> Sentence:
+    if num_bytes >= 1e5:
+        return Sentence("{size:,.1f} MB", size=num_bytes / 1e6)
+    return Sentence("{count:,} bytes", count=num_bytes)
 
 
 def _own_titles(path: Path, max_bytes: int | None) -> Titles:
     if not path.is_file():
-        raise NotFoundError(f"There is no file {path}.")
+        raise NotFoundError("There is no file {path}.", path=path)
     _check_size(path.name, path.stat().st_size, max_bytes)
     return titles_of_csv(path.name, path.read_bytes())
 
 
 def _table(name: str, content: bytes, max_bytes: int | None) -> _Table:
     if not content.removeprefix(_BYTE_ORDER_MARK).strip():
-        raise InvalidRatingsError(f"{name} is empty. It needs a header and at least one rating.")
+        raise InvalidRatingsError("{name} is empty. It needs a header and at least one rating.", name=name)
     if name.lower().endswith(".parquet"):
         return _parquet(name, content, max_bytes)
     if b"\0" in content:
-        raise InvalidRatingsError(f"{name} is not a text file. Save the ratings as CSV in UTF-8.")
+        raise InvalidRatingsError("{name} is not a text file. Save the ratings as CSV in UTF-8.", name=name)
     layout = _layout(name, content)
     rows = _rows_by_header if layout.has_header else _rows_without_header
     return _Table(_by_arrow(content, layout), lambda: rows(name, content, layout), layout.is_movielens)
@@ -320,7 +329,9 @@ def _layout(name: str, content: bytes) -> _Layout:
     try:
         line = first_line(content)
     except UnicodeDecodeError as error:
-        raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} is not UTF-8 text. Save the file as CSV in UTF-8.", row=1, name=name
+        ) from error
     if name.endswith(".dat") or line.count("::") >= 2:
         return _without_header(name, line.split("::"), "::")
     cells = line.split("\t")
@@ -349,14 +360,20 @@ def _with_header(name: str, line: str) -> _Layout:
     try:
         header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
     except csv.Error as error:
-        raise InvalidRatingsError(f"Row 1 of {name} can't be read as CSV: {error}.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} can't be read as CSV: {reason}.", row=1, name=name, reason=str(error)
+        ) from error
     if header and all(map(_NUMBER.fullmatch, header)):
         raise InvalidRatingsError(
-            f"{name} has no header: its first row is {', '.join(header)}. Put user,item,rating or "
-            "user,item,rating,timestamp above it."
+            "{name} has no header: its first row is {row}. Put user,item,rating or user,item,rating,timestamp above "
+            "it.",
+            name=name,
+            row=", ".join(header),
         )
     if not any(header):
-        raise InvalidRatingsError(f"Row 1 of {name} is empty. It must name the columns: user,item,rating[,timestamp].")
+        raise InvalidRatingsError(
+            "Row 1 of {name} is empty. It must name the columns: user,item,rating[,timestamp].", name=name
+        )
     columns = _columns(name, header)
     is_movielens = {"userId", "movieId"} <= set(header)
     return _Layout(columns, _as_roles(header, columns), delimiter, has_header=True, is_movielens=is_movielens)
@@ -372,7 +389,7 @@ def _rows_by_header(name: str, content: bytes, layout: _Layout) -> Iterator[tupl
                 yield begins, *_cells(row, layout.columns, len(layout.roles))
             begins = lines.line_num + 1  # a quoted cell may go on over several lines
     except csv.Error as error:
-        yield begins, [], f"can't be read as CSV: {error}."
+        yield begins, [], Sentence("can't be read as CSV: {reason}.", reason=str(error))
 
 
 def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
@@ -380,7 +397,12 @@ def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
         about = pq.read_metadata(io.BytesIO(content))
         names = about.schema.to_arrow_schema().names
         if len(names) > MOST_COLUMNS:
-            raise InvalidRatingsError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
+            raise InvalidRatingsError(
+                "{name} has {count:,} columns; at most {most:,} are read.",
+                name=name,
+                count=len(names),
+                most=MOST_COLUMNS,
+            )
         _check_size(name, BYTES_OF_A_ROW * about.num_rows, max_bytes)  # equal rows are packed into next to nothing
         columns = _columns(name, names)
         table = pq.read_table(io.BytesIO(content), columns=[names[place] for place in columns.values()])
@@ -388,9 +410,9 @@ def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, InvalidRatingsError):
             raise
-        raise InvalidRatingsError(f"{name} is not a Parquet file with a column for each of user, item, rating.") from (
-            error
-        )
+        raise InvalidRatingsError(
+            "{name} is not a Parquet file with a column for each of user, item, rating.", name=name
+        ) from (error)
 
     def rows() -> Iterator[tuple[int, list[str], str]]:
         lists = [table[role].to_pylist() for role in columns]
@@ -417,8 +439,13 @@ def _columns(name: str, header: Sequence[str]) -> dict[str, int]:
             found[role] = places[0]
     shown = ", ".join(column[:40] for column in header[:12]) + (", …" if len(header) > 12 else "")
     faults = [
-        f"{name} has no column for the {role}. Its columns are {shown or 'none'}; "
-        f"accepted are {', '.join(COLUMN_NAMES[role])}."
+        Sentence(
+            "{name} has no column for the {role}. Its columns are {columns}; accepted are {accepted}.",
+            name=name,
+            role=Sentence(role),
+            columns=shown or Sentence("none"),
+            accepted=", ".join(COLUMN_NAMES[role]),
+        )
         for role in _REQUIRED
         if role not in found
     ]
@@ -495,15 +522,23 @@ def _checked_text(name: str, content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InvalidRatingsError(f"Row {line} of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} is not UTF-8 text. Save the file as CSV in UTF-8.", row=line, name=name
+        ) from error
 
 
 def _cells(row: Sequence[str], columns: dict[str, int], width: int) -> tuple[list[str], str]:
     """The cells of a row by role, or what is wrong with their number."""
     if len(row) <= max(columns[role] for role in _REQUIRED):
-        return [], f"it has {len(row)} of {width} columns. Complete or delete the row."
+        return [], Sentence(
+            "it has {count} of {width} columns. Complete or delete the row.", count=len(row), width=width
+        )
     if any(cell.strip() for cell in row[width:]):
-        return [], f"it has {len(row)} columns, not {width}. Put quotes around a cell that holds a separator."
+        return [], Sentence(
+            "it has {count} columns, not {width}. Put quotes around a cell that holds a separator.",
+            count=len(row),
+            width=width,
+        )
     return [row[columns[role]].strip() for role in _ROLES if role in columns and columns[role] < len(row)], ""
 
 
@@ -525,7 +560,7 @@ def _examine(
         if fault:
             faults.append((number, fault))
             if len(faults) >= MOST_FAULTS:
-                raise InvalidRatingsError([f"Row {n} of {name}: {one}" for n, one in faults], are_all=False)
+                raise InvalidRatingsError(_of_rows(name, faults), are_all=False)
             continue
         users.append(shared.setdefault(cells[0], cells[0]))
         items.append(shared.setdefault(cells[1], cells[1]))
@@ -534,7 +569,7 @@ def _examine(
         if len(cells) > 3 and re.fullmatch(r"[0-9]{1,18}", cells[3]):
             timestamps.append(int(cells[3]))
     if not values and not faults:
-        raise InvalidRatingsError(f"{name} has a header but no ratings. At least one is needed.")
+        raise InvalidRatingsError("{name} has a header but no ratings. At least one is needed.", name=name)
     triples = _Triples(
         _ids(users),
         _ids(items),
@@ -547,26 +582,39 @@ def _examine(
         faults += _repeated(triples, row_numbers)
     if faults:
         faults.sort(key=lambda fault: fault[0])
-        sentences = [f"Row {number} of {name}: {fault}" for number, fault in faults]
-        raise InvalidRatingsError(sentences, are_all=len(faults) < MOST_FAULTS)
+        raise InvalidRatingsError(_of_rows(name, faults), are_all=len(faults) < MOST_FAULTS)
     return triples
+
+
+def _of_rows(name: str, faults: list[tuple[int, str]]) -> list[Sentence]:
+    return [Sentence("Row {row} of {name}: {fault}", row=number, name=name, fault=fault) for number, fault in faults]
 
 
 def _fault_of(cells: list[str]) -> str:
     """What is wrong with the cells of a row, or nothing."""
     for role, cell in zip(_REQUIRED, cells, strict=False):
         if not cell:
-            return f"the {role} is missing. Fill it in or delete the row."
+            return Sentence("the {role} is missing. Fill it in or delete the row.", role=Sentence(role))
     for role, cell in (("user", cells[0]), ("item", cells[1])):
         if len(cell) > LONGEST_ID:
-            return f"the {role} has {len(cell):,} characters; at most {LONGEST_ID} are accepted."
+            return Sentence(
+                "the {role} has {count:,} characters; at most {most} are accepted.",
+                role=Sentence(role),
+                count=len(cell),
+                most=LONGEST_ID,
+            )
     rating = cells[2]
     if _NUMBER.fullmatch(rating):
-        return "" if abs(float(rating)) <= _LARGEST else f"rating {rating[:40]} is not a finite number."
+        return (
+            ""
+            if abs(float(rating)) <= _LARGEST
+            else Sentence("rating {rating} is not a finite number.", rating=rating[:40])
+        )
     if re.fullmatch(r"[+-]?(?:nan|inf|infinity)", rating, re.IGNORECASE):
-        return f"rating {rating} is not a finite number. Delete the row if there is no rating."
-    point = " Write it with a point." if re.fullmatch(r"[0-9]+,[0-9]+", rating) else ""
-    return f"rating {rating[:40]!r} is not a number.{point}"
+        return Sentence("rating {rating} is not a finite number. Delete the row if there is no rating.", rating=rating)
+    if re.fullmatch(r"[0-9]+,[0-9]+", rating):
+        return Sentence("rating {rating!r} is not a number. Write it with a point.", rating=rating[:40])
+    return Sentence("rating {rating!r} is not a number.", rating=rating[:40])
 
 
 def _ids(texts: list[str]) -> Any:
@@ -584,7 +632,15 @@ def _off_scale(
     wider = guess_scale(values, may_be_slips=0.0)
     off = (values < scale.low) | (values > scale.high)
     return [
-        (number, f"rating {value:g} is outside {scale}. Choose the scale {wider} or correct the row.")
+        (
+            number,
+            Sentence(
+                "rating {rating:g} is outside {scale}. Choose the scale {wider} or correct the row.",
+                rating=value,
+                scale=scale.sentence,
+                wider=wider.sentence,
+            ),
+        )
         for number, value in zip(numbers[off][:MOST_FAULTS].tolist(), values[off][:MOST_FAULTS].tolist(), strict=True)
     ]
 
@@ -598,8 +654,12 @@ def _repeated(triples: _Triples, numbers: IntArray) -> list[tuple[int, str]]:
     return [
         (
             int(numbers[again]),
-            f"user {triples.users[again]} rated item {triples.items[again]} already in row {numbers[first_of[again]]}. "
-            "Keep one of the two.",
+            Sentence(
+                "user {user} rated item {item} already in row {row}. Keep one of the two.",
+                user=triples.users[again],
+                item=triples.items[again],
+                row=numbers[first_of[again]],
+            ),
         )
         for again in np.flatnonzero(first_of != np.arange(len(keys)))[:MOST_FAULTS].tolist()
     ]

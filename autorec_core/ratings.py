@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autorec_core.errors import InvalidRatingsError, NotFoundError
+from autorec_core.errors import InvalidRatingsError, NotFoundError, Sentence
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
@@ -37,8 +37,11 @@ class RatingScale:
     def __post_init__(self) -> None:
         if not (np.isfinite([self.low, self.high, self.step]).all() and self.low < self.high and self.step > 0):
             raise InvalidRatingsError(
-                f"A rating scale needs finite numbers with low < high and step > 0, got {self.low:g} to {self.high:g} "
-                f"in steps of {self.step:g}."
+                "A rating scale needs finite numbers with low < high and step > 0, got {low:g} to {high:g} in steps of "
+                "{step:g}.",
+                low=self.low,
+                high=self.high,
+                step=self.step,
             )
 
     @property
@@ -51,7 +54,12 @@ class RatingScale:
         return np.clip(values, self.low, self.high)
 
     def __str__(self) -> str:
-        return f"{self.low:g} to {self.high:g}"
+        return str(self.sentence)
+
+    @property
+    def sentence(self) -> Sentence:
+        """Both ends, for people."""
+        return Sentence("{low:g} to {high:g}", low=self.low, high=self.high)
 
     @staticmethod
     def guess(values: FloatArray) -> RatingScale:
@@ -161,7 +169,7 @@ class Items:
         """
         found = self.find(item_id)
         if found is None:
-            raise NotFoundError(f"No movie has the id {item_id!r} among these {len(self):,}.")
+            raise NotFoundError("No movie has the id {id!r} among these {count:,}.", id=item_id, count=len(self))
         return found
 
     def find(self, item_id: object) -> int | None:
@@ -240,14 +248,18 @@ class Ratings:
                 f"{len(user_index)} users, {len(item_index)} items and {len(given)} values are not parallel."
             )
         if not len(given):
-            raise InvalidRatingsError(f"{name} has no ratings. At least one is needed.")
+            raise InvalidRatingsError("{name} has no ratings. At least one is needed.", name=name)
         if not np.isfinite(given).all():
-            raise InvalidRatingsError(f"{name} has ratings that are not finite numbers.")
+            raise InvalidRatingsError("{name} has ratings that are not finite numbers.", name=name)
         scale = scale or RatingScale.guess(given)
         off = (given < scale.low) | (given > scale.high)
         if off.any():
             raise InvalidRatingsError(
-                f"{name}: {int(off.sum()):,} ratings are outside {scale}, the first is {float(given[off][0]):g}."
+                "{name}: {count:,} ratings are outside {scale}, the first is {first:g}.",
+                name=name,
+                count=int(off.sum()),
+                scale=scale.sentence,
+                first=float(given[off][0]),
             )
         indptr = np.concatenate([[0], np.cumsum(np.bincount(user_index, minlength=len(users)))]).astype(np.int64)
         key = np.multiply(user_index, len(items), dtype=np.int64)
@@ -261,7 +273,9 @@ class Ratings:
             repeated = int((np.diff(key[order]) == 0).sum())
             if repeated:
                 raise InvalidRatingsError(
-                    f"{name}: {repeated:,} ratings are for a user and item that already have one. Keep one of each."
+                    "{name}: {count:,} ratings are for a user and item that already have one. Keep one of each.",
+                    name=name,
+                    count=repeated,
                 )
             indices, given = indices[order], given[order]
             times = None if times is None else times[order]
@@ -366,7 +380,7 @@ class Ratings:
         wanted = str(user_id)
         place = np.flatnonzero(self.user_ids.astype(str) == wanted)
         if not len(place):
-            raise NotFoundError(f"No user has the id {wanted!r} among these {self.num_users:,}.")
+            raise NotFoundError("No user has the id {id!r} among these {count:,}.", id=wanted, count=self.num_users)
         return int(place[0])
 
     def __repr__(self) -> str:
@@ -396,8 +410,11 @@ def union(ratings: Ratings, others: Sequence[Ratings]) -> tuple[Ratings, tuple[B
         off = (values < ratings.scale.low) | (values > ratings.scale.high)
         if off.any():
             raise InvalidRatingsError(
-                f"{part.name}: {int(off.sum()):,} ratings are outside {ratings.scale}, the scale of {ratings.name}. "
-                "Choose a scale that holds both."
+                "{part}: {count:,} ratings are outside {scale}, the scale of {name}. Choose a scale that holds both.",
+                part=part.name,
+                count=int(off.sum()),
+                scale=ratings.scale.sentence,
+                name=ratings.name,
             )
     # Ids that are numbers in one set and text in another are compared as text.
     users, items = _common([part.user_ids for part in every]), _common([part.items.ids for part in every])
@@ -415,8 +432,12 @@ def union(ratings: Ratings, others: Sequence[Ratings]) -> tuple[Ratings, tuple[B
     if len(repeated):
         first = order[repeated[0]]
         raise InvalidRatingsError(
-            f"{len(repeated):,} ratings are in more than one of {', '.join(part.name for part in every)}, the first of "
-            f"user {user_names[user_index[first]]} for item {item_names[item_index[first]]}. Keep each in one of them."
+            "{count:,} ratings are in more than one of {names}, the first of user {user} for item {item}. Keep each in "
+            "one of them.",
+            count=len(repeated),
+            names=", ".join(part.name for part in every),
+            user=user_names[user_index[first]],
+            item=item_names[item_index[first]],
         )
     whole = Ratings.from_triples(
         user_ids,

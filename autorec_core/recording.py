@@ -96,8 +96,9 @@ def record(
             checkpoint = None
         if checkpoint is not None and checkpoint[1].get("fingerprint") not in (None, fingerprint):
             raise StorageError(
-                f"The ratings of run {run.id} have changed since it began, so it can't go on: it would be scored on "
-                "what it learnt from. Start a new run."
+                "The ratings of run {run} have changed since it began, so it can't go on: it would be scored on what "
+                "it learnt from. Start a new run.",
+                run=run.id,
             )
         if ranks.is_first and checkpoint is None:
             run.cut_back(-1)
@@ -151,7 +152,7 @@ def record(
             if ranks.any(not goes_on):
                 save()
                 return None
-    raise StorageError(f"The training of run {run.id} gave no end.")
+    raise StorageError("The training of run {run} gave no end.", run=run.id)
 
 
 def use_worthwhile_threads(trainer: Trainer) -> None:

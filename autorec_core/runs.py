@@ -33,7 +33,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from autorec_core import datasets, events, storage
-from autorec_core.errors import AutoRecError, NotFoundError, QueueError, StorageError
+from autorec_core.errors import AutoRecError, NotFoundError, QueueError, Sentence, StorageError
 from autorec_core.events import (
     EpochEnded,
     HyperparametersChanged,
@@ -176,7 +176,7 @@ class RunConfig:
                 **fields,
             )
         except (AutoRecError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-            raise StorageError(f"Not the description of a run: {error}") from error
+            raise StorageError("Not the description of a run: {reason}", reason=str(error)) from error
 
 
 class Run:
@@ -195,7 +195,7 @@ class Run:
         try:
             self.config = RunConfig.from_json(json.loads((folder / "run.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError) as error:
-            raise StorageError(f"The run {folder.name} can't be read: {error}") from error
+            raise StorageError("The run {run} can't be read: {reason}", run=folder.name, reason=str(error)) from error
 
     def __repr__(self) -> str:
         return f"Run({self.id}, {self.state})"
@@ -224,7 +224,9 @@ class Run:
         except FileNotFoundError:
             return [], 0
         except OSError as error:
-            raise StorageError(f"The events of run {self.id} can't be read: {error.strerror}.") from error
+            raise StorageError(
+                "The events of run {run} can't be read: {reason}.", run=self.id, reason=error.strerror
+            ) from error
         whole = written[: written.rfind(b"\n") + 1]
         found: list[TrainingEvent] = []
         for line in whole.split(b"\n"):
@@ -244,7 +246,9 @@ class Run:
             if isinstance(event, TrainingEnded):  # on the disk before the checkpoint goes
                 storage.flush_file(self.folder / "events.jsonl")
         except OSError as error:
-            raise StorageError(f"Can't write the events of run {self.id}: {error.strerror}.") from error
+            raise StorageError(
+                "Can't write the events of run {run}: {reason}.", run=self.id, reason=error.strerror
+            ) from error
 
     def cut_back(self, epoch: int, refit_epoch: int = 0) -> None:
         """Drops the events after an epoch, any end and half a last line: training goes on from there.
@@ -288,7 +292,9 @@ class Run:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StorageError(f"The events of run {self.id} can't be read: {error.strerror}.") from error
+            raise StorageError(
+                "The events of run {run} can't be read: {reason}.", run=self.id, reason=error.strerror
+            ) from error
 
     @property
     def last_epoch(self) -> EpochEnded | None:
@@ -339,9 +345,11 @@ class Run:
         try:
             lock.acquire()
         except filelock.Timeout as error:
-            raise QueueError(f"Run {self.id} is being trained by another process. Wait for it or stop it.") from error
+            raise QueueError(
+                "Run {run} is being trained by another process. Wait for it or stop it.", run=self.id
+            ) from error
         except OSError as error:
-            raise StorageError(f"Can't write to the run {self.id}: {error.strerror}.") from error
+            raise StorageError("Can't write to the run {run}: {reason}.", run=self.id, reason=error.strerror) from error
         try:
             yield
         finally:
@@ -375,7 +383,9 @@ class Run:
         try:
             return arrays, json.loads(metadata["meta"])
         except (KeyError, ValueError, RecursionError) as error:
-            raise StorageError(f"The checkpoint of run {self.id} can't be read: {error}") from error
+            raise StorageError(
+                "The checkpoint of run {run} can't be read: {reason}", run=self.id, reason=str(error)
+            ) from error
 
     @property
     def checkpoint_epoch(self) -> int | None:
@@ -437,8 +447,8 @@ class Run:
             StorageError: the files are not whole.
         """
         if not self.has_model:
-            raise NotFoundError(f"Run {self.id} has no model yet. Let it end, or resume it.")
-        arrays, _ = _load_arrays(self.folder / "model.safetensors", f"The model of run {self.id}")
+            raise NotFoundError("Run {run} has no model yet. Let it end, or resume it.", run=self.id)
+        arrays, _ = _load_arrays(self.folder / "model.safetensors", Sentence("The model of run {run}", run=self.id))
         try:
             meta = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
             table = (self.folder / "items.csv").read_bytes().decode()
@@ -459,8 +469,10 @@ class Run:
                 ),
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, csv.Error) as error:
-            raise StorageError(f"The model of run {self.id} can't be read: {error}") from error
-        _check_shapes(model, f"The model of run {self.id}")
+            raise StorageError(
+                "The model of run {run} can't be read: {reason}", run=self.id, reason=str(error)
+            ) from error
+        _check_shapes(model, Sentence("The model of run {run}", run=self.id))
         return model
 
     def save_result(self, result: dict[str, Any]) -> None:
@@ -509,7 +521,7 @@ class RunStore:
             StorageError: it can't be read.
         """
         if not _RUN_ID.fullmatch(run_id) or not (self.folder / run_id / "run.json").is_file():
-            raise NotFoundError(f"There is no run {run_id!r} in {self.folder}.")
+            raise NotFoundError("There is no run {run!r} in {folder}.", run=run_id, folder=self.folder)
         return Run(self.folder / run_id)
 
     def all(self) -> list[Run]:
@@ -540,7 +552,9 @@ class RunStore:
             try:
                 (run.folder / "run.json").unlink()  # first: without it the folder is no run, however far this comes
             except OSError as error:
-                raise StorageError(f"Can't delete the run {run_id}: {error.strerror}.") from error
+                raise StorageError(
+                    "Can't delete the run {run}: {reason}.", run=run_id, reason=error.strerror
+                ) from error
             shutil.rmtree(run.folder, ignore_errors=True)
 
 
@@ -576,7 +590,13 @@ def _check_shapes(model: TrainedModel, what: str) -> None:
     for name, shape in expected.items():
         found = getattr(model, name).shape
         if found != shape:
-            raise StorageError(f"{what} is not whole: {name} is {found}, not {shape}. Copy its folder again.")
+            raise StorageError(
+                "{what} is not whole: {name} is {found}, not {shape}. Copy its folder again.",
+                what=what,
+                name=name,
+                found=found,
+                shape=shape,
+            )
 
 
 def _save_arrays(path: Path, arrays: Arrays, metadata: dict[str, str] | None = None) -> None:
@@ -597,4 +617,4 @@ def _load_arrays(path: Path, what: str) -> tuple[Arrays, dict[str, str]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             return arrays, file.metadata() or {}
     except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StorageError(f"{what} is not whole: {error}") from error
+        raise StorageError("{what} is not whole: {reason}", what=what, reason=str(error)) from error

@@ -39,18 +39,31 @@ class SearchSpace:
         for name, (low, high) in self.ranges.items():
             if low >= high:
                 raise InvalidHyperparameterError(
-                    f"The range of {name} must have a low end under its high end, got {low:g} to {high:g}."
+                    "The range of {name} must have a low end under its high end, got {low:g} to {high:g}.",
+                    name=name,
+                    low=low,
+                    high=high,
                 )
         for name, values in self.options.items():
             if len(set(values)) < 2:
-                raise InvalidHyperparameterError(f"{name} needs two values to try, got {len(set(values))}.")
+                raise InvalidHyperparameterError(
+                    "{name} needs two values to try, got {given}.", name=name, given=len(set(values))
+                )
         if (self.num_trials is None) == (self.minutes is None):
             raise InvalidHyperparameterError("The budget of a search is either num_trials or minutes.")
         if self.num_trials is not None and not 1 <= self.num_trials <= MOST_TRIALS:
-            raise InvalidHyperparameterError(f"num_trials must be between 1 and {MOST_TRIALS}, got {self.num_trials}.")
+            raise InvalidHyperparameterError(
+                "{name} must be between {low:g} and {high:g}, got {given}.",
+                name="num_trials",
+                low=1,
+                high=MOST_TRIALS,
+                given=self.num_trials,
+            )
         if self.minutes is not None and not 0 < self.minutes <= MOST_MINUTES:
             raise InvalidHyperparameterError(
-                f"minutes must be more than 0 and at most {MOST_MINUTES:g}, got {self.minutes:g}."
+                "minutes must be more than 0 and at most {high:g}, got {given:g}.",
+                high=MOST_MINUTES,
+                given=self.minutes,
             )
 
     @property

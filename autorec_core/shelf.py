@@ -70,7 +70,7 @@ def delete(run: Run) -> None:
         StorageError: the disk does not take it.
     """
     if run.state == "running":
-        raise QueueError(f"Run {run.id} is being trained. Stop it first, then delete it.")
+        raise QueueError("Run {run} is being trained. Stop it first, then delete it.", run=run.id)
     storage.replace_file(run.folder / "deleted", str(time.time()).encode())
 
 
@@ -83,7 +83,9 @@ def restore(run: Run) -> None:
     try:
         (run.folder / "deleted").unlink(missing_ok=True)
     except OSError as error:
-        raise StorageError(f"Can't take back the deletion of run {run.id}: {error.strerror}.") from error
+        raise StorageError(
+            "Can't take back the deletion of run {run}: {reason}.", run=run.id, reason=error.strerror
+        ) from error
 
 
 def clean_up(store: RunStore, *, older_than: float = SECONDS_TO_UNDO) -> int:

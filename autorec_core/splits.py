@@ -64,16 +64,23 @@ def random_split(
         ("holdout_users", holdout_users, 0.0),
     ):
         if not low <= value <= 0.9:
-            raise InvalidHyperparameterError(f"{name} must be between {low:g} and 0.9, got {value:g}.")
+            raise InvalidHyperparameterError(
+                "{name} must be between {low:g} and {high:g}, got {given}.",
+                name=name,
+                low=low,
+                high=0.9,
+                given=f"{value:g}",
+            )
     if seed < 0:
-        raise InvalidHyperparameterError(f"seed must be 0 or more, got {seed}.")
+        raise InvalidHyperparameterError("seed must be 0 or more, got {given}.", given=seed)
     is_test = np.zeros(ratings.num_ratings, dtype=bool)
     if test is not None:
         ratings, (_, is_test) = union(ratings, [test])
     if by_time and ratings.timestamps is None:
         raise InvalidRatingsError(
-            f"{ratings.name} can't be split by time: not every rating has a timestamp. Give a column timestamp with "
-            "the seconds since 1970, or split at random."
+            "{name} can't be split by time: not every rating has a timestamp. Give a column timestamp with the seconds "
+            "since 1970, or split at random.",
+            name=ratings.name,
         )
     generator = np.random.default_rng([seed, 0])
     by_user = ratings.by_user
@@ -83,8 +90,11 @@ def random_split(
         wanted = max(1, round(holdout_users * ratings.num_users))
         if wanted > len(eligible):
             raise InvalidRatingsError(
-                f"holdout_users of {holdout_users:g} needs {wanted:,} users with two ratings or more; "
-                f"{ratings.name} has {len(eligible):,}."
+                "holdout_users of {share:g} needs {wanted:,} users with two ratings or more; {name} has {count:,}.",
+                share=holdout_users,
+                wanted=wanted,
+                name=ratings.name,
+                count=len(eligible),
             )
         is_held_out[generator.choice(eligible, wanted, replace=False)] = True
     held_out = is_held_out[by_user.rows]
@@ -95,7 +105,9 @@ def random_split(
     num_valid = max(1, round(valid_fraction * (len(remaining) - num_test)))
     if len(remaining) - num_test - num_valid < 1:
         raise InvalidRatingsError(
-            f"{ratings.name} has {len(remaining):,} ratings to split; too few to train, validate and test on."
+            "{name} has {count:,} ratings to split; too few to train, validate and test on.",
+            name=ratings.name,
+            count=len(remaining),
         )
 
     def part(positions: IntArray) -> Ratings:

@@ -50,7 +50,9 @@ def make_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"Can't make the folder {folder}: {error.strerror}. Choose another with AUTOREC_HOME."
+            "Can't make the folder {folder}: {reason}. Choose another with AUTOREC_HOME.",
+            folder=folder,
+            reason=error.strerror,
         ) from error
     return folder
 
@@ -88,7 +90,7 @@ def replace_file(path: Path, content: bytes | Callable[[Path], None]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise StorageError(f"Can't write {path}: {error.strerror}.") from error
+        raise StorageError("Can't write {path}: {reason}.", path=path, reason=error.strerror) from error
 
 
 def flush_file(path: Path) -> None:

@@ -68,7 +68,7 @@ def archive(run: Run) -> bytes:
         StorageError: a file of it can't be read.
     """
     if not run.has_model:
-        raise NotFoundError(f"Run {run.id} has no model yet. Let it end, or resume it.")
+        raise NotFoundError("Run {run} has no model yet. Let it end, or resume it.", run=run.id)
     epochs = [event for event in run.events() if isinstance(event, EpochEnded)]
     stop_after = stopped_after(run)
     texts = {
@@ -85,5 +85,7 @@ def archive(run: Run) -> bytes:
             for name, text in texts.items():
                 folder.writestr(f"{run.id}/{name}", text)
     except OSError as error:
-        raise StorageError(f"The files of run {run.id} can't be read: {error.strerror}.") from error
+        raise StorageError(
+            "The files of run {run} can't be read: {reason}.", run=run.id, reason=error.strerror
+        ) from error
     return packed.getvalue()

@@ -83,8 +83,11 @@ def check_columns(name: str, line: str, delimiter: str) -> None:
     found = line.count(delimiter) + 1
     if found > MOST_COLUMNS:
         raise InvalidRatingsError(
-            f"Row 1 of {name} has {found:,} columns or more; at most {MOST_COLUMNS:,} are read. Give the columns user, "
-            "item and rating alone."
+            "Row 1 of {name} has {count:,} columns or more; at most {most:,} are read. Give the columns user, item and "
+            "rating alone.",
+            name=name,
+            count=found,
+            most=MOST_COLUMNS,
         )
 
 
@@ -118,7 +121,7 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
         InvalidRatingsError: a column is missing, or it is not CSV in UTF-8.
     """
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
-        raise InvalidRatingsError(f"{name} is empty. It needs a header and at least one title.")
+        raise InvalidRatingsError("{name} is empty. It needs a header and at least one title.", name=name)
     try:
         line = first_line(content)
         delimiter = delimiter_of(line)
@@ -130,8 +133,10 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
         item_column = next((place for place, column in enumerate(plain) if column in accepted), None)
         if item_column is None or "title" not in plain:
             raise InvalidRatingsError(
-                f"{name} needs a column for the id ({', '.join(ITEM_COLUMNS)}) and a column title. "
-                f"Its columns are {', '.join(header)[:300]}."
+                "{name} needs a column for the id ({accepted}) and a column title. Its columns are {columns}.",
+                name=name,
+                accepted=", ".join(ITEM_COLUMNS),
+                columns=", ".join(header)[:300],
             )
         title_column = plain.index("title")
         genre_column = next((plain.index(column) for column in ("genres", "genre") if column in plain), -1)
@@ -147,9 +152,11 @@ def titles_of_csv(name: str, content: bytes) -> Titles:
             _add(titles, from_text(row[item_column]), (title, year, genres))
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n") + 1
-        raise InvalidRatingsError(f"Row {number} of {name} is not UTF-8 text. Save the file as UTF-8.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} is not UTF-8 text. Save the file as UTF-8.", row=number, name=name
+        ) from error
     except csv.Error as error:
-        raise InvalidRatingsError(f"{name} can't be read as CSV: {error}.") from error
+        raise InvalidRatingsError("{name} can't be read as CSV: {reason}.", name=name, reason=str(error)) from error
     return titles
 
 

@@ -47,7 +47,9 @@ def trials_of(run: Run) -> list[Trial]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        raise StorageError(f"The trials of search {run.id} can't be read: {error}.") from error
+        raise StorageError(
+            "The trials of search {run} can't be read: {reason}.", run=run.id, reason=str(error)
+        ) from error
     found = []
     for line in lines[:-1]:
         try:
@@ -67,7 +69,9 @@ def append(run: Run, trial: Trial) -> None:
                 file.write(b"" if file.read(1) == b"\n" else b"\n")
             file.write((json.dumps(asdict(trial), allow_nan=False) + "\n").encode())
     except OSError as error:
-        raise StorageError(f"Can't write the trials of search {run.id}: {error.strerror}.") from error
+        raise StorageError(
+            "Can't write the trials of search {run}: {reason}.", run=run.id, reason=error.strerror
+        ) from error
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:
@@ -99,4 +103,6 @@ def hyperparameters_of(run: Run, trial: Trial) -> Hyperparameters:
     try:
         return run.config.hyperparameters.with_changes(**trial.values)
     except AutoRecError as error:
-        raise StorageError(f"Trial {trial.number} of search {run.id} can't be read: {error}") from error
+        raise StorageError(
+            "Trial {trial} of search {run} can't be read: {reason}", trial=trial.number, run=run.id, reason=str(error)
+        ) from error

@@ -90,14 +90,16 @@ def preview(name: str, content: bytes) -> Preview:
     try:
         line = first_line(content)
     except UnicodeDecodeError as error:
-        raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} is not UTF-8 text. Save the file as CSV in UTF-8.", row=1, name=name
+        ) from error
     delimiter = delimiter_of(line)
     check_columns(name, line, delimiter)
     text = content[:100_000].decode("utf-8-sig", errors="replace")
     try:
         rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), SHOWN_ROWS + 1))
     except csv.Error as error:
-        raise InvalidRatingsError(f"{name} can't be read as CSV: {error}.") from error
+        raise InvalidRatingsError("{name} can't be read as CSV: {reason}.", name=name, reason=str(error)) from error
     header = tuple(cell.strip() for cell in rows[0]) if rows else ()
     return Preview(header, tuple(tuple(row) for row in rows[1:]), guess_columns(header))
 
@@ -149,8 +151,13 @@ def read(
     limits.check_ratings(name, ratings.num_ratings)
     if ratings.num_ratings < FEWEST or ratings.num_users < 2 or ratings.num_items < 2:
         raise InvalidRatingsError(
-            f"{name} holds {ratings.num_ratings} ratings of {ratings.num_items} items by {ratings.num_users} users. To "
-            f"learn from it takes {FEWEST} ratings or more, of several items by several users."
+            "{name} holds {ratings} ratings of {items} items by {users} users. To learn from it takes {fewest} ratings "
+            "or more, of several items by several users.",
+            name=name,
+            ratings=ratings.num_ratings,
+            items=ratings.num_items,
+            users=ratings.num_users,
+            fewest=FEWEST,
         )
     return ratings
 
@@ -171,8 +178,11 @@ def _check_size(name: str, content: bytes) -> None:
     most = largest()
     if len(content) > most:
         raise InvalidRatingsError(
-            f"{name} has {len(content) / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are accepted. Give a file with "
-            "fewer rows, or train on it with the command line."
+            "{name} has {size:.0f} MB; at most {most:.0f} MB are accepted. Give a file with fewer rows, or train on it "
+            "with the command line.",
+            name=name,
+            size=len(content) / 1e6,
+            most=most / 1e6,
         )
 
 
@@ -184,15 +194,26 @@ def _with_header(name: str, content: bytes, columns: Mapping[str, str | None]) -
         check_columns(name, line, delimiter)
         header = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
     except UnicodeDecodeError as error:
-        raise InvalidRatingsError(f"Row 1 of {name} is not UTF-8 text. Save the file as CSV in UTF-8.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} is not UTF-8 text. Save the file as CSV in UTF-8.", row=1, name=name
+        ) from error
     except csv.Error as error:
-        raise InvalidRatingsError(f"Row 1 of {name} can't be read as CSV: {error}.") from error
+        raise InvalidRatingsError(
+            "Row {row} of {name} can't be read as CSV: {reason}.", row=1, name=name, reason=str(error)
+        ) from error
     chosen = [column for column in columns.values() if column is not None]
     for column in chosen:
         if column not in header:
-            raise InvalidRatingsError(f"{name} has no column {column}. Its columns are {', '.join(header)[:300]}.")
+            raise InvalidRatingsError(
+                "{name} has no column {column}. Its columns are {columns}.",
+                name=name,
+                column=column,
+                columns=", ".join(header)[:300],
+            )
         if chosen.count(column) > 1:
-            raise InvalidRatingsError(f"The column {column} can be only one of user, item, rating and time.")
+            raise InvalidRatingsError(
+                "The column {column} can be only one of user, item, rating and time.", column=column
+            )
     roles = {header.index(column): role for role, column in columns.items() if column is not None}
     written = io.StringIO()
     renamed = [roles.get(place, f"other {place}") for place in range(len(header))]
@@ -220,10 +241,12 @@ class UploadStore:
         """
         most = settings.limits().uploads
         if len(self.of(owner)) >= most:
-            raise InvalidRatingsError(
-                f"You have {len(self.of(owner))} sets here; at most {most} are kept on this server."
-                + (" Delete one first." if most else "")
+            text = (
+                "You have {count} sets here; at most {most} are kept on this server. Delete one first."
+                if most
+                else "You have {count} sets here; at most {most} are kept on this server."
             )
+            raise InvalidRatingsError(text, count=len(self.of(owner)), most=most)
         upload = Upload(
             id="".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16)),
             name=Path(name).name[:100],
@@ -299,7 +322,7 @@ class UploadStore:
             (folder / "ratings.parquet").unlink(missing_ok=True)
             shutil.rmtree(folder)
         except OSError as error:
-            raise StorageError(f"Can't delete these ratings: {error.strerror}.") from error
+            raise StorageError("Can't delete these ratings: {reason}.", reason=error.strerror) from error
 
     def _folder(self, owner: str, upload_id: str | None = None) -> Path:
         if not _OWNER.fullmatch(owner) or (upload_id is not None and not _ID.fullmatch(upload_id)):

@@ -102,4 +102,6 @@ def bring_up_to_date(engine: sa.Engine, steps: Sequence[Sequence[str]] = STEPS) 
             connection.exec_driver_sql("DELETE FROM schema_version")
             connection.exec_driver_sql(f"INSERT INTO schema_version (version) VALUES ({max(found, len(steps))})")
     if found > len(steps):
-        raise StorageError(f"The ratings' database is of a newer version ({found}) of this app. Update the app.")
+        raise StorageError(
+            "The ratings' database is of a newer version ({version}) of this app. Update the app.", version=found
+        )

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from autorec_core import storage, visitor_schema
-from autorec_core.errors import StorageError
+from autorec_core.errors import Sentence, StorageError
 from autorec_core.visitor_schema import OF_VISITORS
 from autorec_core.visitor_schema import before_import as _before_import
 from autorec_core.visitor_schema import passed_over as _passed_over
@@ -76,7 +76,7 @@ class VisitorStore:
                 sa.event.listen(self._engine, "connect", _prepare_postgresql)
             visitor_schema.bring_up_to_date(self._engine)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
-            raise StorageError(f"The ratings' database can't be opened: {_reason(error)}.") from error
+            raise StorageError("The ratings' database can't be opened: {reason}.", reason=_reason(error)) from error
 
     def rate(self, visitor_id: str, catalogue: str, item_id: object, rating: float) -> None:
         """Keeps a rating in place of any earlier one; it is committed when this returns.
@@ -103,12 +103,12 @@ class VisitorStore:
             index_elements=["visitor_id", "catalogue", "item_id"],
             set_={"rating": statement.excluded.rating, "rated_at": statement.excluded.rated_at},
         )
-        with self._transaction("save the rating") as connection:
+        with self._transaction(Sentence("save the rating")) as connection:
             connection.execute(statement)
 
     def clear(self, visitor_id: str, catalogue: str, item_id: object) -> None:
         """Removes a rating where there is one. Raises StorageError as `rate` does."""
-        with self._transaction("remove the rating") as connection:
+        with self._transaction(Sentence("remove the rating")) as connection:
             connection.execute(
                 sa.delete(_ratings).where(
                     _ratings.c.visitor_id == visitor_id,
@@ -128,13 +128,13 @@ class VisitorStore:
             .where(_ratings.c.visitor_id == visitor_id, _ratings.c.catalogue == catalogue)
             .order_by(_ratings.c.rated_at.desc(), _ratings.c.item_id)
         )
-        with self._transaction("read the ratings") as connection:
+        with self._transaction(Sentence("read the ratings")) as connection:
             return {row.item_id: row.rating for row in connection.execute(query)}
 
     def rating_of(self, visitor_id: str, catalogue: str, item_id: object) -> float | None:
         """One rating, or None where there is none. Raises StorageError as `ratings_of` does."""
         chosen = (*_of(_ratings, visitor_id, catalogue), _ratings.c.item_id == str(item_id))
-        with self._transaction("read the ratings") as connection:
+        with self._transaction(Sentence("read the ratings")) as connection:
             found = connection.execute(sa.select(_ratings.c.rating).where(*chosen)).scalar()
         return None if found is None else float(found)
 
@@ -165,7 +165,7 @@ class VisitorStore:
             }
             for item_id, (rating, rated_at) in ratings.items()
         ]
-        with self._transaction("save the ratings") as connection:
+        with self._transaction(Sentence("save the ratings")) as connection:
             self._keep_for_undo(connection, visitor_id, catalogue, now)
             if replace:
                 connection.execute(sa.delete(_ratings).where(*_of(_ratings, visitor_id, catalogue)))
@@ -192,7 +192,7 @@ class VisitorStore:
 
     def can_undo_import(self, visitor_id: str, catalogue: str) -> bool:
         """Whether there is an import to take back. Raises StorageError as `ratings_of` does."""
-        with self._transaction("read the ratings") as connection:
+        with self._transaction(Sentence("read the ratings")) as connection:
             query = sa.select(_before_import.c.imported_at).where(*_of(_before_import, visitor_id, catalogue))
             return connection.execute(query).first() is not None
 
@@ -205,7 +205,7 @@ class VisitorStore:
         Raises:
             StorageError: the database did not take it; all ratings are as they were.
         """
-        with self._transaction("take the import back") as connection:
+        with self._transaction(Sentence("take the import back")) as connection:
             query = sa.select(_before_import.c.ratings).where(*_of(_before_import, visitor_id, catalogue))
             found = connection.execute(query).scalar()
             if found is None:
@@ -238,7 +238,7 @@ class VisitorStore:
         statement = self._insert(_passed_over).values(
             visitor_id=visitor_id, catalogue=catalogue, item_id=str(item_id), reason=reason, said_at=time.time()
         )
-        with self._transaction("remember the choice") as connection:
+        with self._transaction(Sentence("remember the choice")) as connection:
             connection.execute(statement.on_conflict_do_nothing())
 
     def take_up_again(self, visitor_id: str, catalogue: str, reason: str, item_id: object | None = None) -> None:
@@ -246,7 +246,7 @@ class VisitorStore:
         chosen = [*_of(_passed_over, visitor_id, catalogue), _passed_over.c.reason == reason]
         if item_id is not None:
             chosen.append(_passed_over.c.item_id == str(item_id))
-        with self._transaction("forget the choice") as connection:
+        with self._transaction(Sentence("forget the choice")) as connection:
             connection.execute(sa.delete(_passed_over).where(*chosen))
 
     def passed_over(self, visitor_id: str, catalogue: str, reason: str) -> list[str]:
@@ -256,19 +256,19 @@ class VisitorStore:
             .where(*_of(_passed_over, visitor_id, catalogue), _passed_over.c.reason == reason)
             .order_by(_passed_over.c.said_at.desc(), _passed_over.c.item_id)
         )
-        with self._transaction("read the ratings") as connection:
+        with self._transaction(Sentence("read the ratings")) as connection:
             return list(connection.execute(query).scalars())
 
     def moments_of(self, visitor_id: str, catalogue: str) -> dict[str, float]:
         """When each rating was given: item id as text -> seconds since 1970. Raises StorageError as `ratings_of`."""
         query = sa.select(_ratings.c.item_id, _ratings.c.rated_at).where(*_of(_ratings, visitor_id, catalogue))
-        with self._transaction("read the ratings") as connection:
+        with self._transaction(Sentence("read the ratings")) as connection:
             return {row.item_id: row.rated_at for row in connection.execute(query)}
 
     def everything_of(self, visitor_id: str) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of a visitor, by table, without the id itself. Raises StorageError as `ratings_of`."""
         found = {}
-        with self._transaction("read what is stored") as connection:
+        with self._transaction(Sentence("read what is stored")) as connection:
             for table in OF_VISITORS:
                 columns = [column for column in table.columns if column.name != "visitor_id"]
                 query = sa.select(*columns).where(table.c.visitor_id == visitor_id)
@@ -278,7 +278,7 @@ class VisitorStore:
     def forget(self, visitor_id: str) -> int:
         """Removes all that is stored of a visitor, for good; how many ratings there were. Raises as `rate` does."""
         removed = 0
-        with self._transaction("remove the ratings") as connection:
+        with self._transaction(Sentence("remove the ratings")) as connection:
             for table in OF_VISITORS:
                 gone = connection.execute(sa.delete(table).where(table.c.visitor_id == visitor_id)).rowcount
                 removed += gone if table is _ratings else 0
@@ -287,7 +287,7 @@ class VisitorStore:
     def count(self) -> tuple[int, int]:
         """How many visitors have rated, and how many ratings there are. Raises StorageError as `ratings_of` does."""
         query = sa.select(sa.func.count(sa.distinct(_ratings.c.visitor_id)), sa.func.count())
-        with self._transaction("count the ratings") as connection:
+        with self._transaction(Sentence("count the ratings")) as connection:
             visitors, ratings = connection.execute(query.select_from(_ratings)).one()
         return int(visitors), int(ratings)
 
@@ -299,12 +299,14 @@ class VisitorStore:
         return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
 
     @contextmanager
-    def _transaction(self, what: str) -> Iterator[sa.Connection]:
+    def _transaction(self, what: Sentence) -> Iterator[sa.Connection]:
         try:
             with self._engine.begin() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
-            raise StorageError(f"Could not {what}: {_reason(error)}. Nothing was lost; try again.") from error
+            raise StorageError(
+                "Could not {what}: {reason}. Nothing was lost; try again.", what=what, reason=_reason(error)
+            ) from error
 
 
 def _check(*numbers: float) -> None:
@@ -340,9 +342,9 @@ def _prepare_postgresql(connection: Any, _: object) -> None:
 def _reason(error: BaseException) -> str:
     text = str(getattr(error, "orig", None) or error)
     if "locked" in text or "lock timeout" in text:
-        return "the database is locked by another program"
+        return Sentence("the database is locked by another program")
     if "readonly" in text or "read-only" in text:
-        return "the database is read-only"
+        return Sentence("the database is read-only")
     if "full" in text or "No space left" in text:
-        return "the disk is full"
+        return Sentence("the disk is full")
     return text.splitlines()[0]

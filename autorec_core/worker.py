@@ -21,7 +21,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from autorec_core import logs, settings
-from autorec_core.errors import AutoRecError
+from autorec_core.errors import AutoRecError, Sentence
 from autorec_core.events import EpochEnded, TrainingEvent
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings, RatingScale
@@ -36,8 +36,8 @@ NICENESS = 5
 
 
 _LOG = logging.getLogger(f"{logs.NAME}.worker")
-_FAILED = "The training failed unexpectedly; the server's log has the details."
-_OUT_OF_MEMORY = (
+_FAILED = Sentence("The training failed unexpectedly; the server's log has the details.")
+_OUT_OF_MEMORY = Sentence(
     "The memory ran out while it trained; what was saved before is there. Take fewer hidden units or a smaller set."
 )
 
@@ -53,7 +53,7 @@ class Worker:
     Commands: `{"command": "train", "folder": ...}`, and for the training that runs `pause`, `go_on`, `step`, `stop`,
     `interrupt`, `change` (with `hyperparameters`) and `pace` (epochs a second; 0 for as fast as it can).
     Reports: `ready`, `started`, `paused`, `running`, `ended`,
-    `interrupted` and `failed`, with `run_id` and for a failure `message`.
+    `interrupted` and `failed`, with `run_id` and for a failure `message` and the same as a `sentence`.
 
     Args:
         reports: where reports go.
@@ -131,10 +131,13 @@ class Worker:
                     result = record_search(run, self._between_events)
                 self.report("interrupted" if result is None else "ended")
             except AutoRecError as error:
-                self.report("failed", message=str(error))
+                self._report_failure(error.sentence)
             except Exception as error:
                 _LOG.exception("a training failed", extra={"run_id": self._run_id})
-                self.report("failed", message=_OUT_OF_MEMORY if is_out_of_memory(error) else _FAILED)
+                self._report_failure(_OUT_OF_MEMORY if is_out_of_memory(error) else _FAILED)
+
+    def _report_failure(self, why: Sentence) -> None:
+        self.report("failed", message=str(why), sentence=why.to_json())
 
     def _between_events(self, trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
         asked_at = time.monotonic()

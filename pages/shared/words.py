@@ -3,7 +3,8 @@
 `_("Start")`, `_("RMSE {rmse:.4f}", rmse=x)` and `ngettext("{count} movie", "{count} movies", n)` look an English
 sentence up in the catalogues `pages/locales/LANGUAGE/*.po`; what is not there stays English. Sentences that a table
 names outside a page (constants, the hyperparameters of the core) are marked with `later` or listed by the test of the
-catalogues, and go through `_` where they are shown.
+catalogues, and go through `_` where they are shown. What the core says, such as an error's `sentence`, knows its own
+template and values: `_(error.sentence)`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import polib
 import streamlit as st
 
+from autorec_core.errors import Sentence
 from pages.shared import state
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
@@ -21,13 +23,19 @@ LANGUAGES = {"en": "English", "zh": "简体中文"}
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
 
 
-def _(text: str, **values: object) -> str:
+def _(text: str, /, **values: object) -> str:
     """A sentence in the visitor's language.
 
     Args:
         text: the English sentence, a literal, so that it can be found and translated; `{name}` stands for a value.
+            Or a sentence of the core's.
         values: what the names stand for; formats as in `{rmse:.4f}` work. Without any, braces stay as they are.
     """
+    if isinstance(text, Sentence):
+        return _(
+            text.template,
+            **{name: _(value) if isinstance(value, Sentence) else value for name, value in text.values.items()},
+        )
     said = catalogue(language()).get(text, text)
     return said.format(**values) if values else said
 
