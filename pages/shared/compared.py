@@ -12,7 +12,7 @@ from autorec_core.comparison import SplitKey, Summary
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import choice_of
 from autorec_core.runs import Run, RunConfig
-from pages.shared import compare_charts, live, plain, services, state, told
+from pages.shared import compare_charts, live, plain, services, state
 from pages.shared import pictures as pictures_
 from pages.shared.palette import RUNS, ink
 from pages.shared.words import _, later, ngettext
@@ -269,7 +269,7 @@ def actions(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
             help=_("Stop it on the Train page first.") if is_active else _("Hides it; it can be taken back for a day."),
         )
     if state.get(_PROBLEM):
-        st.warning(plain.lines(told.said(state.get(_PROBLEM))))
+        st.warning(plain.lines(_(state.get(_PROBLEM))))
 
 
 def deleted() -> None:
@@ -295,4 +295,4 @@ def _do(act: Callable[[], None]) -> None:
         act()
         state.put(_PROBLEM, None)
     except AutoRecError as error:
-        state.put(_PROBLEM, str(error))
+        state.put(_PROBLEM, error.sentence)

@@ -25,7 +25,7 @@ from autorec_core.hyperparameters import (
     preset,
 )
 from autorec_core.links import HIGHEST_SEED
-from pages.shared import plain, sets, state, told
+from pages.shared import plain, sets, state
 from pages.shared.words import _
 
 CUSTOM, FITTED = "custom", "fitted"
@@ -212,7 +212,7 @@ def download_control(name: str) -> None:
             datasets.load(name, show)
         except AutoRecError as error:
             bar.empty()
-            st.warning(plain.lines(told.said(str(error))))
+            st.warning(plain.lines(_(error.sentence)))
         else:
             st.rerun()
 
@@ -324,4 +324,4 @@ def dataset_note(name: str) -> str:
 
 def shortage(name: str) -> str:
     """Why this training would not fit into the memory; nothing where it does."""
-    return told.said(memory.shortage(_predicted_bytes(name) - memory.BASE))  # the worker holds the base already
+    return _(memory.shortage(_predicted_bytes(name) - memory.BASE))  # the worker holds the base already

@@ -24,7 +24,7 @@ MOST_POINTS = 36
 BANDS = {"p1": 0, "p10": 1, "p25": 2, "p50": 3, "p75": 4, "p90": 5, "p99": 6}
 """Columns of the bands, and where each stands among a look's quantiles."""
 
-NAMES = {"weights": later("Weights"), "codes": later("Codes"), "units": later("Units"), "steps": later("Steps")}
+NAMES = {"weights": later("Weights"), "codes": later("Codes"), "units": later("Units"), "steps": later("Step lengths")}
 """What people call the pictures."""
 SENTENCES = {
     "weights": later(

@@ -272,7 +272,7 @@ def _say(run: Run | None, status: JobStatus | None, known: Progress, num_epochs:
     name, text = sentence(run, status, known, num_epochs)
     problem = state.get("_live_problem")
     if problem:
-        name, text = "failed", told.said(problem)
+        name, text = "failed", _(problem)
     mark = {"running": TRAIN, "starting": TRAIN, "ended": TEST, "paused": VALID, "failed": VALID}.get(name, BASELINE)
     mark = VALID if name in ("interrupted", "diverged") else mark
     steady.html(
@@ -334,11 +334,11 @@ def sentence(run: Run | None, status: JobStatus | None, known: Progress, num_epo
             "Paused after epoch {epoch}. Resume goes on, Step trains one more epoch.", epoch=len(known.epochs)
         )
     if name == "interrupted":
-        return name, told.said(status.message) or _(
+        return name, _(status.message) or _(
             "This training was interrupted after epoch {epoch}. It can go on.", epoch=len(known.epochs)
         )
     if name == "failed":
-        return name, told.said(status.message)
+        return name, _(status.message)
     if known.ended is None:
         return name, _("This training has ended.")
     return ("diverged" if known.ended.reason == "diverged" else name), told.said(known.ended.message)
@@ -459,7 +459,7 @@ def starter_notice() -> None:
         st.info(
             _(
                 "There is no model yet. {why} Train one: with the preset Balanced it takes a few seconds.",
-                why=told.said(why or ""),
+                why=_(why),
             )
         )
         return

@@ -142,7 +142,7 @@ function setUp(root) {
     reading.replaceChildren();
     const title = document.createElement("b");
     title.textContent = self.data.columns[column];
-    reading.append(title, ` · ${given}${self.words.between}${model}${part ? ` · ${self.words[PARTS[part]]}` : ""}`);
+    reading.append(title, ` · ${say("cell", { given, model })}${part ? ` · ${self.words[PARTS[part]]}` : ""}`);
   }
 
   function score() {

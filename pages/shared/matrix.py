@@ -82,7 +82,7 @@ def words() -> dict[str, str]:
         "gave": _("user {user} gave {rating}"),
         "unwritten": _("the model has written nothing yet"),
         "writes": _("the model writes {rating}"),
-        "between": _(", "),
+        "cell": _("{given}, {model}"),
         "of_train": _("training rating"),
         "of_validation": _("validation rating, hidden from training"),
         "of_test": _("test rating, hidden from training"),

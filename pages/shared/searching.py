@@ -89,7 +89,7 @@ def form() -> None:
             if not is_ready:
                 problem = _("This data set is not on this machine yet. Download it on the Train page.")
         except AutoRecError as error:
-            problem = told.said(str(error))
+            problem = _(error.sentence)
         with button:
             st.button(
                 _("Start searching"),
@@ -231,7 +231,7 @@ def sentence(run: Run, status: JobStatus, done: list[Trial]) -> str:
     if status.state == "ended" and ended is not None:
         return told.said(ended.message)
     return (
-        told.said(status.message)
+        _(status.message)
         or ngettext(
             "Interrupted after {count} trial. It can go on.",
             "Interrupted after {count} trials. It can go on.",
@@ -301,7 +301,7 @@ def _best_table(done: list[Trial]) -> None:
 def problem() -> None:
     """Tells what the last button could not do."""
     if state.get(_PROBLEM):
-        st.warning(plain.lines(told.said(state.get(_PROBLEM))))
+        st.warning(plain.lines(_(state.get(_PROBLEM))))
 
 
 def _do(act: Callable[[], object]) -> None:
@@ -310,4 +310,4 @@ def _do(act: Callable[[], object]) -> None:
         act()
         state.put(_PROBLEM, None)
     except AutoRecError as error:
-        state.put(_PROBLEM, str(error))
+        state.put(_PROBLEM, error.sentence)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
-from pages.shared import controls, inside, pictures, sets, state, told
+from pages.shared import controls, inside, pictures, sets, state
 from pages.shared.words import _, later
 
 SECONDS_TO_ARRIVE = 5.0
@@ -52,7 +52,7 @@ def keep_address(config: RunConfig) -> None:
     taken, faults = state.get(_FAULTS, ({}, []))
     if faults and taken == query:  # until something is changed
         why = _("Part of the link could not be taken; the default stands there:")
-        st.warning("  \n".join([why, *map(told.said, faults)]))
+        st.warning("  \n".join([why, *map(_, faults)]))
 
 
 def panel(config: RunConfig, run: Run | None) -> None:

@@ -132,4 +132,4 @@ def do(act: Callable[[], object]) -> None:
         act()
         state.put("_live_problem", None)
     except AutoRecError as error:
-        state.put("_live_problem", str(error))
+        state.put("_live_problem", error.sentence)

@@ -15,7 +15,7 @@ from autorec_core.ratings import FloatArray, IntArray
 from autorec_core.runs import Run
 from autorec_core.snapshots import Watched
 from autorec_core.trained_model import TrainedModel
-from pages.shared import assets, services, state, told
+from pages.shared import assets, services, state
 from pages.shared.palette import TRAIN, YOU
 from pages.shared.words import _, language, ngettext
 
@@ -65,7 +65,7 @@ def _seen(run: Run | None, watched: Watched | None, epoch: int) -> dict[str, Any
     try:
         by_id = _ratings_for(run)
     except AutoRecError as error:  # of the visitor's ratings; the training needs none
-        return {"note": told.said(str(error))}
+        return {"note": _(error.sentence)}
     if not by_id:
         return {
             "note": _("You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you.")
