@@ -131,7 +131,7 @@ class Step:
     remaining: float | None
     """Expected seconds to its end; None where nothing tells."""
     choosing: tuple[int, int] | None = None
-    """While hyperparameters are chosen: how many have been tried of how many; then nothing else has begun."""
+    """While hyperparameters are chosen: how many have been tried, of at most how many; nothing else has begun then."""
 
 
 def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = None) -> tuple[Variant, ...]:

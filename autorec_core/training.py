@@ -177,7 +177,7 @@ class Trainer:
         return math.sqrt((total + self._cold_error[0]) / (count + self._cold_error[1]))
 
     def _fallback_error(self, cold: Ratings) -> tuple[float, int]:
-        bias = self._baselines["user_item_bias"]
+        bias = self._fit.averages or self._baselines["user_item_bias"]
         predicted = cold.scale.clip(bias.predict_pairs(cold.by_user.rows, cold.by_user.indices))
         return squared_error(predicted, cold.by_user.values)
 
@@ -326,7 +326,8 @@ class Trainer:
             current = self._fit.weights()
             self._fit.load_weights(self._best)
             weights = self._fit.leaning(self._best, self._kept_share())
-            model = _as_arrays(self._fit, weights, self._residual_variance, self._baselines["user_item_bias"])
+            bias = self._fit.averages or self._baselines["user_item_bias"]
+            model = _as_arrays(self._fit, weights, self._residual_variance, bias)
             self._fit.load_weights(current)
             if not model.by_items:  # measured on validation, so before a refit sees it
                 counts, variances = user_based_errors(model, self.split)
@@ -348,7 +349,8 @@ class Trainer:
 
     def _refitted(self, refit: Fit) -> TrainedModel:
         weights = refit.leaning(refit.weights(), self._kept_share())
-        model = _as_arrays(refit, weights, self._residual_variance, self._final_baselines()["user_item_bias"])
+        bias = refit.averages or self._final_baselines()["user_item_bias"]
+        model = _as_arrays(refit, weights, self._residual_variance, bias)
         return replace(model, hyperparameters=self.hyperparameters)
 
     @property
