@@ -6,8 +6,8 @@ RATINGS are files or folders of ratings; without any, the bundled set. Of each h
 ratings is scored; among the others, as only these have an answer, questions are asked one by one: by
 `asking.Questions`, the most popular first, or at random. To take away the luck of a single order, everybody is asked
 five times, each time among another random half of those others, and the squared errors are averaged. All three ways
-meet the same people, choose from the same halves and are scored on the same ratings. Printed are the means over the seeds with their standard deviation, and that of the difference to the better of
-the other two, seed by seed.
+meet the same people, choose from the same halves and are scored on the same ratings. Printed are the means over the
+seeds with their standard deviation, and that of the difference to the better of the other two, seed by seed.
 """
 
 from __future__ import annotations
