@@ -47,7 +47,17 @@ SHORTHANDS = {"activations": PAPERS_ACTIVATIONS}
 _MADE_BY = (
     *("baselines", "engine", "fit", "hyperparameters", "kernels", "metrics", "model", "optimizers", "ranks", "ratings"),
     *("splits", "steps"),
-    *("trained_model", "training", "evaluation", "fold_in", "population", "ranking", "recommender", "report"),
+    *(
+        "trained_model",
+        "training",
+        "evaluation",
+        "fold_in",
+        "item_noise",
+        "population",
+        "ranking",
+        "recommender",
+        "report",
+    ),
 )
 """The modules whose source a figure depends on."""
 

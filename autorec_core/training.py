@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autorec_core import baselines, population
+from autorec_core import baselines, item_noise, population
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
@@ -23,7 +23,7 @@ from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.metrics import mae, rmse, squared_error
 from autorec_core.ranks import ALONE, Ranks
-from autorec_core.ratings import BoolArray, Ratings
+from autorec_core.ratings import BoolArray, FloatArray, Ratings
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 
@@ -407,7 +407,7 @@ def _as_arrays(fit: Fit, own: Weights, residual_variance: float, bias: baselines
         users = population.fit(
             codes, offsets, fit.model.link, decoder_rows, train.by_user, residual_variance, seed=fit.seed
         )
-    return TrainedModel(
+    model = TrainedModel(
         hyperparameters=fit.hyperparameters,
         items=train.items,
         user_ids=train.user_ids,
@@ -426,3 +426,12 @@ def _as_arrays(fit: Fit, own: Weights, residual_variance: float, bias: baselines
         fold_in_counts=np.zeros(0, dtype=np.int64),
         fold_in_variances=nothing,
     )
+    return replace(model, item_noise=_item_noise(model, train, fit.seed)) if model.by_items else model
+
+
+def _item_noise(model: TrainedModel, train: Ratings, seed: int) -> FloatArray:
+    users, items, ratings = train.by_user.rows, train.by_user.indices, train.by_user.values
+    if len(items) > item_noise.RATINGS_READ:
+        some = np.random.default_rng([seed, 4]).choice(len(items), item_noise.RATINGS_READ, replace=False)
+        users, items, ratings = users[some], items[some], ratings[some]
+    return item_noise.relative_noise(ratings - model.predict_pairs(users, items), items, train.num_items)
