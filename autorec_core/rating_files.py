@@ -102,6 +102,8 @@ class _Table:
     """Row by row: row number, the text of user, item, rating and perhaps timestamp, or what is wrong with the row."""
     is_movielens: bool
     """Whether the layout or the column names are MovieLens's own."""
+    first_row: int | None = None
+    """Row number of the first of the triples, where each is a line of its own; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -213,8 +215,10 @@ def read_ratings(
     if table.triples is not None:
         try:
             return build(table.triples)
-        except InvalidRatingsError:
-            pass  # something is wrong: the closer look finds in which rows
+        except InvalidRatingsError:  # something is wrong: the closer look finds in which rows
+            if table.first_row is not None:
+                numbers = np.arange(len(table.triples.values), dtype=np.int64) + table.first_row
+                _refuse(files.ratings, _between(table.triples, numbers, scale, may_be_slips))
     return build(_examine(files.ratings, table.rows(), scale, may_be_slips))
 
 
@@ -333,7 +337,8 @@ def _with_header(name: str, content: bytes, line: str) -> _Table:
             yield begins, [], f"can't be read as CSV: {error}."
 
     triples = _by_arrow(content, roles, delimiter, skip_rows=1)
-    return _Table(triples, rows, is_movielens={"userId", "movieId"} <= set(header))
+    is_plain = triples is not None and b'"' not in content and content.rstrip().count(b"\n") == len(triples.values)
+    return _Table(triples, rows, {"userId", "movieId"} <= set(header), 2 if is_plain else None)
 
 
 def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
@@ -501,14 +506,23 @@ def _examine(
         np.array(timestamps, dtype=np.int64) if len(timestamps) == len(values) else None,
     )
     if values:
-        row_numbers = np.array(numbers, dtype=np.int64)
-        faults += _off_scale(triples.values, row_numbers, scale, may_be_slips)
-        faults += _repeated(triples, row_numbers)
-    if faults:
-        faults.sort(key=lambda fault: fault[0])
-        sentences = [f"Row {number} of {name}: {fault}" for number, fault in faults]
-        raise InvalidRatingsError(sentences, are_all=len(faults) < MOST_FAULTS)
+        faults += _between(triples, np.array(numbers, dtype=np.int64), scale, may_be_slips)
+    _refuse(name, faults)
     return triples
+
+
+def _between(
+    triples: _Triples, numbers: IntArray, scale: RatingScale | None, may_be_slips: float
+) -> list[tuple[int, str]]:
+    """What is wrong with rows that can be read, each by itself: row number and fault."""
+    return _off_scale(triples.values, numbers, scale, may_be_slips) + _repeated(triples, numbers)
+
+
+def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
+    """Raises InvalidRatingsError with all faults in the order of the rows; nothing happens where there are none."""
+    if faults:
+        sentences = [f"Row {number} of {name}: {fault}" for number, fault in sorted(faults, key=lambda one: one[0])]
+        raise InvalidRatingsError(sentences, are_all=len(faults) < MOST_FAULTS)
 
 
 def _fault_of(cells: list[str]) -> str:
