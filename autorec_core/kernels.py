@@ -43,6 +43,15 @@ def _compiled(**options: Any) -> Callable[[Callable[..., None]], Callable[..., N
     return decorate
 
 
+def launch_threads() -> None:
+    """Makes the threads of the compiled passes, where there are none yet.
+
+    That sets the number of OpenMP's threads, and torch's with it: before anybody chooses these, or the first training
+    of a process would add its sums up in another order than all later ones.
+    """
+    numba.get_num_threads()
+
+
 _inlined = numba.njit(fastmath=_FAST, inline="always")
 
 

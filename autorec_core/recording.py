@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from autorec_core import datasets, memory
+from autorec_core import datasets, kernels, memory
 from autorec_core.errors import StorageError
 from autorec_core.evaluation import fold_in_rmse
 from autorec_core.events import HyperparametersChanged, TrainingEnded, TrainingEvent
@@ -156,6 +156,7 @@ def record(
 
 def use_worthwhile_threads(trainer: Trainer) -> None:
     """Gives torch as many threads as a step of this training can use well, and no more than it would take by itself."""
+    kernels.launch_threads()
     torch.set_num_threads(min(THREADS, trainer.threads_worthwhile))
 
 
