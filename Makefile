@@ -1,5 +1,5 @@
 # make app        sets up .venv and starts the app (PORT=8501)
-# make test       sets up all that the tests need, a browser included, and runs them
+# make test       sets up all that the tests need, a browser and PostgreSQL included, and runs them
 # make check      ruff and mypy
 # make bench      the quick benchmarks
 
@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: app test check bench browser clean
+.PHONY: app test check bench browser postgres clean
 
 $(VENV)/.app: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,7 +29,14 @@ browser: $(VENV)/.dev
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
 	else $(BIN)/playwright install chromium; fi
 
-test: $(VENV)/.dev browser
+# Debian's PostgreSQL in the same way; the tests start a server of their own and stop it.
+postgres:
+	@if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
+	else echo "The tests need PostgreSQL's programs, initdb and postgres: install the package postgresql."; exit 1; fi
+
+test: $(VENV)/.dev browser postgres
 	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/e2e
 	$(BIN)/pytest tests/e2e
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Collection
 from functools import cached_property
 
 import numpy as np
 
 from autorec_core.ratings import BoolArray, FloatArray, IntArray, Items
+from autorec_core.spelling import Vocabulary, allowed_slips
 
 ORDERS = ("popularity", "mean rating", "title", "newest")
 """What a list of movies can be sorted by."""
+
+_NOT_FOUND = 1_000
+"""More slips than any query has letters."""
 
 _ARTICLES = r"the|a|an|la|le|les|il|el|los|las|das|der|die|un|une|l'"
 _TRAILING_ARTICLE = re.compile(rf"^(.*?), ({_ARTICLES})$")
@@ -44,6 +49,11 @@ def display_title(title: str) -> str:
     main = title.split(" (", 1)[0]
     found = re.match(rf"^(.*), ({_ARTICLES})$", main, re.IGNORECASE)
     return f"{found[2]} {found[1]}" if found else main
+
+
+def _runs_through(letters: str, words: list[str]) -> bool:
+    """Whether some of the words, without the spaces between them, begin with these letters."""
+    return any("".join(words[place:]).startswith(letters) for place in range(len(words)))
 
 
 class Catalogue:
@@ -79,14 +89,18 @@ class Catalogue:
         *,
         genres: Collection[str] = (),
         years: tuple[int, int] | None = None,
+        counts: tuple[int, int] | None = None,
         order: str = "popularity",
     ) -> IntArray:
         """The matching movies' item indices.
 
+        Where no title has the words as they are written, those with the fewest slips are found.
+
         Args:
-            query: words that must all occur in the title, in any order, the last perhaps begun only; a year counts too.
+            query: words that must all occur in the title, in any order, each perhaps begun only; a year counts too.
             genres: any of these; empty means all.
             years: first and last year, both included; None means all, unknown years too.
+            counts: fewest and most ratings, both included; None means all.
             order: one of `ORDERS`; titles that begin with the query come first in any.
         """
         chosen = np.ones(len(self.items), dtype=bool)
@@ -94,14 +108,18 @@ class Catalogue:
             chosen &= np.any([self._genre_masks[name] for name in genres if name in self._genre_masks], axis=0)
         if years is not None:
             chosen &= (self.items.years >= years[0]) & (self.items.years <= years[1])
+        if counts is not None:
+            chosen &= (self.counts >= counts[0]) & (self.counts <= counts[1])
         wanted = plain_title(query)
+        slips: IntArray = np.zeros(len(self.items), dtype=np.int64)
         begins = np.zeros(len(self.items), dtype=bool)
         if wanted:
-            words = wanted.split()
-            years_text = self.items.years.tolist()
-            for index in np.flatnonzero(chosen):
-                title = f" {self._plain[index]} {years_text[index]}"
-                chosen[index] = all(f" {word}" in title for word in words)
+            slips = self._slips(wanted)
+            chosen &= slips < _NOT_FOUND
+            if (slips[chosen] == 0).any():
+                chosen &= slips == 0
+            for index in np.flatnonzero(chosen & (slips == 0)):
+                title = f" {self._plain[index]} "
                 without_article = re.sub(rf"^ (?:{_ARTICLES}) ", " ", title)
                 begins[index] = title.startswith(f" {wanted}") or without_article.startswith(f" {wanted}")
         found = np.flatnonzero(chosen)
@@ -111,4 +129,53 @@ class Catalogue:
             "title": np.argsort(np.argsort(np.array(self._plain))),
             "newest": -self.items.years,
         }
-        return found[np.lexsort((-self.counts[found], keys[order][found], ~begins[found]))]
+        return found[np.lexsort((-self.counts[found], keys[order][found], ~begins[found], slips[found]))]
+
+    @cached_property
+    def _words(self) -> list[set[str]]:
+        """Each title's words, with the year."""
+        years = self.items.years.tolist()
+        return [{*title.split(), str(year)} for title, year in zip(self._plain, years, strict=True)]
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary({word for words in self._words for word in words})
+
+    @cached_property
+    def _holders(self) -> dict[str, list[int]]:
+        """Word -> the titles that have it."""
+        found: dict[str, list[int]] = {}
+        for index, words in enumerate(self._words):
+            for word in words:
+                found.setdefault(word, []).append(index)
+        return found
+
+    def _slips(self, wanted: str) -> IntArray:
+        """(num_items,) the slips in a query if each movie was meant; `_NOT_FOUND` where it can't have been."""
+        words, long_words = wanted.split(), [word for word in wanted.split() if allowed_slips(word)]
+        # As it is written; with slips; without the short words, in which a slip leaves nothing to go by ("teh").
+        for attempt, is_tolerant in ((words, False), (words, True), (long_words, True)):
+            if attempt:
+                total = np.sum([self._slips_of(word, is_tolerant) for word in attempt], axis=0)
+                if (total < _NOT_FOUND).any():
+                    return np.asarray(total)
+        # "spiderman" for "Spider-Man", "star wars" for "Starwars": the same letters, other spaces.
+        letters = "".join(words)
+        is_like = [len(letters) > 4 and _runs_through(letters, title.split()) for title in self._plain]
+        return np.where(is_like, 0, _NOT_FOUND)
+
+    def _slips_of(self, word: str, is_tolerant: bool) -> IntArray:
+        """As `_slips`, for one word of the query."""
+        vocabulary, allowed = self._vocabulary, allowed_slips(word) if is_tolerant and not word.isdigit() else 0
+        first, last = bisect_left(vocabulary.words, word), bisect_left(vocabulary.words, f"{word}\U0010ffff")
+        near = dict.fromkeys(range(first, last), 0)
+        if allowed:
+            whole, begun = vocabulary.slips(word)
+            # Of a word that goes on one slip less is forgiven: nearly every short word begins some longer one.
+            slips = np.where(whole <= allowed, whole, np.where(begun < allowed, begun, _NOT_FOUND))
+            near = {int(place): int(slips[place]) for place in np.flatnonzero(slips < _NOT_FOUND)} | near
+        found = np.full(len(self.items), _NOT_FOUND, dtype=np.int64)
+        for place, number in near.items():
+            holders = self._holders[vocabulary.words[place]]
+            found[holders] = np.minimum(found[holders], number)
+        return found

@@ -41,12 +41,14 @@ def add_to(commands: Any) -> None:
         nargs="+",
         default=None,
         metavar="NAME",
-        help="items, users (I- and U-AutoRec, presets by the number of ratings), paper, any preset "
+        help="items, users (I- and U-AutoRec, presets by the number of ratings), paper (its lambda and units chosen on "
+        "validation), paper-preset (as they stand there), any preset "
         f"({', '.join(hyperparameters.PRESETS)}), {', '.join(PAPERS_ACTIVATIONS)} or activations for these four "
         "(default: items users paper)",
     )
     parser.add_argument("--based-on", choices=("items", "users"), help="make every variant I- or U-AutoRec")
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0: each draws a split (default: 5)")
+    parser.add_argument("--seeds", type=int, default=5, help="how many: each draws a split (default: 5)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default: 0)")
     parser.add_argument("--networks", type=int, default=1, help="networks a split, for an ensemble row (default: 1)")
     parser.add_argument(
         "--report", action="store_true", help="add groups, lists, and people held out, as evaluate does"
@@ -60,7 +62,7 @@ def reproduce(chosen: argparse.Namespace) -> int:
     """Does the work and prints its tables; returns the exit status."""
     usual = ["items", "users", "paper"] if chosen.based_on is None else [chosen.based_on, "paper"]
     protocol = Protocol(
-        seeds=tuple(range(chosen.seeds)),
+        seeds=tuple(range(chosen.first_seed, chosen.first_seed + chosen.seeds)),
         networks=chosen.networks,
         by_time=chosen.by_time,
     )
@@ -141,7 +143,11 @@ class _Told:
         what = f"{self._name}, {step.variant.name}, seed {step.seed}{network}"
         to_go = "" if step.remaining is None else f", about {_duration(step.remaining)} to go"
         when = f"{_duration(step.elapsed)} gone{to_go}"
-        if step.outcome is not None:
+        if step.choosing is not None:
+            if self._is_terminal or time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
+                tried, of = step.choosing
+                self._print(f"{self._name}, {step.variant.name}: {tried} of {of} tried on validation", stays=False)
+        elif step.outcome is not None:
             score = "no model" if step.outcome.test_rmse is None else f"test RMSE {step.outcome.test_rmse:.4f}"
             found = " (found)" if step.was_found else ""
             self._print(f"[{step.done}/{step.trainings}] {what}: {score}{found}; {when}", stays=True)

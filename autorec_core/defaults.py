@@ -40,6 +40,7 @@ def hyperparameters_for(num_ratings: int, based_on: str = "items") -> Hyperparam
     units = begun.hidden_units * growth**UNITS_GROWTH
     epochs = begun.epochs * max(1.0, growth) ** EPOCHS_GROWTH
     return begun.with_changes(
+        lean_on_averages=growth < 1,
         regularization=_rounded(begun.regularization * growth**PENALTY_GROWTH),
         hidden_units=min(MOST_UNITS, max(FEWEST_UNITS, round(units / 4) * 4)),
         epochs=max(begun.epochs, min(MOST_EPOCHS, round(epochs))),

@@ -87,6 +87,8 @@ class RefitEpochEnded(TrainingEvent):
     """How many there will be: the best epoch of the first part."""
     seconds: float
     """Training seconds of this epoch."""
+    train_rmse: float = math.nan
+    """On train and validation ratings together, while learning; not a number where it was not noted."""
 
 
 @dataclass(frozen=True, kw_only=True)

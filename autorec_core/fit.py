@@ -35,6 +35,11 @@ WORK_OF_A_THREAD = 4_000_000
 """Multiplications (ratings x hidden units) of a step that make a second thread worth its waiting. Below, the threads of
 a step wait for each other longer than they work, and on a busy machine much longer."""
 
+SHARES = tuple(step / 20 for step in range(21))
+"""Of what is learnt beyond the averages, that a model may keep."""
+SURE = 1.645
+"""Standard errors that it has to be better by: 95 % of a normal distribution lie below so many."""
+
 BY_COLUMN = frozenset(("encoder_weights", "decoder_weights", "decoder_bias"))
 """Weights with a row a column, which ranks share out."""
 
@@ -100,6 +105,9 @@ class Fit:
             ranks=ranks,
             columns=self._columns,
         ).to(self._device)
+        if hyperparameters.lean_on_averages:
+            with torch.no_grad():
+                self.model.decoder_bias.copy_(self._averages)
         self._optimizer = Penalised(hyperparameters, self.model, self._penalties())
         # RProp and L-BFGS need the whole gradient at each step.
         full = hyperparameters.optimizer != "adam"
@@ -225,6 +233,45 @@ class Fit:
         for name, parameter in self.model.named_parameters():
             parameter.copy_(weights[name])
 
+    def leaning(self, weights: Weights, share: float) -> Weights:
+        """Weights that keep a share of what was learnt beyond the averages; at 0 they predict the averages.
+
+        Args:
+            weights: this rank's.
+            share: 0 to 1.
+        """
+        if share == 1:
+            return weights
+        begun = self._averages
+        bias = begun + share * (weights["decoder_bias"] - begun)
+        return {**weights, "decoder_weights": share * weights["decoder_weights"], "decoder_bias": bias}
+
+    @torch.no_grad()
+    def supported_share(self, entries: Batch, weights: Weights) -> float:
+        """How much of what was learnt beyond the averages some ratings support, 0 to 1.
+
+        Of `SHARES`, the one whose squared error is lowest when it is taken for `SURE` standard errors higher, in the
+        paired difference from the averages: few ratings have to be clear about it, and many change nothing.
+
+        Args:
+            entries: of ratings that were not learnt from.
+            weights: this rank's.
+        """
+        current, scale = self.weights(), self.train.scale
+        errors = []
+        for share in SHARES:
+            self.load_weights(self.leaning(weights, share))
+            predicted = self.model.decoder(self.codes(), entries).clamp(scale.low, scale.high)
+            errors.append((predicted - entries.targets).double().square())
+        self.load_weights(current)
+        more = torch.stack(errors) - errors[0]  # (shares, n)
+        count = torch.full((len(SHARES), 1), more.shape[1], dtype=torch.float64, device=self._device)
+        sums = self.ranks.sum(torch.cat([more.sum(1, keepdim=True), more.square().sum(1, keepdim=True), count], dim=1))
+        total, squares, number = sums[:, 0], sums[:, 1], sums[:, 2].clamp(min=1.0)
+        mean = total / number
+        bounds = mean + SURE * ((squares / number - mean.square()).clamp(min=0.0) / number).sqrt()
+        return SHARES[int(bounds.argmin())]
+
     def state(self) -> tuple[Arrays, dict[str, Any]]:
         """All that is needed to go on after the last epoch: arrays by name, and JSON-able values."""
         arrays, structure = self._optimizer.state()
@@ -245,10 +292,19 @@ class Fit:
         hyperparameters, rows = self.hyperparameters, self._rows
         inputs: FloatArray = rows.values.astype(np.float64)
         offsets: FloatArray = np.zeros(rows.num_rows)
+        mean, link = self.train.mean, Link.of(hyperparameters.decoder_activation, self.train.scale)
+        if hyperparameters.lean_on_averages:
+            row_levels, column_levels = baselines.levels(self.train, hyperparameters.based_on)
+            if hyperparameters.based_on == "users":
+                row_levels, column_levels = column_levels, row_levels
+        else:
+            row_levels, column_levels = baselines.damped_sums(rows, rows.values - mean), np.zeros(rows.num_columns)
+        begun = link.inverse(mean + column_levels)  # the decoder's biases are added before the output activation
         if hyperparameters.centering:
-            means = self.train.mean + baselines.damped_sums(rows, rows.values - self.train.mean)
-            offsets = Link.of(hyperparameters.decoder_activation, self.train.scale).inverse(means)
-            inputs = inputs - means[rows.rows]
+            offsets = link.inverse(mean + row_levels)
+            inputs = inputs - (mean + row_levels)[rows.rows]
+            begun = begun - link.inverse(np.full(rows.num_columns, mean))
+        self._averages = torch.from_numpy(begun[slice(*self._columns)]).to(self._device, self._dtype)
         inputs = inputs + hyperparameters.input_presence
         if hyperparameters.input_scaling:
             inputs = inputs / np.sqrt(rows.counts)[rows.rows]

@@ -206,12 +206,14 @@ def forward_rows(
 def encode_rows(
     model: TrainedModel, item_indices: IntArray, ratings: FloatArray, known: BoolArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """The first half of `forward_rows`: (m, hidden_units) codes and (m,) the users' damped means, in rating units."""
+    """The first half of `forward_rows`: (m, hidden_units) codes and (m,) the users' damped levels, in rating units."""
     hyperparameters = model.hyperparameters
     known = np.ones(ratings.shape, dtype=bool) if known is None else known
     counts = known.sum(1)
     given = np.where(known, ratings, 0.0)
-    means = model.global_mean + (given.sum(1) - counts * model.global_mean) / (counts + DAMPING)
+    # A user's level is over the items' averages where the network begins at those of both, else over the mean of all.
+    expected = model.item_means[item_indices] if hyperparameters.lean_on_averages else model.global_mean
+    means = model.global_mean + (given - np.where(known, expected, 0.0)).sum(1) / (counts + DAMPING)
     deviations = ratings - means[:, None] if hyperparameters.centering else ratings
     inputs = np.where(known, deviations + hyperparameters.input_presence, 0.0)
     if hyperparameters.input_scaling:

@@ -189,6 +189,14 @@ class Hyperparameters:
         "Subtract each row's damped mean from input and target, so that the network learns deviations.",
         "input",
     )
+    lean_on_averages: bool = _field(
+        False,
+        "Lean on averages",
+        "Begin at the damped averages of movies and users, and keep only as much of what is learnt beyond them as "
+        "validation supports; for small sets.",
+        "training",
+        advanced=True,
+    )
     input_presence: float = _field(
         2.75,
         "Presence in the input",

@@ -26,6 +26,20 @@ SECONDS_TO_CLOSE = 4.0
 """How long a worker may take to save and leave before it is ended."""
 MOST_DEATHS_IN_A_ROW = 3
 """Workers that may die before they are ready until no more are started."""
+MOST_PER_OWNER = 5
+"""Trainings that one visitor may have in line, where `AUTOREC_MOST_IN_LINE` says nothing else."""
+
+
+def most_per_owner() -> int:
+    """How many trainings one visitor may have in line: `AUTOREC_MOST_IN_LINE`, or `MOST_PER_OWNER`.
+
+    Raises:
+        QueueError: the setting is no whole number from 1 on.
+    """
+    text = os.environ.get("AUTOREC_MOST_IN_LINE") or str(MOST_PER_OWNER)
+    if not text.isdecimal() or int(text) < 1:
+        raise QueueError(f"AUTOREC_MOST_IN_LINE must be a whole number from 1 on, got {text!r}. Correct or unset it.")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -51,18 +65,23 @@ class JobRunner:
     Args:
         store: where the runs are.
         max_queued: most trainings that may wait.
+        max_per_owner: most of them, with the one that is being trained, that may be of one visitor.
         pause_limit: seconds that a paused training may keep others waiting; then it is saved and steps aside.
     """
 
-    def __init__(self, store: RunStore, *, max_queued: int = 20, pause_limit: float = 60.0) -> None:
+    def __init__(
+        self, store: RunStore, *, max_queued: int = 20, max_per_owner: int = MOST_PER_OWNER, pause_limit: float = 60.0
+    ) -> None:
         self.store = store
         self._max_queued = max_queued
+        self._max_per_owner = max_per_owner
         self._pause_limit = pause_limit
         self._lock = threading.RLock()
         self._queue: deque[Run] = deque()
         self._current: Run | None = None
         self._state = "starting"
         self._paused_at: float | None = None
+        self._is_stopping = False
         self._messages: dict[str, str] = {}
         self._failed: set[str] = set()
         self._paces: dict[str, float] = {}
@@ -87,11 +106,11 @@ class JobRunner:
             pace: epochs a second at most; 0 for as fast as it can.
 
         Raises:
-            QueueError: the line is full.
+            QueueError: the line is full, or the owner has as many in it as one may.
             StorageError: the run's folder can't be made.
         """
         with self._lock:
-            self._check_room()
+            self._check_room(config.owner)
             run = self.store.create(config)
             self._paces[run.id] = pace
             self._put_in_line(run)
@@ -107,11 +126,11 @@ class JobRunner:
 
         Raises:
             NotFoundError: there is no such run, or no checkpoint of that epoch.
-            QueueError: the line is full.
+            QueueError: as in `submit`.
             StorageError: the disk does not take it.
         """
         with self._lock:
-            self._check_room()
+            self._check_room(owner, stepping_aside=run_id)
             run = forks.fork(self.store, self.store.get(run_id), epoch, owner=owner)
             self._paces[run.id] = self.pace(run_id)
             if self._current is not None and self._current.id == run_id and self._state == "paused":
@@ -136,7 +155,7 @@ class JobRunner:
 
         Raises:
             NotFoundError: there is no such run.
-            QueueError: the line is full, or the run ended or is being trained.
+            QueueError: as in `submit`, or the run ended or is being trained.
         """
         with self._lock:
             run = self.store.get(run_id)
@@ -144,7 +163,7 @@ class JobRunner:
                 raise QueueError(f"Run {run_id} is in line already.")
             if run.state not in ("interrupted", "waiting"):
                 raise QueueError(f"Run {run_id} is {run.state}; only an interrupted one can be resumed.")
-            self._check_room()
+            self._check_room(run.config.owner)
             self._put_in_line(run)
 
     def pause(self, run_id: str) -> None:
@@ -168,6 +187,7 @@ class JobRunner:
         with self._lock:
             if not self.leave_queue(run_id):
                 self._tell_current(run_id, "stop")
+                self._is_stopping = True
 
     def change(self, run_id: str, **hyperparameters: Any) -> None:
         """Changes learning rate, penalty or dropout from the next epoch on. Raises QueueError as `pause` does."""
@@ -225,11 +245,20 @@ class JobRunner:
 
     # -- the line and its worker --------------------------------------------------------------------------------------
 
-    def _check_room(self) -> None:
+    def _check_room(self, owner: str | None, *, stepping_aside: str = "") -> None:
         if self._is_closed:
             raise QueueError("The server is shutting down; no training can start.")
         if len(self._queue) >= self._max_queued:
             raise QueueError(f"{len(self._queue)} trainings wait already. Try again when some have ended.")
+        in_line = [*self._queue]
+        if self._current is not None and not self._is_stopping and self._current.id != stepping_aside:
+            in_line.append(self._current)
+        own = sum(run.config.owner == owner for run in in_line)
+        if owner is not None and own >= self._max_per_owner:
+            raise QueueError(
+                f"A visitor may have {self._max_per_owner} trainings in line at a time, and you have {own}. "
+                "Wait until one has ended, or leave the queue with one."
+            )
 
     def _put_in_line(self, run: Run) -> None:
         self._messages.pop(run.id, None)
@@ -244,6 +273,7 @@ class JobRunner:
     def _next(self) -> None:
         if self._is_ready and self._current is None and self._queue:
             self._current, self._state, self._paused_at = self._queue.popleft(), "starting", None
+            self._is_stopping = False
             self._send("train", folder=str(self._current.folder.resolve()), pace=self.pace(self._current.id))
 
     def _make_room(self) -> None:

@@ -52,6 +52,14 @@ def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", numba.njit(**_MODE, inline="always")(function))
 
 
+def make_threads() -> None:
+    """Makes the threads of the passes, which otherwise happens when the first of them is called.
+
+    It sets the number of threads of the whole process's OpenMP, torch's among them, to what the machine has.
+    """
+    numba.get_num_threads()
+
+
 @_inlined
 def _hashed(position: Any, seed: Any) -> Any:
     """A random 32-bit number of a position: the finaliser of MurmurHash3, twice."""

@@ -15,14 +15,15 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autorec_core import datasets, hyperparameters, memory, report, storage
+from autorec_core.choosing import PAPERS_STAGES, Choosing, Stage
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent
@@ -63,6 +64,8 @@ class Variant:
     """The model and how it is trained."""
     published_as: str
     """What `published` calls the model that it is held against."""
+    stages: tuple[Stage, ...] = ()
+    """What is chosen on validation, on the split of the first seed, before anything is trained for the table."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ class Step:
     """Seconds since the work began."""
     remaining: float | None
     """Expected seconds to its end; None where nothing tells."""
+    choosing: tuple[int, int] | None = None
+    """While hyperparameters are chosen: how many have been tried of how many; then nothing else has begun."""
 
 
 def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = None) -> tuple[Variant, ...]:
@@ -134,7 +139,8 @@ def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = N
 
     Args:
         names: `items` (I-AutoRec) and `users` (U-AutoRec) with the preset that is best for so many ratings, `paper` (as
-            published), the four of `PAPERS_ACTIVATIONS` or `activations` for all of those, or any preset.
+            published, with what the paper chose on validation chosen there), `paper-preset` (as the preset has it), the
+            four of `PAPERS_ACTIVATIONS` or `activations` for all of those, or any preset.
         num_ratings: of the data.
         based_on: makes each of them item- or user-based; None leaves them as they are.
 
@@ -148,14 +154,17 @@ def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = N
 def _variant(name: str, num_ratings: int, based_on: str | None) -> Variant:
     activations: dict[str, str] = {}
     preset, how, published_as = name, "", ""
+    stages = PAPERS_STAGES if name == "paper" else ()
     if name in ("items", "users"):
         how = "fitted to the number of ratings"
+    elif name == "paper-preset":
+        preset = "paper"
     elif name in PAPERS_ACTIVATIONS:
         _, code, output = name.split("-")
         preset, activations = "paper", {"encoder_activation": code, "decoder_activation": output}
         published_as = f"I-AutoRec, {code} code, {output} output"
     elif name not in hyperparameters.PRESETS:
-        known = ("items", "users", *hyperparameters.PRESETS, *PAPERS_ACTIVATIONS, *SHORTHANDS)
+        known = ("items", "users", *hyperparameters.PRESETS, "paper-preset", *PAPERS_ACTIVATIONS, *SHORTHANDS)
         raise InvalidHyperparameterError(f"variants must be of {', '.join(dict.fromkeys(known))}, got {name!r}.")
     if name in ("items", "users"):
         values = hyperparameters_for(num_ratings, name)
@@ -166,7 +175,7 @@ def _variant(name: str, num_ratings: int, based_on: str | None) -> Variant:
         name, published_as = f"{name}-by-{based_on}", ""
     model = "I-AutoRec" if values.based_on == "items" else "U-AutoRec"
     title = f"{model}, {how or f'preset {preset}'}" + (f", {published_as.partition(', ')[2]}" if published_as else "")
-    return Variant(name, title, values, published_as or model)
+    return Variant(name, title, values, published_as or model, stages)
 
 
 def known_dataset(ratings: Ratings, test: Ratings | None = None) -> str | None:
@@ -208,6 +217,7 @@ class Reproduction:
 
     def __iter__(self) -> Iterator[Step]:
         results = storage.make_folder(self.folder / "results")
+        yield from self._choose(results)
         jobs = [
             (variant, seed, network)
             for seed in self.protocol.seeds  # first one seed of everything: the table can be looked at early
@@ -248,6 +258,32 @@ class Reproduction:
                     self.outcomes[variant.name, seed, network] = outcome
                     _write(results / self._key(variant, seed, network), outcome)
                 yield step(place, share, outcome)
+
+    def _choose(self, results: Path) -> Iterator[Step]:
+        """Settles the hyperparameters of each variant that leaves some open."""
+        began, seed = time.monotonic(), self.protocol.seeds[0]
+        for place, variant in enumerate(self.variants):
+            if not variant.stages:
+                continue
+
+            def kept_at(asked: Hyperparameters, variant: Variant = variant) -> Path:
+                name = self._key(replace(variant, name=f"{variant.name}-tried", hyperparameters=asked), seed, 0)
+                return results / f"{name}.json"
+
+            work = Choosing(variant.hyperparameters, variant.stages, partial(self.split, seed), kept_at)
+            for tried in work:
+                elapsed = time.monotonic() - began
+                trainings = len(self.variants) * len(self.protocol.seeds) * self.protocol.networks
+                yield Step(variant, seed, 0, 0, trainings, 0.0, None, False, elapsed, None, tried)
+            if work.chosen is not None:
+                names = ", ".join(f"{stage.name} {getattr(work.chosen, stage.name):g}" for stage in variant.stages)
+                settled = replace(
+                    variant,
+                    hyperparameters=work.chosen,
+                    title=f"{variant.title}, {names.replace('_', ' ')} chosen on validation",
+                    stages=(),
+                )
+                self.variants = (*self.variants[:place], settled, *self.variants[place + 1 :])
 
     def split(self, seed: int, *, holdout_users: float = 0.0) -> Split:
         """The parts that a seed draws, the same at every call.

@@ -1,69 +1,66 @@
-"""Titles that look like what somebody typed, for when no title has these words."""
+"""Words that are nearly another word: what somebody who types fast, or from memory, meant."""
 
 from __future__ import annotations
 
-import difflib
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 
-from autorec_core.catalogue import plain_title
 from autorec_core.ratings import IntArray
 
-LEAST_SHARED = 0.4
-"""Share of the query's pairs of letters that a title must have to be compared."""
-MOST_COMPARED = 120
-"""Titles that are compared letter by letter."""
-LEAST_ALIKE = 0.7
-"""Likeness of the words, 1 for the same, that a title must have."""
+
+def allowed_slips(word: str) -> int:
+    """How many slips a word may hold and still be recognised: none in up to three letters, two from eight on.
+
+    >>> [allowed_slips(word) for word in ("ran", "fargo", "shawshank")]
+    [0, 1, 2]
+    """
+    return 0 if len(word) < 4 else 1 if len(word) < 8 else 2
 
 
-def _pairs(text: str) -> set[str]:
-    return {f" {word} "[start : start + 2] for word in text.split() for start in range(len(word) + 1)}
-
-
-class Spelling:
-    """Titles by their pairs of letters. Safe to share between threads.
+class Vocabulary:
+    """All words of the titles, to be compared with one at once. Safe to share between threads.
 
     Args:
-        titles: (num_items,) as the data set writes them.
-        counts: (num_items,) ratings of each; of two that look alike, the better known comes first.
+        words: in any order.
     """
 
-    def __init__(self, titles: Sequence[str], counts: IntArray) -> None:
-        self._plain = [plain_title(title) for title in titles]
-        having: dict[str, list[int]] = defaultdict(list)
-        for index, title in enumerate(self._plain):
-            pairs = _pairs(title)
-            for pair in pairs:
-                having[pair].append(index)
-        self._having = {pair: np.array(places) for pair, places in having.items()}
-        self._counts = counts
+    def __init__(self, words: Collection[str]) -> None:
+        self.words = sorted(set(words))
+        longest = max(map(len, self.words), default=0)
+        self._letters = np.zeros((longest, len(self.words)), dtype=np.uint32)  # a row a place: a step reads one row
+        for place, word in enumerate(self.words):
+            self._letters[: len(word), place] = [ord(letter) for letter in word]
+        self._lengths = np.array([len(word) for word in self.words], dtype=np.int64)
 
-    def closest(self, query: str, count: int = 6) -> list[int]:
-        """Item indices whose titles have words most like those of the query, the likest first.
+    def slips(self, word: str) -> tuple[IntArray, IntArray]:
+        """How many slips lead from each word of the vocabulary to this one, and from the nearest of its beginnings.
 
-        >>> titles = ["Matrix, The", "Metropolis", "Toy Story"]
-        >>> Spelling(titles, np.array([5, 9, 7])).closest("matirx")
-        [0]
+        A slip is a letter too many, too few or wrong, or two neighbours exchanged.
+
+        Args:
+            word: as it was typed.
+
+        Returns:
+            Twice (len(words),) in the order of `words`: of the whole word, and of its best beginning.
+
+        Source: optimal string alignment (Damerau 1964; Wagner and Fischer 1974), all words side by side.
         """
-        wanted = _pairs(plain_title(query))
-        shared = np.zeros(len(self._plain))
-        for pair in wanted & self._having.keys():
-            shared[self._having[pair]] += 1
-        if not wanted:
-            return []
-        found = np.flatnonzero(shared >= LEAST_SHARED * len(wanted))
-        # Pairs find quickly what may be meant; the order of letters, which takes longer, decides among the best of it.
-        found = found[np.lexsort((-self._counts[found], -shared[found]))[:MOST_COMPARED]]
-        words = plain_title(query).split()
-        alike = {int(item): sum(self._likeness(word, int(item)) for word in words) / len(words) for item in found}
-        kept = [item for item, likeness in alike.items() if likeness >= LEAST_ALIKE]
-        kept.sort(key=lambda item: (-round(alike[item], 1), -self._counts[item]))
-        return kept[:count]
-
-    def _likeness(self, word: str, item: int) -> float:
-        """How like a word of the query the likest word of a title is, 0 to 1."""
-        of_title = self._plain[item].split()
-        return max((difflib.SequenceMatcher(None, word, other).ratio() for other in of_title), default=0.0)
+        letters, longest = self._letters, len(self._letters)
+        # distance[j] is that of what is typed so far to the first j letters of each word.
+        distance = np.tile(np.arange(longest + 1, dtype=np.int16)[:, None], (1, len(self.words)))
+        before = distance
+        for place, letter in enumerate(map(ord, word), start=1):
+            last, before, distance = before, distance, np.empty_like(distance)
+            distance[0] = place
+            for j in range(1, longest + 1):
+                is_other = letters[j - 1] != letter
+                step = np.minimum(before[j - 1] + is_other, np.minimum(before[j], distance[j - 1]) + 1)
+                if place > 1 and j > 1:
+                    exchanged = (letters[j - 2] == letter) & (letters[j - 1] == ord(word[place - 2]))
+                    step = np.where(exchanged, np.minimum(step, last[j - 2] + 1), step)
+                distance[j] = step
+        beginnings = np.arange(longest + 1)[:, None] <= self._lengths
+        whole = distance[self._lengths, np.arange(len(self.words))]
+        begun = np.where(beginnings, distance, np.iinfo(np.int16).max).min(0)
+        return whole.astype(np.int64), begun.astype(np.int64)

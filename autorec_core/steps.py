@@ -212,6 +212,9 @@ class CompiledSteps:
         self._link = kernels.LINKS[model.link.activation]
         self._scale = np.array([model.link.shift, model.link.factor, scale.low, scale.high], dtype=np.float64)
         self._room: dict[str, Tensor] = {}
+        chosen = torch.get_num_threads()
+        kernels.make_threads()
+        torch.set_num_threads(chosen)  # else the second step of a process would run on other threads than the first
 
     def prepared(self, batch: Batch) -> Layout:
         """The batch in its two orders."""

@@ -102,7 +102,7 @@ class TensorBoardWriter:
             scalars = {"rmse/train": event.train_rmse, "rmse/validation": event.valid_rmse}
             scalars |= {"objective": event.objective, "learning_rate": event.learning_rate, "seconds": event.seconds}
         elif isinstance(event, RefitEpochEnded):
-            step, scalars = event.epoch, {"refit/seconds": event.seconds}
+            step, scalars = event.epoch, {"refit/train_rmse": event.train_rmse, "refit/seconds": event.seconds}
         elif isinstance(event, TrainingEnded):
             step, scalars = event.best_epoch, {"test/rmse": event.test_rmse, "test/mae": event.test_mae}
         known = [_value(tag, value) for tag, value in scalars.items() if value is not None and math.isfinite(value)]

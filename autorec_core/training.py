@@ -72,6 +72,7 @@ class Trainer:
         self._is_stopping = False
         self._has_diverged = False
         self._trained: TrainedModel | None = None
+        self._share: float | None = None
         self._gradient_norm: float | None = None
         if checkpoint is not None:
             self._restore(*checkpoint)
@@ -153,7 +154,7 @@ class Trainer:
         is_best = not self._has_diverged and valid_rmse < self._best_valid
         if is_best:
             self._best_valid, self._best_epoch, self._best = valid_rmse, self.epoch, self._fit.weights()
-            self._trained = None
+            self._trained, self._share = None, None
         return EpochEnded(
             epoch=self.epoch,
             objective=figures.objective,
@@ -185,13 +186,25 @@ class Trainer:
                 self._refit = None
                 return
             self._trained = None  # somebody may have asked for the model before it was refitted
-            yield RefitEpochEnded(epoch=self._refit.epoch, epochs=self._best_epoch, seconds=figures.seconds)
+            yield RefitEpochEnded(
+                epoch=self._refit.epoch,
+                epochs=self._best_epoch,
+                seconds=figures.seconds,
+                train_rmse=figures.train_rmse,
+            )
 
     def _new_refit(self) -> Fit:
         # The schedule is laid over the epochs that there will be, so that the learning rate comes to rest.
         hyperparameters = self.hyperparameters.with_changes(epochs=self._best_epoch)
         train = _joined(self.split.train, self.split.valid)
         return Fit(train, hyperparameters, seed=self.seed, ranks=self.ranks)
+
+    def _kept_share(self) -> float:
+        """How much of what was learnt beyond the averages the model keeps."""
+        if self._share is None:
+            leans = self.hyperparameters.lean_on_averages
+            self._share = self._fit.supported_share(self._valid, self._best) if leans else 1.0
+        return self._share
 
     @property
     def _is_refitted(self) -> bool:
@@ -235,8 +248,10 @@ class Trainer:
         }[reason]
         if self._is_refitted:
             message += f" The model was fitted again to train and validation, for {self._best_epoch} epochs."
+        if (share := self._kept_share()) < 1:
+            message += f" Of what it learnt beyond averages, {share:.0%} is kept: so much does validation support."
         current = self._fit.weights()
-        self._fit.load_weights(self._best)
+        self._fit.load_weights(self._fit.leaning(self._best, share))
         total, count = self._fit.squared_error_at(self._fit.everything)
         train_rmse = math.sqrt(total / count)
         self._fit.load_weights(current)
@@ -303,7 +318,8 @@ class Trainer:
         if self._trained is None:
             current = self._fit.weights()
             self._fit.load_weights(self._best)
-            model = _as_arrays(self._fit, self._residual_variance, self._baselines["user_item_bias"])
+            weights = self._fit.leaning(self._best, self._kept_share())
+            model = _as_arrays(self._fit, weights, self._residual_variance, self._baselines["user_item_bias"])
             self._fit.load_weights(current)
             if not model.by_items:  # measured on validation, so before a refit sees it
                 counts, variances = user_based_errors(model, self.split)
@@ -324,7 +340,8 @@ class Trainer:
         return max(self._best_valid**2, (LEAST_ERROR * self.split.train.scale.span) ** 2)
 
     def _refitted(self, refit: Fit) -> TrainedModel:
-        model = _as_arrays(refit, self._residual_variance, self._final_baselines()["user_item_bias"])
+        weights = refit.leaning(refit.weights(), self._kept_share())
+        model = _as_arrays(refit, weights, self._residual_variance, self._final_baselines()["user_item_bias"])
         return replace(model, hyperparameters=self.hyperparameters)
 
     @property
@@ -368,10 +385,10 @@ def _joined(train: Ratings, valid: Ratings) -> Ratings:
     )
 
 
-def _as_arrays(fit: Fit, residual_variance: float, bias: baselines.Baseline) -> TrainedModel:
-    """A fit's network with its codes, and what its training ratings say of users and items."""
+def _as_arrays(fit: Fit, own: Weights, residual_variance: float, bias: baselines.Baseline) -> TrainedModel:
+    """A fit's network with its codes, with some weights of this rank's, and what it knows of users and items."""
     train = fit.train
-    weights = {name: value.cpu().numpy().astype(np.float32) for name, value in fit.whole(fit.weights()).items()}
+    weights = {name: value.cpu().numpy().astype(np.float32) for name, value in fit.whole(own).items()}
     codes = fit.codes().cpu().numpy().astype(np.float32)
     offsets = fit.offsets.astype(np.float32)
     nothing = np.zeros(0)

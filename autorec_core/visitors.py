@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import secrets
 import time
@@ -18,44 +19,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from autorec_core import storage
+from autorec_core import storage, visitor_schema
 from autorec_core.errors import StorageError
+from autorec_core.visitor_schema import OF_VISITORS
+from autorec_core.visitor_schema import before_import as _before_import
+from autorec_core.visitor_schema import passed_over as _passed_over
+from autorec_core.visitor_schema import ratings as _ratings
 
-SCHEMA_VERSION = 1
 SECONDS_TO_WAIT = 5
-"""How long a write waits for another one before it gives up."""
-
-_metadata = sa.MetaData()
-_schema = sa.Table("schema_version", _metadata, sa.Column("version", sa.Integer, primary_key=True))
-_ratings = sa.Table(
-    "visitor_ratings",
-    _metadata,
-    sa.Column("visitor_id", sa.String(64), primary_key=True),
-    sa.Column("catalogue", sa.String(200), primary_key=True),
-    sa.Column("item_id", sa.String(200), primary_key=True),
-    sa.Column("rating", sa.Float, nullable=False),
-    sa.Column("rated_at", sa.Float, nullable=False),
-)
-_not_interested = sa.Table(
-    "visitor_not_interested",
-    _metadata,
-    sa.Column("visitor_id", sa.String(64), primary_key=True),
-    sa.Column("catalogue", sa.String(200), primary_key=True),
-    sa.Column("item_id", sa.String(200), primary_key=True),
-    sa.Column("reason", sa.String(20), primary_key=True),
-    sa.Column("said_at", sa.Float, nullable=False),
-)
-_before_import = sa.Table(
-    "visitor_before_import",
-    _metadata,
-    sa.Column("visitor_id", sa.String(64), primary_key=True),
-    sa.Column("catalogue", sa.String(200), primary_key=True),
-    sa.Column("ratings", sa.Text, nullable=False),
-    sa.Column("imported_at", sa.Float, nullable=False),
-)
-
-_OF_VISITORS = (_ratings, _not_interested, _before_import)
-"""Every table that knows a visitor; a test holds this against all tables."""
+"""How long a write waits for another one, or a connection for its server, before it gives up."""
 
 PASSED_OVER = ("not interested", "not seen")
 """Why a movie is passed over: never to be recommended again, or never to be asked about again."""
@@ -98,18 +70,13 @@ class VisitorStore:
                 self._engine = sa.create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT})
                 sa.event.listen(self._engine, "connect", _prepare_sqlite)
             else:
-                self._engine = sa.create_engine(url, pool_pre_ping=True)
-            with self._engine.begin() as connection:
-                for table in _metadata.sorted_tables:  # another process may be making them at this very moment
-                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-                found = connection.execute(sa.select(_schema.c.version)).scalar()
-                if found is None:
-                    first = self._insert(_schema).values(version=SCHEMA_VERSION)
-                    connection.execute(first.on_conflict_do_nothing())
+                own = sa.make_url(url).query  # what the URL says for itself stands
+                patience = {} if "connect_timeout" in own else {"connect_timeout": SECONDS_TO_WAIT}
+                self._engine = sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
+                sa.event.listen(self._engine, "connect", _prepare_postgresql)
+            visitor_schema.bring_up_to_date(self._engine)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             raise StorageError(f"The ratings' database can't be opened: {_reason(error)}.") from error
-        if found is not None and found > SCHEMA_VERSION:
-            raise StorageError(f"The ratings' database is of a newer version ({found}) of this app. Update the app.")
 
     def rate(self, visitor_id: str, catalogue: str, item_id: object, rating: float) -> None:
         """Keeps a rating in place of any earlier one; it is committed when this returns.
@@ -123,6 +90,7 @@ class VisitorStore:
         Raises:
             StorageError: the database did not take it; the earlier rating, if any, still stands.
         """
+        _check(rating)
         values = {
             "visitor_id": visitor_id,
             "catalogue": catalogue,
@@ -163,6 +131,13 @@ class VisitorStore:
         with self._transaction("read the ratings") as connection:
             return {row.item_id: row.rating for row in connection.execute(query)}
 
+    def rating_of(self, visitor_id: str, catalogue: str, item_id: object) -> float | None:
+        """One rating, or None where there is none. Raises StorageError as `ratings_of` does."""
+        chosen = (*_of(_ratings, visitor_id, catalogue), _ratings.c.item_id == str(item_id))
+        with self._transaction("read the ratings") as connection:
+            found = connection.execute(sa.select(_ratings.c.rating).where(*chosen)).scalar()
+        return None if found is None else float(found)
+
     def rate_many(
         self, visitor_id: str, catalogue: str, ratings: Mapping[str, tuple[float, float | None]], *, replace: bool
     ) -> None:
@@ -178,6 +153,8 @@ class VisitorStore:
             StorageError: the database did not take them; all earlier ratings still stand.
         """
         now = time.time()
+        for rating, rated_at in ratings.values():
+            _check(rating, now if rated_at is None else rated_at)
         rows = [
             {
                 "visitor_id": visitor_id,
@@ -258,7 +235,7 @@ class VisitorStore:
         """
         if reason not in PASSED_OVER:
             raise ValueError(f"reason must be one of {PASSED_OVER}, got {reason!r}.")
-        statement = self._insert(_not_interested).values(
+        statement = self._insert(_passed_over).values(
             visitor_id=visitor_id, catalogue=catalogue, item_id=str(item_id), reason=reason, said_at=time.time()
         )
         with self._transaction("remember the choice") as connection:
@@ -266,18 +243,18 @@ class VisitorStore:
 
     def take_up_again(self, visitor_id: str, catalogue: str, reason: str, item_id: object | None = None) -> None:
         """Forgets what `pass_over` remembered, of one movie or of all. Raises StorageError as `pass_over` does."""
-        chosen = [*_of(_not_interested, visitor_id, catalogue), _not_interested.c.reason == reason]
+        chosen = [*_of(_passed_over, visitor_id, catalogue), _passed_over.c.reason == reason]
         if item_id is not None:
-            chosen.append(_not_interested.c.item_id == str(item_id))
+            chosen.append(_passed_over.c.item_id == str(item_id))
         with self._transaction("forget the choice") as connection:
-            connection.execute(sa.delete(_not_interested).where(*chosen))
+            connection.execute(sa.delete(_passed_over).where(*chosen))
 
     def passed_over(self, visitor_id: str, catalogue: str, reason: str) -> list[str]:
         """Item ids as text, the latest first. Raises StorageError as `ratings_of` does."""
         query = (
-            sa.select(_not_interested.c.item_id)
-            .where(*_of(_not_interested, visitor_id, catalogue), _not_interested.c.reason == reason)
-            .order_by(_not_interested.c.said_at.desc(), _not_interested.c.item_id)
+            sa.select(_passed_over.c.item_id)
+            .where(*_of(_passed_over, visitor_id, catalogue), _passed_over.c.reason == reason)
+            .order_by(_passed_over.c.said_at.desc(), _passed_over.c.item_id)
         )
         with self._transaction("read the ratings") as connection:
             return list(connection.execute(query).scalars())
@@ -292,7 +269,7 @@ class VisitorStore:
         """All that is stored of a visitor, by table, without the id itself. Raises StorageError as `ratings_of`."""
         found = {}
         with self._transaction("read what is stored") as connection:
-            for table in _OF_VISITORS:
+            for table in OF_VISITORS:
                 columns = [column for column in table.columns if column.name != "visitor_id"]
                 query = sa.select(*columns).where(table.c.visitor_id == visitor_id)
                 found[table.name] = [dict(row._mapping) for row in connection.execute(query)]
@@ -302,7 +279,7 @@ class VisitorStore:
         """Removes all that is stored of a visitor, for good; how many ratings there were. Raises as `rate` does."""
         removed = 0
         with self._transaction("remove the ratings") as connection:
-            for table in _OF_VISITORS:
+            for table in OF_VISITORS:
                 gone = connection.execute(sa.delete(table).where(table.c.visitor_id == visitor_id)).rowcount
                 removed += gone if table is _ratings else 0
         return removed
@@ -323,6 +300,12 @@ class VisitorStore:
             raise StorageError(f"Could not {what}: {_reason(error)}. Nothing was lost; try again.") from error
 
 
+def _check(*numbers: float) -> None:
+    # SQLite refuses NaN and PostgreSQL keeps it; either way no rating is meant.
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"A rating and its moment are finite numbers, got {numbers}.")
+
+
 def _of(table: sa.Table, visitor_id: str, catalogue: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (table.c.visitor_id == visitor_id, table.c.catalogue == catalogue)
 
@@ -340,12 +323,19 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor.close()
 
 
+def _prepare_postgresql(connection: Any, _: object) -> None:
+    connection.autocommit = True  # else the setting would go with the first transaction that fails
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {round(1000 * SECONDS_TO_WAIT)}")
+    connection.autocommit = False
+
+
 def _reason(error: BaseException) -> str:
     text = str(getattr(error, "orig", None) or error)
-    if "locked" in text:
+    if "locked" in text or "lock timeout" in text:
         return "the database is locked by another program"
     if "readonly" in text or "read-only" in text:
         return "the database is read-only"
-    if "full" in text:
+    if "full" in text or "No space left" in text:
         return "the disk is full"
     return text.splitlines()[0]

@@ -7,10 +7,12 @@ import math
 import streamlit as st
 
 from autorec_core.catalogue import ORDERS
-from pages.shared import ask, frame, services, stars, state
+from pages.shared import ask, frame, recommended, services, stars, state, undo
+from pages.shared.words import _
 
-CARDS_A_PAGE = 24
+CARDS_A_PAGE = 52
 ENOUGH = 5
+FILTERS = ("rate_query", "rate_genres", "rate_years", "rate_counts")
 
 with frame.open_page("rate"):
     catalogue = services.current_catalogue()
@@ -31,6 +33,7 @@ with frame.open_page("rate"):
             label=f"{missing} more and your recommendations get good" if missing else "See your recommendations",
         )
         st.page_link(frame.page_path("history"), label="Rated elsewhere? Bring your history")
+        undo.button(catalogue)
 
     controls = st.container(horizontal=True, vertical_alignment="bottom")
     with controls:
@@ -65,21 +68,34 @@ with frame.open_page("rate"):
             )
             if first < last:
                 years = st.slider("Years", first, last, (first, last), key="rate_years", help="Years of release.")
+            stops = recommended.steps_to(max(1, int(catalogue.counts.max(initial=0))))
+            fewest, most = st.select_slider(
+                _("Number of ratings"),
+                stops,
+                (stops[0], stops[-1]),
+                format_func=lambda stop: f"{stop:,}",
+                key="rate_counts",
+                help=_("How many people rated a movie: few have seen the obscure ones."),
+            )
             sort = st.selectbox("Sort by", ORDERS, key="rate_order", help="What comes first.")
 
     found = catalogue.search(
-        query, genres=genres, years=years if years != (first, last) else None, order=sort or ORDERS[0]
+        query,
+        genres=genres,
+        years=years if years != (first, last) else None,
+        counts=(fewest, most) if (fewest, most) != (stops[0], stops[-1]) else None,
+        order=sort or ORDERS[0],
     )
-    rated = set(given.item_indices.tolist())
+    rated, not_seen = set(given.item_indices.tolist()), services.passed_over(ask.NOT_SEEN)
     if show == "Rated by you":
         wanted = set(found.tolist())
         found = [index for index in given.item_indices.tolist() if index in wanted]
     elif show == "Not rated yet":
         # A movie rated just now stays where it is until the list is asked for anew, so that nothing jumps away.
-        asked = (catalogue_name, query, tuple(genres), years, sort)
+        asked = (catalogue_name, query, tuple(genres), years, fewest, most, sort)
         hidden = state.live("rate_hidden", {"asked": None, "items": set()})
         if hidden["asked"] != asked:
-            hidden.update(asked=asked, items=set(rated))
+            hidden.update(asked=asked, items=rated | set(not_seen.tolist()))
         found = [index for index in found.tolist() if index not in hidden["items"]]
     if show != "Not rated yet":
         state.forget_live("rate_hidden")
@@ -89,7 +105,9 @@ with frame.open_page("rate"):
     elif len(found) == 0:
         st.info("No movie matches. Take a word or a filter away.")
         st.button(
-            "Clear all filters", on_click=services.clear_widgets, args=("rate_query", "rate_genres", "rate_years")
+            "Clear all filters",
+            on_click=services.clear_widgets,
+            args=("rate_query", "rate_genres", "rate_years", "rate_counts"),
         )
     else:
         pages = math.ceil(len(found) / CARDS_A_PAGE)
@@ -101,7 +119,9 @@ with frame.open_page("rate"):
             found[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE],
             given.by_id,
             scale,
-            lambda item_id, rating: services.rate(catalogue_name, item_id, rating),
+            lambda item_id, rating: undo.rate(catalogue_name, item_id, rating),
+            not_seen=not_seen,
+            say_not_seen=ask.say_not_seen,
         )
         if pages > 1:
             st.pagination(pages, key="rate_page")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core import ordering
-from pages.shared import frame, live, recommended, services, wishes
+from pages.shared import ensemble, frame, live, recommended, services, wishes
 
 with frame.open_page("recommendations"):
     st.title("Recommendations")
@@ -28,7 +28,8 @@ with frame.open_page("recommendations"):
             )
         frame.go_button("Rate movies", "rate")
     else:
-        recommender, catalogue = services.recommender(run.id), services.catalogue_of(run.id)
+        catalogue = services.catalogue_of(run.id)
+        recommender, ensemble_name = ensemble.in_use(run)
         wanted, count = recommended.filters(catalogue)
         wish = wishes.trade_off(recommender.model.by_items)
         with st.expander("What if, and what your ratings say"):
@@ -49,7 +50,9 @@ with frame.open_page("recommendations"):
             )
         left_out = recommended.left_out_by_number(recommender.model, wanted, fold_in)
         st.caption(
-            recommended.note(len(would_be.item_indices), given.num_unknown, left_out, wanted, frame.model_name(run))
+            recommended.note(
+                len(would_be.item_indices), given.num_unknown, left_out, wanted, ensemble_name or frame.model_name(run)
+            )
         )
         if not found:
             st.info("No movie that you have not rated passes these filters.")

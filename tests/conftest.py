@@ -10,7 +10,11 @@ import pytest
 import torch
 from made_ratings import ratings_of
 
+from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings, RatingScale
+from autorec_core.splits import Split, random_split
+from autorec_core.trained_model import TrainedModel
+from autorec_core.training import Trainer
 
 TOY = (
     # movie 10, 20, 30, 40, 50; 0 = not rated
@@ -86,6 +90,30 @@ def low_rank() -> tuple[Ratings, np.ndarray]:
     observed[np.arange(60), np.arange(60)] = True  # every user and movie has one
     observed[0, :] = True
     return ratings_of(matrix, name="low rank", scale=RatingScale(1, 5, 0.5), observed=observed), matrix
+
+
+@pytest.fixture
+def split(low_rank: tuple[Ratings, np.ndarray]) -> Split:
+    """`low_rank` in training, validation and test ratings."""
+    return random_split(low_rank[0], seed=1)
+
+
+@pytest.fixture(scope="session")
+def _learnt() -> dict[str, TrainedModel]:
+    return {}
+
+
+@pytest.fixture(params=["items", "users"])
+def low_rank_model(
+    request: pytest.FixtureRequest, split: Split, one_thread: None, _learnt: dict[str, TrainedModel]
+) -> TrainedModel:
+    """A model of `low_rank`, item-based and user-based, trained once for all tests."""
+    if request.param not in _learnt:
+        hyperparameters = Hyperparameters(based_on=request.param, hidden_units=6, epochs=20, batch_size=16)
+        trainer = Trainer(split, hyperparameters)
+        list(trainer)
+        _learnt[request.param] = trainer.trained_model()
+    return _learnt[request.param]
 
 
 @pytest.fixture

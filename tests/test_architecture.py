@@ -19,7 +19,16 @@ ALL = [*CORE, *PAGES, *SHARED, ROOT / "app.py"]
 
 IMPORT_TORCH = {"steps", "ranks", "engine", "model", "optimizers", "fit", "watching", "recording", "search"}
 """Modules that may import torch themselves: the network, and what sets its threads."""
-REACH_TORCH = IMPORT_TORCH | {"training", "worker", "reproduce", "reproduce_table", "cli_reproduce", "cli", "__main__"}
+REACH_TORCH = IMPORT_TORCH | {
+    "training",
+    "worker",
+    "choosing",
+    "reproduce",
+    "reproduce_table",
+    "cli_reproduce",
+    "cli",
+    "__main__",
+}
 """Modules that may come with it."""
 
 

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from autorec_core import batch
 from autorec_core.batch import recommend_many, visitors_of
 from autorec_core.errors import InvalidRatingsError, NotFoundError
-from autorec_core.hyperparameters import Hyperparameters
-from autorec_core.ratings import Ratings
 from autorec_core.recommender import Filter, Recommender
-from autorec_core.splits import random_split
-from autorec_core.training import Trainer
+from autorec_core.trained_model import TrainedModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def known() -> Iterator[dict[str, Recommender]]:
-    return {}
-
-
-@pytest.fixture(params=["items", "users"])
-def recommender(
-    request: pytest.FixtureRequest, low_rank: tuple[Ratings, np.ndarray], known: dict[str, Recommender]
-) -> Recommender:
-    if request.param not in known:
-        hyperparameters = Hyperparameters(based_on=request.param, hidden_units=6, epochs=20, batch_size=16)
-        trainer = Trainer(random_split(low_rank[0], seed=1), hyperparameters)
-        list(trainer)
-        known[request.param] = Recommender(trainer.trained_model())
-    return known[request.param]
+@pytest.fixture
+def recommender(low_rank_model: TrainedModel) -> Recommender:
+    return Recommender(low_rank_model)
 
 
 def histories(num_items: int) -> list[dict[int, float]]:

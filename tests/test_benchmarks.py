@@ -112,6 +112,13 @@ class TestBaselines:
         expected = averages.rmse_of_all(averages.fit_all(train), split.test)["user_item_bias"]
         assert rmse(predicted, split.test.by_user.values) == pytest.approx(expected)
 
+    def test_alternating_least_squares_finds_a_planted_rank(self, split: Split) -> None:
+        predicted = baselines.scored(split.train, baselines.als(split.train, 2, 0.05), split.test)
+        bias = averages.rmse_of_all(averages.fit_all(split.train), split.test)["user_item_bias"]
+        assert rmse(predicted, split.test.by_user.values) < 0.7 * bias
+        plain = baselines.scored(split.train, baselines.als(split.train, 2, 1e6), split.test)
+        assert rmse(plain, split.test.by_user.values) == pytest.approx(bias, abs=1e-3)
+
     def test_ease_never_recommends_an_item_for_itself_and_finds_what_goes_together(self) -> None:
         users, items = zip(*[(u, i) for u in range(40) for i in range(6) if i // 3 == u % 2], strict=True)
         train = Ratings.from_triples(users, items, [4.0] * len(users), name="two camps")

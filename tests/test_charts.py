@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autorec_core.events import EpochEnded
+from autorec_core.events import EpochEnded, RefitEpochEnded
 from autorec_core.ratings import RatingScale
 from pages.shared import charts, palette
 
@@ -34,6 +34,10 @@ def epoch(number: int, valid_rmse: float = 0.9, *, train_rmse: float = 0.8, is_b
         ratings_per_second=1e6,
         is_best=is_best,
     )
+
+
+def refit(number: int, train_rmse: float) -> RefitEpochEnded:
+    return RefitEpochEnded(epoch=number, epochs=3, seconds=0.2, train_rmse=train_rmse)
 
 
 def curve_of(epochs: list[EpochEnded], num_epochs: int = 30, span: tuple[float, float] = (0.6, 1.1)) -> dict[str, Any]:
@@ -60,6 +64,7 @@ class TestSpan:
         low, high = charts.rmse_span([epoch(1, 1.31, train_rmse=0.42)], BASELINES)
         assert low <= 0.42
         assert high >= 1.31
+        assert charts.rmse_span([epoch(1)], BASELINES, None, [refit(1, 0.31)])[0] <= 0.31
 
     def test_never_shrinks_while_a_training_runs(self) -> None:
         span = None
@@ -152,6 +157,19 @@ class TestLossCurve:
         drawn = curve_of(epochs, 2000)["datasets"]["curve"]["epoch"].tolist()
         assert len(drawn) <= charts.MOST_POINTS + 1
         assert {1, 777, 2000} <= set(drawn)
+
+    @pytest.mark.parametrize("by_seconds", [False, True])
+    def test_the_refit_is_drawn_by_its_own_epochs_and_read_beside_the_others(self, by_seconds: bool) -> None:
+        epochs, refits = [epoch(1), epoch(2), epoch(3)], [refit(1, 1.2), refit(2, 0.9)]
+        before = charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), by_seconds=by_seconds)
+        made = charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), refits=refits, by_seconds=by_seconds)
+        drawn = made["datasets"]["refits"]
+        assert drawn["rmse"].tolist() == [1.2, 0.9]
+        assert drawn["x"].tolist() == pytest.approx([0.2, 0.4] if by_seconds else [1, 2])
+        assert made["datasets"]["refit_name"]["label"].tolist() == ["fitted once more"]
+        assert made["datasets"]["curve"]["refit"].tolist()[:2] == [1.2, 0.9]
+        assert math.isnan(made["datasets"]["curve"]["refit"].iloc[2])
+        assert without_data(before) == without_data(made)  # the picture stays; only its numbers change
 
     def test_a_curve_that_diverged_can_still_be_drawn(self) -> None:
         specification = curve_of([epoch(1), epoch(2, math.nan, train_rmse=math.inf)])

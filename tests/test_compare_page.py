@@ -120,6 +120,19 @@ def test_a_deletion_hides_the_run_everywhere_and_undo_brings_it_back() -> None:
     assert sorted(shown(app)) == ["Custom, I-AutoRec 5", "Starter, I-AutoRec 4"]
 
 
+def test_what_is_taken_back_is_in_the_pictures_at_once() -> None:
+    kept, run = trained(hidden_units=6), trained(hidden_units=5)
+    app = opened()
+    app.selectbox(key="compare_run").set_value(run.id).run()
+    app.button(key="compare_delete").click().run()
+    (drawn,) = app.multiselect
+    assert run.id not in drawn.value
+    assert kept.id in drawn.value
+    app.button(key=f"undo_{run.id}").click().run()
+    (drawn,) = app.multiselect
+    assert {run.id, kept.id} <= set(drawn.value)
+
+
 def test_a_deletion_of_ones_only_run_can_be_taken_back_from_the_empty_page() -> None:
     run = trained(hidden_units=5)
     shelf.delete(run)

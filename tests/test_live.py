@@ -109,6 +109,23 @@ class TestProgress:
         known = after(started(), epoch(1, is_best=True), RefitEpochEnded(epoch=1, epochs=4, seconds=2.0))
         assert known.remaining(10, 100.0, True, refits=True) == pytest.approx(6.0)
 
+    def test_a_refit_is_known_epoch_by_epoch_and_gone_when_training_goes_on_before_it(self) -> None:
+        refits = [RefitEpochEnded(epoch=number, epochs=4, seconds=2.0, train_rmse=0.9) for number in (1, 2, 3)]
+        known = after(started(), epoch(1, is_best=True), *refits)
+        known.take([started(1), refits[1]], 120, 102.0)  # resumed from a checkpoint after the first of the refit
+        assert [event.epoch for event in known.refits] == [1, 2]
+        assert not known.has_gap
+        assert after(started(), epoch(1), refits[2]).has_gap
+        known.take([epoch(2)], 130, 103.0)
+        assert known.refits == []
+
+    def test_validation_has_chosen_when_all_epochs_are_done_or_patience_is_lost(self) -> None:
+        known = after(started(), epoch(1, is_best=True), epoch(2), epoch(3))
+        assert not known.has_chosen(Hyperparameters(epochs=10, patience=0))
+        assert not known.has_chosen(Hyperparameters(epochs=10, patience=3))
+        assert known.has_chosen(Hyperparameters(epochs=10, patience=2))
+        assert known.has_chosen(Hyperparameters(epochs=3, patience=0))
+
     def test_nothing_is_promised_before_the_first_epoch(self) -> None:
         assert after(started()).remaining(10, 100.0, True, refits=True) is None
         assert after().best is None
@@ -123,11 +140,15 @@ class TestSentence:
 
     def test_says_the_epoch_that_is_under_way_and_never_one_too_many(self, run: Run) -> None:
         assert "epoch 3 of 10" in sentence(run, JobStatus("running"), after(epoch(1), epoch(2)), 10)[1]
-        assert "epoch 2 of 2" in sentence(run, JobStatus("running"), after(epoch(1), epoch(2)), 2)[1]
+        assert "epoch 10 of 10" in sentence(run, JobStatus("running"), after(*map(epoch, range(1, 10))), 10)[1]
 
     def test_says_that_the_model_is_fitted_once_more(self, run: Run) -> None:
         known = after(epoch(1), RefitEpochEnded(epoch=2, epochs=5, seconds=1.0))
         assert "epoch 2 of 5" in sentence(run, JobStatus("running"), known, 10)[1]
+
+    def test_says_what_comes_between_the_last_epoch_and_the_refit(self, run: Run) -> None:
+        known = after(*(epoch(number, is_best=number == 7) for number in range(1, 11)))
+        assert "chosen epoch 7" in sentence(run, JobStatus("running"), known, 10)[1]
 
     def test_says_at_once_that_a_button_was_understood(self, run: Run) -> None:
         known = after(epoch(1))
@@ -139,7 +160,7 @@ class TestSentence:
 
     def test_says_that_the_test_is_scored_when_nothing_is_left_to_train(self, run: Run) -> None:
         known = after(epoch(1), RefitEpochEnded(epoch=5, epochs=5, seconds=1.0))
-        assert "Scoring" in sentence(run, JobStatus("running"), known, 10)[1]
+        assert "scored on the test ratings" in sentence(run, JobStatus("running"), known, 10)[1]
 
     def test_divergence_is_a_result_with_its_message(self, run: Run) -> None:
         known = after(epoch(1, math.nan), ended("diverged", "It diverged. Lower the learning rate."))

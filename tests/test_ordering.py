@@ -8,34 +8,17 @@ import numpy as np
 import pytest
 
 from autorec_core.fold_in import FoldIn
-from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ordering import Wishes, ordered, own_ratings
-from autorec_core.ratings import Ratings
 from autorec_core.recommender import Recommender
-from autorec_core.splits import random_split
-from autorec_core.training import Trainer
+from autorec_core.trained_model import TrainedModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ITEMS, GIVEN = [4, 17, 30, 52], [5.0, 1.0, 3.5, 2.0]
 
 
-@pytest.fixture(scope="module")
-def known() -> dict[str, Recommender]:
-    return {}
-
-
-@pytest.fixture(params=["items", "users"])
-def recommender(
-    request: pytest.FixtureRequest, low_rank: tuple[Ratings, np.ndarray], known: dict[str, Recommender]
-) -> Recommender:
-    if request.param not in known:
-        hyperparameters = Hyperparameters(based_on=request.param, hidden_units=6, epochs=20, batch_size=16)
-        trainer = Trainer(random_split(low_rank[0], seed=1), hyperparameters)
-        list(trainer)
-        model = trainer.trained_model()
-        model = replace(model, item_counts=np.arange(1, 81))
-        known[request.param] = Recommender(model)
-    return known[request.param]
+@pytest.fixture
+def recommender(low_rank_model: TrainedModel) -> Recommender:
+    return Recommender(replace(low_rank_model, item_counts=np.arange(1, 81)))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from autorec_core.runs import RunConfig, RunStore
 from autorec_core.snapshots import Scene, blocks_of
 from autorec_core.splits import random_split
 from autorec_core.training import CHANGEABLE
-from pages.shared import inside, matrix, palette, rewind, transport
+from pages.shared import inside, matrix, palette, transport
 
 
 @pytest.fixture
@@ -115,10 +115,3 @@ class TestTransport:
         made = transport.anew(config, "me")
         assert (made.seed, made.hyperparameters, made.owner) == (7, config.hyperparameters, "me")
         assert (made.kind, made.fork_of, made.fork_epoch) == ("visitor", None, 0)
-
-
-@pytest.mark.parametrize(
-    ("epochs", "wanted", "shown"), [([0, 2, 5], 4, 2), ([0, 2, 5], 5, 5), ([3, 4], 1, 3), ([], 9, 0)]
-)
-def test_the_slider_shows_the_newest_kept_epoch_up_to_it(epochs: list[int], wanted: int, shown: int) -> None:
-    assert rewind.shown_epoch(epochs, wanted) == shown

@@ -1,55 +1,57 @@
-"""Titles that look like what somebody typed."""
+"""Slips between words, all of a vocabulary at once."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from autorec_core.spelling import Spelling
-
-TITLES = [
-    "Matrix, The",
-    "Matrix Reloaded, The",
-    "Schindler's List",
-    "Lord of the Rings: The Two Towers, The",
-    "Amelie (Fabuleux destin d'Amélie Poulain, Le)",
-    "Toy Story",
-    "Story of Us, The",
-]
-COUNTS = np.array([250, 100, 240, 180, 90, 247, 12])
+from autorec_core.spelling import Vocabulary, allowed_slips
 
 
-@pytest.fixture(scope="module")
-def spelling() -> Spelling:
-    return Spelling(TITLES, COUNTS)
+def one_by_one(word: str, other: str) -> int:
+    """Optimal string alignment, written as it is defined."""
+    table = {(i, 0): i for i in range(len(word) + 1)} | {(0, j): j for j in range(len(other) + 1)}
+    for i in range(1, len(word) + 1):
+        for j in range(1, len(other) + 1):
+            ways = [table[i - 1, j] + 1, table[i, j - 1] + 1, table[i - 1, j - 1] + (word[i - 1] != other[j - 1])]
+            if i > 1 and j > 1 and word[i - 1] == other[j - 2] and word[i - 2] == other[j - 1]:
+                ways.append(table[i - 2, j - 2] + 1)
+            table[i, j] = min(ways)
+    return table[len(word), len(other)]
 
 
 @pytest.mark.parametrize(
-    ("query", "title"),
+    ("typed", "meant", "slips"),
     [
-        ("matirx", "Matrix, The"),
-        ("matirx relaoded", "Matrix Reloaded, The"),
-        ("schindlers lst", "Schindler's List"),
-        ("lord of the rigns", "Lord of the Rings: The Two Towers, The"),
-        ("amleie", "Amelie (Fabuleux destin d'Amélie Poulain, Le)"),
-        ("toy stroy", "Toy Story"),
+        ("matrix", "matrix", 0),
+        ("matrx", "matrix", 1),
+        ("mattrix", "matrix", 1),
+        ("natrix", "matrix", 1),
+        ("mtarix", "matrix", 1),
+        ("xirtam", "matrix", 5),
+        ("", "matrix", 6),
+        ("matrix", "a", 5),
+        ("amélie", "amelie", 1),
     ],
 )
-def test_a_slip_of_the_pen_is_forgiven(spelling: Spelling, query: str, title: str) -> None:
-    assert TITLES[spelling.closest(query)[0]] == title
+def test_a_slip_is_a_letter_too_many_too_few_or_wrong_or_two_exchanged(typed: str, meant: str, slips: int) -> None:
+    vocabulary = Vocabulary([meant, "somethingmuchlonger"])
+    assert vocabulary.slips(typed)[0][vocabulary.words.index(meant)] == slips
 
 
-@pytest.mark.parametrize("query", ["", "  ", "?!", "zzzqqq", "x"])
-def test_what_looks_like_nothing_finds_nothing(spelling: Spelling, query: str) -> None:
-    assert spelling.closest(query) == []
+@given(some.text("abc", max_size=6), some.lists(some.text("abc", min_size=1, max_size=6), min_size=1, max_size=8))
+def test_all_words_at_once_are_as_far_as_one_by_one(typed: str, words: list[str]) -> None:
+    vocabulary = Vocabulary(words)
+    whole, begun = vocabulary.slips(typed)
+    assert whole.tolist() == [one_by_one(typed, word) for word in vocabulary.words]
+    beginnings = [[word[:place] for place in range(len(word) + 1)] for word in vocabulary.words]
+    assert begun.tolist() == [min(one_by_one(typed, start) for start in some_starts) for some_starts in beginnings]
 
 
-def test_of_two_that_look_alike_the_better_known_comes_first(spelling: Spelling) -> None:
-    assert spelling.closest("matrx", 2) == [0, 1]
-    assert (
-        Spelling(TITLES, COUNTS[::-1]).closest("matrx", 2) == [0, 1][:: 1 if COUNTS[::-1][0] > COUNTS[::-1][1] else -1]
-    )
+def test_the_longer_a_word_the_more_slips_it_may_hold() -> None:
+    assert [allowed_slips("a" * length) for length in (1, 3, 4, 7, 8, 20)] == [0, 0, 1, 1, 2, 2]
 
 
-def test_no_more_are_offered_than_asked_for(spelling: Spelling) -> None:
-    assert len(spelling.closest("story", 1)) == 1
+def test_an_empty_vocabulary_has_no_word() -> None:
+    assert [len(part) for part in Vocabulary([]).slips("matrix")] == [0, 0]

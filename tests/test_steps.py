@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -229,3 +233,31 @@ def test_dropout_of_different_seeds_and_neighbouring_positions_is_unrelated() ->
 def test_nothing_is_dropped_at_a_share_of_zero() -> None:
     values = torch.rand(10)
     assert dropped(values, 0.0, 1) is values
+
+
+# -- threads ----------------------------------------------------------------------------------------------------------
+
+FIRST_STEPS = """
+import numpy as np, torch
+from autorec_core.fit import Fit
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.ratings import Ratings
+torch.set_num_threads(1)
+numbers = np.arange(8)
+ratings = Ratings.from_triples(numbers, numbers, numbers % 5 + 1.0, name="eight")
+Fit(ratings, Hyperparameters(hidden_units=2, epochs=1, batch_size=4), seed=0).run_epoch()
+print(torch.get_num_threads())
+"""
+
+
+def test_the_first_step_of_a_process_leaves_the_number_of_threads_as_it_was_chosen() -> None:
+    """On other threads sums are taken in another order, and a run would not be the same in every process."""
+    finished = subprocess.run(
+        [sys.executable, "-c", FIRST_STEPS],
+        env={**os.environ, "NUMBA_NUM_THREADS": "2"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout.strip() == "1"

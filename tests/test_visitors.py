@@ -3,34 +3,81 @@
 from __future__ import annotations
 
 import json
+import math
+import secrets
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import own_postgres
 import pytest
 import sqlalchemy as sa
 
-from autorec_core import visitors
+from autorec_core import visitor_schema, visitors
 from autorec_core.errors import StorageError
 from autorec_core.visitors import VisitorStore, is_visitor_id, new_visitor_id, owner_of
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """For what only a file can suffer."""
     return tmp_path / "visitors.sqlite3"
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A PostgreSQL server for all tests of this file."""
+    with own_postgres.running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """An empty database: a file, or a schema of its own on the server."""
+    if request.param == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('path')}"
+    schema, address = f"test_{secrets.token_hex(8)}", request.getfixturevalue("server")
+    engine = sa.create_engine(address)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    engine.dispose()
+    return f"{address}?options=-csearch_path%3D{schema}"
+
+
 @pytest.fixture
-def store(path: Path) -> Iterator[VisitorStore]:
-    opened = VisitorStore(f"sqlite:///{path}")
+def store(url: str) -> Iterator[VisitorStore]:
+    opened = VisitorStore(url)
     yield opened
     opened.close()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[sa.Connection]:
+    """Another program at the same database; what it writes is kept at the end."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """Another program is in the middle of changing the ratings."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("LOCK TABLE visitor_ratings IN EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+    engine.dispose()
 
 
 @pytest.fixture
@@ -40,25 +87,27 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visitors.time, "time", lambda: float(next(seconds)))
 
 
-def test_a_rating_is_found_again_by_this_store_and_by_a_new_one(store: VisitorStore, path: Path) -> None:
+def test_a_rating_is_found_again_by_this_store_and_by_a_new_one(store: VisitorStore, url: str) -> None:
     store.rate("ann", "movielens", 7, 4.5)
     assert store.ratings_of("ann", "movielens") == {"7": 4.5}
-    again = VisitorStore(f"sqlite:///{path}")
+    again = VisitorStore(url)
     assert again.ratings_of("ann", "movielens") == {"7": 4.5}
     again.close()
 
 
-def test_a_later_rating_takes_the_place_of_an_earlier_one(store: VisitorStore, path: Path) -> None:
+def test_a_later_rating_takes_the_place_of_an_earlier_one(store: VisitorStore, url: str) -> None:
     for rating in (1.0, 5.0, 2.5):
         store.rate("ann", "movielens", 7, rating)
     assert store.ratings_of("ann", "movielens") == {"7": 2.5}
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT count(*) FROM visitor_ratings").fetchone() == (1,)
-    connection.close()
+    with connected(url) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM visitor_ratings").scalar() == 1
 
 
 def test_a_rating_of_zero_is_a_rating(store: VisitorStore) -> None:
+    assert store.rating_of("ann", "movielens", 7) is None
     store.rate("ann", "movielens", 7, 0.0)
+    assert store.rating_of("ann", "movielens", "7") == 0.0
+    assert store.rating_of("bob", "movielens", 7) is store.rating_of("ann", "books", 7) is None
     assert store.ratings_of("ann", "movielens") == {"7": 0.0}
 
 
@@ -93,7 +142,7 @@ def test_clearing_what_is_not_there_is_no_error(store: VisitorStore) -> None:
     assert store.ratings_of("ann", "movielens") == {}
 
 
-def test_forgetting_takes_all_of_one_visitor_for_good(store: VisitorStore, path: Path) -> None:
+def test_forgetting_takes_all_of_one_visitor_for_good(store: VisitorStore) -> None:
     for item in range(3):
         store.rate("ann", "movielens", item, 3.0)
     store.rate("ann", "books", 1, 3.0)
@@ -129,8 +178,7 @@ while True:
 """
 
 
-def test_a_process_that_is_killed_while_it_writes_loses_no_rating_that_it_acknowledged(path: Path) -> None:
-    url = f"sqlite:///{path}"
+def test_a_process_that_is_killed_while_it_writes_loses_no_rating_that_it_acknowledged(url: str) -> None:
     acknowledged: list[int] = []
     for round_ in range(3):
         command = [sys.executable, "-c", WRITER, url, str(1000 * round_)]
@@ -146,51 +194,50 @@ def test_a_process_that_is_killed_while_it_writes_loses_no_rating_that_it_acknow
         store.close()
         assert {str(number): 1 + number % 5 for number in acknowledged}.items() <= kept.items()
         assert len(kept) <= len(acknowledged) + round_ + 1  # at most one a round was kept and not yet said to be
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    connection.close()
+    if url.startswith("sqlite"):
+        with connected(url) as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
 def test_a_locked_database_says_so_and_takes_the_rating_once_it_is_free(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visitors, "SECONDS_TO_WAIT", 0.05)
-    store = VisitorStore(f"sqlite:///{path}")
+    store = VisitorStore(url if url.startswith("sqlite") else f"{url}&connect_timeout=5")
     store.rate("ann", "movielens", 7, 2.0)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    for attempt, what in (
-        (lambda: store.rate("ann", "movielens", 7, 5.0), "save the rating"),
-        (lambda: store.clear("ann", "movielens", 7), "remove the rating"),
-        (lambda: store.forget("ann"), "remove the ratings"),
-    ):
-        with pytest.raises(StorageError) as raised:
-            attempt()
-        expected = f"Could not {what}: the database is locked by another program. Nothing was lost; try again."
-        assert str(raised.value) == expected
-    assert store.ratings_of("ann", "movielens") == {"7": 2.0}  # readers do not wait for the writer
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(url):
+        for attempt, what in (
+            (lambda: store.rate("ann", "movielens", 7, 5.0), "save the rating"),
+            (lambda: store.clear("ann", "movielens", 7), "remove the rating"),
+            (lambda: store.forget("ann"), "remove the ratings"),
+        ):
+            with pytest.raises(StorageError) as raised:
+                attempt()
+            expected = f"Could not {what}: the database is locked by another program. Nothing was lost; try again."
+            assert str(raised.value) == expected
+        assert store.ratings_of("ann", "movielens") == {"7": 2.0}  # readers do not wait for the writer
     store.rate("ann", "movielens", 7, 5.0)
     assert store.ratings_of("ann", "movielens") == {"7": 5.0}
     store.close()
 
 
-def test_a_short_lock_is_waited_for(store: VisitorStore, path: Path) -> None:
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
-    release = threading.Timer(0.2, lambda: other.execute("ROLLBACK"))
-    release.start()
-    store.rate("ann", "movielens", 7, 5.0)
-    release.join()
-    other.close()
+def test_a_short_lock_is_waited_for(store: VisitorStore, url: str) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with locked(url):
+            rated = pool.submit(store.rate, "ann", "movielens", 7, 5.0)
+            with pytest.raises(TimeoutError):
+                rated.result(timeout=0.2)
+        rated.result(timeout=60)
     assert store.ratings_of("ann", "movielens") == {"7": 5.0}
 
 
-def test_a_read_only_database_is_read_and_refuses_to_write_in_a_sentence(store: VisitorStore, path: Path) -> None:
+def test_a_read_only_database_is_read_and_refuses_to_write_in_a_sentence(store: VisitorStore, url: str) -> None:
     store.rate("ann", "movielens", 7, 2.0)
     store.close()
-    read_only = VisitorStore(f"sqlite:///file:{path}?mode=ro&uri=true")
+    if url.startswith("sqlite"):
+        read_only = VisitorStore(f"{url.replace('sqlite:///', 'sqlite:///file:')}?mode=ro&uri=true")
+    else:
+        read_only = VisitorStore(f"{url}%20-cdefault_transaction_read_only%3Don")
     assert read_only.ratings_of("ann", "movielens") == {"7": 2.0}
     with pytest.raises(StorageError) as raised:
         read_only.rate("ann", "movielens", 7, 5.0)
@@ -200,20 +247,17 @@ def test_a_read_only_database_is_read_and_refuses_to_write_in_a_sentence(store: 
     read_only.close()
 
 
-def test_a_store_opens_while_another_program_writes(store: VisitorStore, path: Path) -> None:
+def test_a_store_opens_while_another_program_writes(store: VisitorStore, url: str) -> None:
     store.rate("ann", "movielens", 7, 2.0)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    reader = VisitorStore(f"sqlite:///{path}")
-    assert reader.ratings_of("ann", "movielens") == {"7": 2.0}
-    reader.close()
-    other.execute("ROLLBACK")
-    other.close()
+    with locked(url):
+        reader = VisitorStore(url)
+        assert reader.ratings_of("ann", "movielens") == {"7": 2.0}
+        reader.close()
 
 
-def test_a_full_disk_refuses_in_a_sentence_and_keeps_what_was_there(
-    store: VisitorStore,
-) -> None:
+def test_a_full_disk_refuses_in_a_sentence_and_keeps_what_was_there(path: Path) -> None:
+    store = VisitorStore(f"sqlite:///{path}")
+
     def no_more_pages(connection: sqlite3.Connection, _: object) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count={pages}")
@@ -228,6 +272,7 @@ def test_a_full_disk_refuses_in_a_sentence_and_keeps_what_was_there(
     with pytest.raises(StorageError, match=r"^Could not save the rating: the disk is full\. Nothing was lost"):
         rate_many()
     assert store.ratings_of("ann", "movielens") == {"7": 2.0}
+    store.close()
 
 
 @pytest.mark.parametrize("content", [b"this is not a database, " * 50, b"SQLite format 3\x00" + b"\xff" * 5_000])
@@ -238,7 +283,10 @@ def test_a_file_that_is_no_database_is_refused_in_a_sentence_and_left_alone(cont
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nosuch://database", "postgresql://127.0.0.1:1/none?connect_timeout=1"])
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "nosuch://database", "postgresql+psycopg://127.0.0.1:1/none", "postgresql+nosuch://127.0.0.1/none"],
+)
 def test_a_database_that_is_not_there_is_refused_in_a_sentence(url: str) -> None:
     with pytest.raises(StorageError, match=r"^The ratings' database can't be opened: .+\.$"):
         VisitorStore(url)
@@ -257,18 +305,17 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
     assert stat.S_ISREG((tmp_path / "some/where/visitors.sqlite3").stat().st_mode)
 
 
-def test_a_database_of_a_newer_app_is_left_alone(store: VisitorStore, path: Path) -> None:
+def test_a_database_of_a_newer_app_is_left_alone(store: VisitorStore, url: str) -> None:
     store.close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE schema_version SET version = 99")
-    connection.close()
+    with connected(url) as connection:
+        connection.exec_driver_sql("UPDATE schema_version SET version = 99")
     with pytest.raises(StorageError, match=r"newer version \(99\).*Update the app"):
-        VisitorStore(f"sqlite:///{path}")
+        VisitorStore(url)
 
 
-def test_several_processes_may_make_the_database_at_once(path: Path) -> None:
+def test_several_processes_may_make_the_database_at_once(url: str) -> None:
     line = "import sys; from autorec_core.visitors import VisitorStore; VisitorStore(sys.argv[1]).rate('a', 'b', 1, 3)"
-    command = [sys.executable, "-c", line, f"sqlite:///{path}"]
+    command = [sys.executable, "-c", line, url]
     folder = Path(__file__).parents[1]
     several = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder) for _ in range(4)]
     for process in several:
@@ -325,11 +372,24 @@ class TestImport:
 
     def test_an_import_that_fails_half_way_leaves_all_as_it_was(self, store: VisitorStore) -> None:
         store.rate(self.ME, self.HERE, 1, 2.0)
-        bad = {"2": (4.0, None), "3": (float("nan"), None)}  # no database takes NaN where a number must be
-        with pytest.raises(StorageError):
-            store.rate_many(self.ME, self.HERE, bad, replace=True)
+
+        def fail(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO visitor_ratings"):
+                raise sa.exc.OperationalError(statement, None, Exception("the server is gone"))
+
+        sa.event.listen(store._engine, "before_cursor_execute", fail)
+        with pytest.raises(StorageError, match="the server is gone"):
+            store.rate_many(self.ME, self.HERE, {"2": (4.0, None)}, replace=True)
         assert store.ratings_of(self.ME, self.HERE) == {"1": 2.0}
         assert not store.can_undo_import(self.ME, self.HERE)
+
+    @pytest.mark.parametrize("bad", [(math.nan, None), (math.inf, None), (3.0, math.nan)])
+    def test_what_is_no_number_is_never_kept(self, store: VisitorStore, bad: tuple[float, float | None]) -> None:
+        with pytest.raises(ValueError, match="finite"):
+            store.rate_many(self.ME, self.HERE, {"2": (4.0, None), "3": bad}, replace=True)
+        with pytest.raises(ValueError, match="finite"):
+            store.rate(self.ME, self.HERE, 1, math.nan)
+        assert store.ratings_of(self.ME, self.HERE) == {}
 
 
 def test_what_is_passed_over_is_remembered_by_reason_and_taken_up_again(store: VisitorStore) -> None:
@@ -355,10 +415,92 @@ def test_everything_of_a_visitor_is_given_out_without_the_id_and_forgotten_from_
         store.rate_many(visitor, "movielens", {"2": (4.0, None)}, replace=False)
         store.pass_over(visitor, "movielens", 7, "not seen")
     everything = store.everything_of(me)
-    with_visitors = {table.name for table in visitors._metadata.sorted_tables if "visitor_id" in table.columns}
+    with_visitors = {table.name for table in visitor_schema._metadata.sorted_tables if "visitor_id" in table.columns}
     assert set(everything) == with_visitors
     assert all(rows and "visitor_id" not in rows[0] for rows in everything.values())
     assert me not in json.dumps(everything)
     assert store.forget(me) == 2
     assert not any(store.everything_of(me).values())
     assert store.ratings_of(other, "movielens") == {"1": 2.0, "2": 4.0}
+
+
+OLDEST = (
+    "CREATE TABLE schema_version (version INTEGER NOT NULL, PRIMARY KEY (version))",
+    "CREATE TABLE visitor_ratings (visitor_id VARCHAR(64) NOT NULL, catalogue VARCHAR(200) NOT NULL, "
+    "item_id VARCHAR(200) NOT NULL, rating FLOAT NOT NULL, rated_at FLOAT NOT NULL, "
+    "PRIMARY KEY (visitor_id, catalogue, item_id))",
+    "INSERT INTO schema_version VALUES (1)",
+    "INSERT INTO visitor_ratings VALUES ('ann', 'movielens', '7', 4.5, 1700000000.25)",
+    "INSERT INTO visitor_ratings VALUES ('ann', 'movielens', '8', 0.5, 1700000001.5)",
+    "INSERT INTO visitor_ratings VALUES ('bob', 'books', 'Amélie', 3, 1600000000)",
+)
+"""What the first version of the app wrote."""
+
+
+class TestOlderDatabases:
+    """What an older app wrote is all there afterwards."""
+
+    @pytest.fixture
+    def old(self, url: str) -> str:
+        with connected(url) as connection:
+            for statement in OLDEST:
+                connection.exec_driver_sql(statement)
+        return url
+
+    def test_all_ratings_of_the_first_version_are_there_and_new_things_can_be_kept(self, old: str) -> None:
+        for _ in range(2):  # a second time there is nothing to do
+            store = VisitorStore(old)
+            assert store.ratings_of("ann", "movielens") == {"8": 0.5, "7": 4.5}
+            assert store.moments_of("ann", "movielens") == {"7": 1700000000.25, "8": 1700000001.5}
+            assert store.ratings_of("bob", "books") == {"Amélie": 3.0}
+            store.pass_over("ann", "movielens", 9, "not seen")
+            assert store.passed_over("ann", "movielens", "not seen") == ["9"]
+            store.close()
+        with connected(old) as connection:
+            assert visitor_schema.version_of(connection) == len(visitor_schema.STEPS)
+
+    def test_a_step_that_fails_leaves_the_database_as_it_was(self, old: str) -> None:
+        engine = sa.create_engine(old)
+        harmful = (
+            *visitor_schema.STEPS[:1],
+            ("CREATE TABLE news (number INTEGER)", "DELETE FROM visitor_ratings", "CREATE NONSENSE"),
+        )
+        with pytest.raises(sa.exc.DBAPIError):
+            visitor_schema.bring_up_to_date(engine, harmful)
+        with engine.connect() as connection:
+            assert visitor_schema.version_of(connection) == 1
+            assert connection.exec_driver_sql("SELECT count(*) FROM visitor_ratings").scalar() == 3
+            assert not sa.inspect(connection).has_table("news")
+        engine.dispose()
+
+    def test_a_further_step_is_taken_once_and_keeps_what_is_there(self, store: VisitorStore, url: str) -> None:
+        store.rate("ann", "movielens", 7, 4.5)
+        engine = sa.create_engine(url)
+        longer = (*visitor_schema.STEPS, ("ALTER TABLE visitor_ratings ADD COLUMN note VARCHAR(20)",))
+        for _ in range(2):
+            visitor_schema.bring_up_to_date(engine, longer)
+        with engine.connect() as connection:
+            assert visitor_schema.version_of(connection) == len(longer)
+            assert "note" in {column["name"] for column in sa.inspect(connection).get_columns("visitor_ratings")}
+        engine.dispose()
+        assert store.ratings_of("ann", "movielens") == {"7": 4.5}
+
+    def test_the_steps_make_the_tables_that_the_app_reads(self, store: VisitorStore, url: str) -> None:
+        def look(connection: sa.Connection) -> dict[str, object]:
+            inspector = sa.inspect(connection)
+            return {
+                table: (
+                    [(one["name"], str(one["type"]), one["nullable"]) for one in inspector.get_columns(table)],
+                    inspector.get_pk_constraint(table)["constrained_columns"],
+                )
+                for table in inspector.get_table_names()
+                if table != "schema_version"
+            }
+
+        with connected(url) as connection:
+            made = look(connection)
+            for name in made:
+                connection.exec_driver_sql(f"DROP TABLE {name}")
+        with connected(url) as connection:
+            visitor_schema._metadata.create_all(connection)
+            assert made == look(connection)

@@ -10,7 +10,7 @@ import streamlit as st
 from autorec_core.errors import AutoRecError
 from autorec_core.fold_in import ItemBasedFoldIn
 from autorec_core.runs import Run
-from pages.shared import services, stars, state
+from pages.shared import services, stars, state, undo
 
 ME = "Ask me"
 """What the Rate page calls it."""
@@ -71,7 +71,7 @@ def _card(proposed: int, given: services.Given) -> None:
         [proposed],
         given.by_id,
         services.current_scale(),
-        lambda item_id, rating: services.rate(name, item_id, rating),
+        lambda item_id, rating: undo.rate(name, item_id, rating),
     )
     with st.container(horizontal=True):
         st.button(
@@ -89,6 +89,14 @@ def _card(proposed: int, given: services.Given) -> None:
                 on_click=_again,
                 help="Movies that you said you had not seen may be asked about again.",
             )
+
+
+def say_not_seen(item_id: str, is_so: bool) -> None:
+    """Remembers, or forgets, that this visitor has not seen a movie. Raises StorageError."""
+    if is_so:
+        services.pass_over(item_id, NOT_SEEN)
+    else:
+        services.take_up_again(NOT_SEEN, item_id)
 
 
 def _pass_over(item_id: str) -> None:

@@ -1,11 +1,33 @@
-"""The scripts and styles of the components, as they are sent."""
+"""The page's own components, and the scripts and styles that are sent with them."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import streamlit as st
 
 _FOLDER = Path(__file__).parent
+
+
+@st.cache_resource(show_spinner=False)
+def component(name: str, html: str, *, isolate_styles: bool = True) -> Any:
+    """A component, registered once a process; its script is `name.js`, its style `name.css` where there is one.
+
+    Args:
+        name: of the component and of its files.
+        html: what it begins with.
+        isolate_styles: whether the page's styles stay out of it, and its own stay in.
+    """
+    style = f"{name}.css"
+    return st.components.v2.component(
+        f"autorec_{name}",
+        html=html,
+        css=read(style) if (_FOLDER / style).is_file() else None,
+        js=read(f"{name}.js"),
+        isolate_styles=isolate_styles,
+    )
 
 
 @cache

@@ -18,7 +18,6 @@ from autorec_core.fold_in import FoldIn
 from autorec_core.ratings import BoolArray, FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
-from autorec_core.spelling import Spelling
 from pages.shared import frame, movie_map, services, state
 from pages.shared.words import _, ngettext
 
@@ -70,13 +69,6 @@ def ground(run_id: str) -> Ground:
         is_of=is_of,
         telling=tuple(model.items.genre_names[genre] for genre in telling),
     )
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def spelling(run_id: str) -> Spelling:
-    """Titles that look alike, of a run's movies."""
-    catalogue = services.catalogue_of(run_id)
-    return Spelling(catalogue.items.titles.tolist(), catalogue.counts)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -212,20 +204,16 @@ def colouring(name: str, land: Ground, catalogue: Catalogue, predicted: FloatArr
 # -- search -----------------------------------------------------------------------------------------------------------
 
 
-def find(run: Run, catalogue: Catalogue, query: str, place_of: IntArray) -> tuple[list[int], bool]:
-    """Movies on the map that a query means, the likeliest first, and whether they only look like it."""
-    exact = [item for item in catalogue.search(query).tolist() if place_of[item] >= 0][:MOST_FOUND]
-    if exact:
-        return exact, False
-    alike = [item for item in spelling(run.id).closest(query, 2 * MOST_FOUND) if place_of[item] >= 0]
-    return alike[:MOST_FOUND], True
+def find(catalogue: Catalogue, query: str, place_of: IntArray) -> list[int]:
+    """Movies on the map that a query means, the likeliest first."""
+    return [item for item in catalogue.search(query).tolist() if place_of[item] >= 0][:MOST_FOUND]
 
 
 def search(run: Run, catalogue: Catalogue, land: Ground) -> None:
     """Draws the search; what is found first is chosen, and `found` offers the others."""
 
     def searched() -> None:
-        some, _is_alike = find(run, catalogue, state.get("map_query") or "", land.place_of)
+        some = find(catalogue, state.get("map_query") or "", land.place_of)
         if (state.get("map_query") or "").strip() and some:
             choose(run.id, some[0])
 
@@ -249,14 +237,14 @@ def found(run: Run, catalogue: Catalogue, land: Ground) -> None:
     query = state.get("map_query") or ""
     if not query.strip():
         return
-    some, is_alike = find(run, catalogue, query, land.place_of)
+    some = find(catalogue, query, land.place_of)
     if not some:
         st.caption(_("No movie on the map is called anything like this."))
         return
     now = chosen_item(run.id)
     state.put("map_found", now if now in some else None)
     st.pills(
-        _("No title has these words; these look like it") if is_alike else _("Found"),
+        _("Found"),
         some,
         format_func=lambda item: named(catalogue, item),
         key="map_found",

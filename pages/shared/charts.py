@@ -7,14 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from autorec_core.events import EpochEnded, HyperparametersChanged
+from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from autorec_core.ratings import RatingScale
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, YOU
 
@@ -22,7 +22,7 @@ LIVE_HEIGHT = 380
 """Of the curve and of scatter plots, in pixels."""
 ROW_HEIGHT = 40
 """Of one movie in a list of dumbbells, in pixels."""
-MOST_POINTS = 400
+MOST_POINTS = 160
 """Points drawn of a curve; a longer one is thinned, its best and last epochs kept."""
 
 BASELINE_LABELS = {"global_mean": "global mean", "item_mean": "movie mean", "user_item_bias": "user + movie bias"}
@@ -37,9 +37,14 @@ GAVE, LEFT_OUT, KNOWN = "you gave", "predicted without it", "given back with it"
 _GRID = 0.05
 """What the ends of a curve's vertical axis are rounded to, in rating units, so that they seldom move."""
 
+Epoch = TypeVar("Epoch", EpochEnded, RefitEpochEnded)
+
 
 def rmse_span(
-    epochs: Sequence[EpochEnded], baselines: dict[str, float], before: tuple[float, float] | None = None
+    epochs: Sequence[EpochEnded],
+    baselines: dict[str, float],
+    before: tuple[float, float] | None = None,
+    refits: Sequence[RefitEpochEnded] = (),
 ) -> tuple[float, float]:
     """The vertical span of a loss curve: holds all that is finite, leaves room below the baselines, never shrinks.
 
@@ -47,6 +52,7 @@ def rmse_span(
         epochs: so far.
         baselines: validation RMSE by name.
         before: the span drawn last.
+        refits: epochs of the refit so far.
 
     Returns:
         (low, high) in rating units.
@@ -56,6 +62,7 @@ def rmse_span(
     """
     known = [value for value in baselines.values() if math.isfinite(value)]
     values = [value for event in epochs for value in (event.train_rmse, event.valid_rmse) if math.isfinite(value)]
+    values += [event.train_rmse for event in refits if math.isfinite(event.train_rmse)]
     values += [*known, *(0.7 * value for value in known), *(1.03 * value for value in known)]
     low, high = (min(values), max(values)) if values else (0.6, 1.1)
     if before is not None:  # where it must move, it moves by a good piece
@@ -74,6 +81,7 @@ def loss_curve(
     ink: str = BASELINE,
     *,
     changes: Sequence[HyperparametersChanged] = (),
+    refits: Sequence[RefitEpochEnded] = (),
     others: Mapping[str, Sequence[EpochEnded]] | None = None,
     is_log: bool = False,
     by_seconds: bool = False,
@@ -90,6 +98,7 @@ def loss_curve(
         span: of the vertical axis, in rating units.
         ink: colour of words.
         changes: made while it trained; each gets a rule with its name.
+        refits: epochs of the refit so far; what they learn is drawn dashed.
         others: earlier runs by name; their validation RMSE is drawn behind.
         is_log: whether the vertical axis is logarithmic.
         by_seconds: whether the horizontal axis is seconds of training in place of epochs.
@@ -100,12 +109,14 @@ def loss_curve(
     if is_log:
         span = (max(0.05, span[0]), span[1])
     shown = _thinned(epochs)
+    again = {event.epoch: event.train_rmse for event in refits}
     curve = pd.DataFrame(
         {
-            "x": [at.get(event.epoch, event.epoch) for event in shown],
+            **({"x": [at[event.epoch] for event in shown]} if by_seconds else {}),  # each column is sent twice a second
             "epoch": [event.epoch for event in shown],
             "train": [event.train_rmse for event in shown],
             "validation": [event.valid_rmse for event in shown],
+            **({"refit": [again.get(event.epoch, math.nan) for event in shown]} if again else {}),
             "objective": [event.objective for event in shown],
             "learning rate": [event.learning_rate for event in shown],
             "seconds": [event.seconds for event in shown],
@@ -131,13 +142,14 @@ def loss_curve(
         "baselines": _baseline_rows(baselines, span, end),
         "best": marked,
         "changes": _change_rows(changes, at, end),
+        **_refit_rows(refits, by_seconds, end),
         "others": _other_rows(others, by_seconds, end),
     }
     frame = _frame_of_loss_curve(end, span, ink, is_log, by_seconds, num_epochs <= 60)
     return {**json.loads(frame), "datasets": datasets}
 
 
-def seconds_by_epoch(epochs: Sequence[EpochEnded]) -> dict[int, float]:
+def seconds_by_epoch(epochs: Sequence[EpochEnded | RefitEpochEnded]) -> dict[int, float]:
     """Seconds of training until the end of each epoch."""
     return dict(zip((event.epoch for event in epochs), accumulate(event.seconds for event in epochs), strict=True))
 
@@ -183,6 +195,23 @@ def _change_rows(changes: Sequence[HyperparametersChanged], at: Mapping[int, flo
     )
 
 
+def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, end: float) -> dict[str, pd.DataFrame]:
+    """What the refit learns, and its name at its last epoch, at a place inside the frame."""
+    at = seconds_by_epoch(refits) if by_seconds else {}
+    rows = [
+        {"x": min(at.get(event.epoch, event.epoch), end), "rmse": event.train_rmse} for event in _thinned(refits, 100)
+    ]
+    names = [
+        {"place": min(max(row["x"], 0.11 * end), 0.89 * end), "rmse": row["rmse"], "label": "fitted once more"}
+        for row in rows[-1:]
+    ]
+    columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}
+    return {
+        name: pd.DataFrame(found, columns=fields).astype({field: float for field in fields if field != "label"})
+        for name, (found, fields) in columns.items()
+    }
+
+
 def _other_rows(others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, end: float) -> pd.DataFrame:
     """Validation RMSE of earlier runs; only the last row of each has its name."""
     rows: list[dict[str, Any]] = []
@@ -204,10 +233,13 @@ def _frame_of_loss_curve(
 ) -> str:
     """All of the picture but its data, as JSON: to read that is the quickest way to a copy of one's own."""
     curve, baselines, best = (alt.Chart(alt.NamedData(name)) for name in ("curve", "baselines", "best"))
-    changed, others = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others"))
+    changed, others, refits = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others", "refits"))
     title = "seconds of training" if by_seconds else "epoch"
     axis = alt.Axis(grid=False) if by_seconds else alt.Axis(tickMinStep=1, format="d", grid=False)
-    x = alt.X("x:Q", title=title, scale=alt.Scale(domain=[0, end], nice=False), axis=axis)
+    scale_of_x = alt.Scale(domain=[0, end], nice=False)
+    x = alt.X("x:Q", title=title, scale=scale_of_x, axis=axis)
+    of_curve = "x" if by_seconds else "epoch"
+    x_of_curve = alt.X(f"{of_curve}:Q", title=title, scale=scale_of_x, axis=axis)
     kind: Any = "log" if is_log else "linear"
     y = alt.Y(
         "rmse:Q",
@@ -223,7 +255,7 @@ def _frame_of_loss_curve(
     lines = (
         curve.transform_fold(["train", "validation"], as_=["series", "rmse"])
         .mark_line(strokeWidth=2.2, point={"size": 26} if has_points else False)
-        .encode(x=x, y=y, color=colour)
+        .encode(x=x_of_curve, y=y, color=colour)
     )
     dashes = baselines.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4).encode(y=y)
     names = baselines.mark_text(align="right", baseline="bottom", dy=-3, color=ink, fontSize=12).encode(
@@ -238,22 +270,30 @@ def _frame_of_loss_curve(
         angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230
     )
     rule_names = rule_names.encode(x=x, y=alt.value(0), text="label:N")
+    again = refits.mark_line(color=TRAIN, strokeWidth=2, strokeDash=[3, 3]).encode(x=x, y=y)
+    again_name = (
+        alt.Chart(alt.NamedData("refit_name"))
+        .mark_text(dy=16, color=TRAIN, fontWeight="bold", fontSize=12)
+        .encode(x=alt.X("place:Q", title=title), y=y, text="label:N")
+    )
     behind = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5)
     behind = behind.encode(x=x, y=y, detail="run:N", tooltip=["run:N", alt.Tooltip("rmse:Q", format=".4f")])
     behind_names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11)
     behind_names = behind_names.encode(x=x, y=y, text="label:N")
     near = alt.selection_point(
-        name="near", fields=["x"], nearest=True, on="pointerover", clear="pointerout", empty=False
+        name="near", fields=[of_curve], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     reader = (
-        curve.mark_rule(color=BASELINE, strokeWidth=1)
+        curve.transform_calculate(again="isValid(datum.refit) ? format(datum.refit, '.4f') : '–'")
+        .mark_rule(color=BASELINE, strokeWidth=1)
         .encode(
-            x=x,
+            x=x_of_curve,
             opacity=alt.condition(near, alt.value(0.8), alt.value(0)),
             tooltip=[
                 alt.Tooltip("epoch:Q", format="d"),
                 alt.Tooltip("train:Q", title="train RMSE", format=".4f"),
                 alt.Tooltip("validation:Q", title="validation RMSE", format=".4f"),
+                alt.Tooltip("again:N", title="once more"),
                 alt.Tooltip("objective:Q", format=".4f"),
                 alt.Tooltip("learning rate:Q", format=".2e"),
                 alt.Tooltip("seconds:Q", format=".3f"),
@@ -262,7 +302,7 @@ def _frame_of_loss_curve(
         .add_params(near)
     )
     layers = alt.layer(
-        dashes, names, behind, behind_names, rules, rule_names, lines, ring, ring_name, reader
+        dashes, names, behind, behind_names, rules, rule_names, again, again_name, lines, ring, ring_name, reader
     ).properties(height=LIVE_HEIGHT)
     specification: dict[str, Any] = layers.to_dict()
     specification.pop("config", None)
@@ -306,11 +346,11 @@ def _baseline_rows(baselines: dict[str, float], span: tuple[float, float], end: 
     )
 
 
-def _thinned(epochs: Sequence[EpochEnded], most: int = MOST_POINTS) -> list[EpochEnded]:
+def _thinned(epochs: Sequence[Epoch], most: int = MOST_POINTS) -> list[Epoch]:
     if len(epochs) <= most:
         return list(epochs)
     places = set(np.linspace(0, len(epochs) - 1, most).astype(int).tolist())
-    best = max((place for place, event in enumerate(epochs) if event.is_best), default=0)
+    best = max((place for place, event in enumerate(epochs) if getattr(event, "is_best", False)), default=0)
     return [epochs[place] for place in sorted({*places, best})]
 
 

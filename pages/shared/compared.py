@@ -13,12 +13,14 @@ from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import choice_of
 from autorec_core.runs import Run
 from pages.shared import compare_charts, live, services, state
+from pages.shared import pictures as pictures_
 from pages.shared.palette import RUNS, ink
+from pages.shared.words import _
 
 MOST_DRAWN = len(RUNS)
 DRAWN_AT_FIRST = 6
 MOST_AXES = 6
-_PROBLEM = "_compare_problem"
+_PROBLEM, _RESTORED = "_compare_problem", "_compare_restored"
 
 
 @st.cache_resource(show_spinner=False, max_entries=300)
@@ -115,8 +117,12 @@ def drawn_control(group: Sequence[Summary], labels: Mapping[str, str]) -> list[S
     places = comparison.ranks(group)
     best_first = sorted(group, key=lambda one: (not one.note.is_pinned, places.get(one.run_id, len(group) + 1)))
     ids = [one.run_id for one in best_first if one.valid_rmse is not None]
-    key = f"compare_drawn_{min((one.run_id for one in group), default='')}"  # another split, another choice
-    state.put(key, [run_id for run_id in state.get(key, ids[:DRAWN_AT_FIRST]) if run_id in ids])
+    split = comparison.split_in_words(group[0].config) if group else ""
+    key = f"compare_drawn_{split}"  # another split, another choice
+    chosen_before = [run_id for run_id in state.get(key, ids[:DRAWN_AT_FIRST]) if run_id in ids]
+    back = [run_id for run_id in state.get(_RESTORED, []) if run_id in ids and run_id not in chosen_before]
+    state.put(key, [*chosen_before, *back][-MOST_DRAWN:])
+    state.forget(_RESTORED)
     chosen = st.multiselect(
         "In the pictures",
         ids,
@@ -138,25 +144,35 @@ def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
     over = st.segmented_control(
         "Curves over", ["epoch", "seconds"], default="epoch", required=True, key="compare_over", persist_state="session"
     )
-    st.altair_chart(
-        compare_charts.curves(drawn, labels, over or "epoch"),
-        width="stretch",
-        key="compare_curves",
-        alt="Validation RMSE of each run; the table above has the lowest of each.",
-    )
+    with pictures_.place("curves"):
+        st.altair_chart(
+            compare_charts.curves(drawn, labels, over or "epoch"),
+            width="stretch",
+            key="compare_curves",
+            alt="Validation RMSE of each run; the table above has the lowest of each.",
+        )
     st.subheader("Time against error", anchor=False)
     st.caption("The lower left is where to be: a low error, soon. The larger the point, the more parameters.")
-    st.altair_chart(
-        compare_charts.time_against_error(drawn, labels, words),
-        width="stretch",
-        key="compare_time",
-        alt="Seconds of training against validation RMSE; the table above has both of each run.",
-    )
+    with pictures_.place("time"):
+        st.altair_chart(
+            compare_charts.time_against_error(drawn, labels, words),
+            width="stretch",
+            key="compare_time",
+            alt="Seconds of training against validation RMSE; the table above has both of each run.",
+        )
     st.subheader("What makes the difference", anchor=False)
+    has_parallel = _parallel(drawn, labels, words)
+    names = {"curves": _("Curves"), "time": _("Time against error")}
+    names |= {"parallel": _("What makes the difference")} if has_parallel else {}
+    pictures_.save_row("compare_pictures", names, "autorec-runs")
+
+
+def _parallel(drawn: Sequence[Summary], labels: Mapping[str, str], words: str) -> bool:
+    """Draws a line a run through the hyperparameters that differ; whether any do."""
     differing = comparison.differing(drawn)
     if not differing:
         st.caption("The runs in the pictures have the same hyperparameters. Train one with others to see what they do.")
-        return
+        return False
     most_varied = sorted(differing, key=lambda name: -len({getattr(one.hyperparameters, name) for one in drawn}))
     names = [name for name in differing if name in most_varied[:MOST_AXES]]
     left_out = [choice_of(name).label for name in differing if name not in names]
@@ -164,12 +180,14 @@ def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
         "A line a run, from setting to setting and on to its error. With few runs this shows what went together, not "
         "what caused it." + (f" Not drawn: {', '.join(left_out)}." if left_out else "")
     )
-    st.altair_chart(
-        compare_charts.parallel(drawn, labels, names, words),
-        width="stretch",
-        key="compare_parallel",
-        alt="The hyperparameters that differ and the validation RMSE, a line a run; the table above has all values.",
-    )
+    with pictures_.place("parallel"):
+        st.altair_chart(
+            compare_charts.parallel(drawn, labels, names, words),
+            width="stretch",
+            key="compare_parallel",
+            alt="The hyperparameters that differ and the validation RMSE, a line a run; the table has all values.",
+        )
+    return True
 
 
 # -- what can be done with one run ------------------------------------------------------------------------------------
@@ -227,7 +245,11 @@ def deleted() -> None:
 
 
 def _restoring(run: Run) -> Callable[[], None]:
-    return lambda: shelf.restore(run)
+    def restore() -> None:
+        shelf.restore(run)
+        state.put(_RESTORED, [*state.get(_RESTORED, []), run.id])  # it comes back into the pictures
+
+    return restore
 
 
 def _do(act: Callable[[], None]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from autorec_core.events import EpochEnded, HyperparametersChanged
+from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from autorec_core.runs import Run
-from pages.shared import charts, state
+from pages.shared import charts, pictures, state
 from pages.shared.palette import ink
 
 MOST_OTHERS = 3
@@ -20,7 +20,8 @@ SCALES, AXES = ("Linear", "Log"), ("Epochs", "Seconds")
 NOTE = (
     "Each point is the error after an epoch, in stars: RMSE, the root of the mean squared error. "
     "**Validation** ratings are hidden from training and choose the best epoch. **Train** is measured while "
-    "learning, with dropout on. Dashed lines are predictions without a network on the same validation ratings."
+    "learning, with dropout on. At the end the network is fitted **once more**, to both together, for as many epochs "
+    "as validation chose. Dashed grey lines are predictions without a network on the same validation ratings."
 )
 
 
@@ -28,13 +29,17 @@ class HasEpochs(Protocol):
     """What is known of a training, as far as its curve goes."""
 
     epochs: list[EpochEnded]
+    refits: list[RefitEpochEnded]
+    changes: list[HyperparametersChanged]
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """Validation RMSE by name."""
 
 
 def draw(
     run: Run | None,
-    epochs: Sequence[EpochEnded],
-    changes: Sequence[HyperparametersChanged],
-    baselines: dict[str, float],
+    known: HasEpochs,
     num_epochs: int,
     span: tuple[float, float] | None,
     runs: Callable[[], Sequence[Run]],
@@ -45,9 +50,7 @@ def draw(
 
     Args:
         run: that is shown, or None.
-        epochs: of it, so far.
-        changes: made while it trained.
-        baselines: validation RMSE by name.
+        known: of it, so far.
         num_epochs: that it will have.
         span: of the vertical axis as drawn last.
         runs: lists those that may be drawn behind it, newest first.
@@ -76,15 +79,17 @@ def draw(
         with st.popover("Earlier runs", help=f"Lay up to {MOST_OTHERS} behind this curve."):
             others = _others(run, list(runs()), name_of)
     drawn_behind = {_short(name_of(other)): read(other).epochs for other in others}
-    seen = [*epochs, *(event for known in drawn_behind.values() for event in known)]
-    span = charts.rmse_span(seen, baselines, span if epochs else None)
+    epochs, refits = known.epochs, known.refits
+    seen = [*epochs, *(event for behind in drawn_behind.values() for event in behind)]
+    span = charts.rmse_span(seen, known.baselines, span if epochs else None, refits)
     specification = charts.loss_curve(
         epochs,
-        baselines,
-        max([num_epochs, *(len(known) for known in drawn_behind.values())]),
+        known.baselines,
+        max([num_epochs, *(len(behind) for behind in drawn_behind.values())]),
         span,
         ink(st.context.theme.type),
-        changes=changes,
+        changes=known.changes,
+        refits=refits,
         others=drawn_behind,
         is_log=state.get("curve_scale") == SCALES[1],
         by_seconds=state.get("curve_axis") == AXES[1],
@@ -95,7 +100,8 @@ def draw(
     }
     # The words for the picture stay the same too: where they change, the browser draws another picture.
     alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
-    st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
+    with pictures.place("curve"):
+        st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
     st.caption(NOTE)
     return span
 

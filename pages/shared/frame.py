@@ -23,6 +23,7 @@ MENU = {
         "rate": "Rate",
         "history": "Bring your history",
         "recommendations": "Recommendations",
+        "neighbours": "Neighbours",
         "privacy": "Privacy",
     },
     "See inside": {"reconstruction": "Reconstruction", "map": "Map", "units": "Code units"},

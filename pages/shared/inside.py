@@ -13,7 +13,7 @@ import streamlit as st
 
 from autorec_core.ratings import FloatArray
 from autorec_core.snapshots import Look
-from pages.shared import charts
+from pages.shared import charts, pictures
 from pages.shared.palette import BASELINE, RATING, TRAIN, VALID, ink
 
 HEIGHT = 150
@@ -135,6 +135,8 @@ def _frame(name: str, end: int, colour_of_words: str) -> str:
         )
     specification: dict[str, Any] = picture.properties(height=HEIGHT).to_dict()
     specification.pop("config", None)
+    for layer in specification.get("layer", []):  # all have the same: it is said once, as it is sent twice a second
+        specification.setdefault("encoding", {})["x"] = layer["encoding"].pop("x")
     specification["config"] = {"axis": {"labelColor": colour_of_words}, "legend": {"labelColor": colour_of_words}}
     return json.dumps(specification)
 
@@ -163,7 +165,7 @@ def draw(looks: Mapping[int, Look], up_to: int, num_epochs: int) -> None:
     rows, words = rows_of(looks, up_to), ink(st.context.theme.type)
     for pair in (("weights", "codes"), ("units", "steps")):
         for column, name in zip(st.columns(2), pair, strict=True):
-            with column:
+            with column, pictures.place(f"inside_{name}"):
                 st.vega_lite_chart(
                     specification(name, rows[name], num_epochs, words),
                     width="stretch",

@@ -22,11 +22,12 @@ from autorec_core.events import (
     TrainingEvent,
     TrainingStarted,
 )
-from autorec_core.hyperparameters import PRESETS
+from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from pages.shared import curve, services, show, state, steady, transport
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID
+from pages.shared.words import _
 
 SECONDS_A_TICK = 0.5
 MOST_RUNS = 50
@@ -52,8 +53,8 @@ class Progress:
     """All epochs so far, in order."""
     changes: list[HyperparametersChanged] = field(default_factory=list)
     """What was changed while it trained, in order."""
-    refit: RefitEpochEnded | None = None
-    """The newest epoch of the refit."""
+    refits: list[RefitEpochEnded] = field(default_factory=list)
+    """All epochs of the refit so far, in order."""
     ended: TrainingEnded | None = None
     """How it ended."""
     span: tuple[float, float] | None = None
@@ -68,7 +69,7 @@ class Progress:
     def take(self, events: Sequence[TrainingEvent], cursor: int, now: float) -> None:
         """Adds what was just read. A cursor before the known one means that a resume cut the events back."""
         if cursor < self.cursor:
-            self.started, self.epochs, self.refit, self.ended = None, [], None, None
+            self.started, self.epochs, self.refits, self.ended = None, [], [], None
             self.changes = []
         self.cursor = cursor
         if events:
@@ -76,6 +77,7 @@ class Progress:
         for event in events:
             if isinstance(event, EpochEnded):
                 self._forget_after(event.epoch - 1)
+                self.refits = []
                 self.epochs.append(event)
             elif isinstance(event, TrainingStarted):
                 self.started = event
@@ -83,12 +85,12 @@ class Progress:
             elif isinstance(event, HyperparametersChanged):
                 self.changes.append(event)
             elif isinstance(event, RefitEpochEnded):
-                self.refit = event
+                self.refits = [*(known for known in self.refits if known.epoch < event.epoch), event]
             elif isinstance(event, TrainingEnded):
                 self.ended = event
 
     def _forget_after(self, epoch: int) -> None:
-        self.refit = self.ended = None
+        self.ended = None
         while self.epochs and self.epochs[-1].epoch > epoch:
             self.epochs.pop()
         while self.changes and self.changes[-1].epoch > epoch:
@@ -97,7 +99,19 @@ class Progress:
     @property
     def has_gap(self) -> bool:
         """Whether an epoch is missing between two known ones, or before the first."""
-        return bool(self.epochs) and self.epochs[-1].epoch != len(self.epochs)
+        parts: tuple[Sequence[EpochEnded | RefitEpochEnded], ...] = (self.epochs, self.refits)
+        return any(part and part[-1].epoch != len(part) for part in parts)
+
+    @property
+    def refit(self) -> RefitEpochEnded | None:
+        """The newest epoch of the refit."""
+        return self.refits[-1] if self.refits else None
+
+    def has_chosen(self, hyperparameters: Hyperparameters) -> bool:
+        """Whether validation has chosen the epoch: all are done, or none was better for as long as patience lasts."""
+        done, best = len(self.epochs), self.best
+        has_lost_patience = 0 < hyperparameters.patience <= done - (0 if best is None else best.epoch)
+        return done >= hyperparameters.epochs or has_lost_patience
 
     @property
     def best(self) -> EpochEnded | None:
@@ -202,6 +216,7 @@ def panel(run: Run | None, num_epochs: int) -> None:
         run: to show, or None where there is none yet: then everything is there and empty.
         num_epochs: of a training that would be started now.
     """
+    st.html(_STYLE)
     if run is None:
         _draw(None, None, Progress(""), num_epochs)
         return
@@ -225,11 +240,9 @@ def _tick(run: Run) -> None:
 def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
     _say(run, status, known, num_epochs)
     _buttons(run, status)
-    transport.draw(run, "" if status is None else status.state, known.changes)
+    transport.draw(run, "" if status is None else status.state, known.changes, is_refitting=bool(known.refits))
     _numbers(run, status, known, num_epochs)
-    known.span = curve.draw(
-        run, known.epochs, known.changes, known.baselines, num_epochs, known.span, shown_runs, run_name, read
-    )
+    known.span = curve.draw(run, known, num_epochs, known.span, shown_runs, run_name, read)
     show.draw(run, "" if status is None else status.state, num_epochs)
 
 
@@ -248,6 +261,8 @@ _STYLE = f"""<style>
 .live-bar {{ height: 4px; border-radius: 2px; margin-top: .6rem; overflow: hidden;
   background: color-mix(in srgb, currentColor 14%, transparent); }}
 .live-bar i {{ display: block; height: 100%; border-radius: 2px; background: {TRAIN}; transition: width .4s; }}
+.live-bar.refit i {{ background: {TEST}; }}
+[data-testid="stMain"] [data-stale="true"] {{ opacity: 1 !important; transition: none !important; }}
 @media (max-width: 480px) {{ .live-numbers {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
 </style>"""
 
@@ -262,8 +277,7 @@ def _say(run: Run | None, status: JobStatus | None, known: Progress, num_epochs:
     mark = VALID if name in ("interrupted", "diverged") else mark
     steady.html(
         "live_state",
-        f'{_STYLE}<div class="live-state {name}" role="status" style="--mark:{mark}"><i></i>'
-        f"<span>{escape(text)}</span></div>",
+        f'<div class="live-state {name}" role="status" style="--mark:{mark}"><i></i><span>{escape(text)}</span></div>',
     )
 
 
@@ -294,13 +308,21 @@ def sentence(run: Run | None, status: JobStatus | None, known: Progress, num_epo
         return name, "Stopping: the best epoch so far is kept, and scored on the test ratings."
     if name == "running" and known.asked == "pause":
         return name, "Holding after the epoch that is under way."
-    has_all = len(known.epochs) >= num_epochs and not run.config.hyperparameters.refit
-    if name == "running" and (has_all or (known.refit is not None and known.refit.epoch >= known.refit.epochs)):
-        return name, "Scoring the model on the test ratings."
-    if name in ("running", "paused") and known.refit is not None:
-        done = f"epoch {known.refit.epoch} of {known.refit.epochs}"
-        verb = "Fitting" if name == "running" else "Paused while fitting"
-        return name, f"{verb} once more, to train and validation ratings together: {done}."
+    hyperparameters, refit = run.config.hyperparameters, known.refit
+    if name in ("running", "paused") and refit is not None and refit.epoch < refit.epochs:
+        done = _("epoch {epoch} of {epochs}", epoch=refit.epoch, epochs=refit.epochs)
+        if name == "running":
+            return name, _("Fitting once more, to train and validation ratings together: {done}.", done=done)
+        return name, _("Paused while fitting once more, to train and validation ratings together: {done}.", done=done)
+    if name == "running" and refit is None and hyperparameters.refit and known.has_chosen(hyperparameters):
+        best = 0 if known.best is None else known.best.epoch
+        return name, _(
+            "Validation has chosen epoch {best}. Now the network is fitted once more, to train and validation ratings "
+            "together.",
+            best=best,
+        )
+    if name == "running" and (refit is not None or known.has_chosen(hyperparameters)):
+        return name, _("All epochs are done. The model is being finished, and scored on the test ratings.")
     if name == "running":
         return name, f"Training epoch {min(len(known.epochs) + 1, num_epochs)} of {num_epochs}."
     if name == "paused":
@@ -336,8 +358,12 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     refits = run is not None and run.config.hyperparameters.refit
     remaining = known.remaining(num_epochs, now, is_running, refits) if is_active else None
     rate = known.epochs[-1].ratings_per_second if known.epochs else None
+    refit = known.refit if is_active else None  # what is under way, until the end is there
+    first = ("Epochs done", f"{done:,}", f"of {num_epochs:,}" + ("" if best is None else f", best: {best.epoch:,}"))
+    if refit is not None:
+        first = (_("Fitted once more"), f"{refit.epoch:,}", _("of {epochs:,} epochs", epochs=refit.epochs))
     cells = [
-        ("Epochs done", f"{done:,}", f"of {num_epochs:,}" + ("" if best is None else f", best: {best.epoch:,}")),
+        first,
         ("Validation RMSE", "–" if best is None else f"{best.valid_rmse:.4f}", "best so far"),
         ("Elapsed", seconds_in_words(known.elapsed(now, is_running)), "of training"),
         ("Remaining", seconds_in_words(remaining), "about"),
@@ -347,12 +373,13 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
         f"<div><span>{escape(label)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
         for label, value, note in cells
     )
-    share = 100 * done / max(1, num_epochs)
+    at, end = (done, num_epochs) if refit is None else (refit.epoch, refit.epochs)
+    share = 100 * at / max(1, end)
     steady.html(
         "live_numbers",
-        f'<div class="live-numbers">{inner}</div><div class="live-bar" role="progressbar" aria-label="Epochs done" '
-        f'aria-valuemin="0" aria-valuemax="{num_epochs}" aria-valuenow="{done}">'
-        f'<i style="width:{share:.1f}%"></i></div>',
+        f'<div class="live-numbers">{inner}</div><div class="live-bar{"" if refit is None else " refit"}" '
+        f'role="progressbar" aria-label="{escape(first[0])}" aria-valuemin="0" aria-valuemax="{end}" '
+        f'aria-valuenow="{at}"><i style="width:{share:.1f}%"></i></div>',
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import streamlit as st
-
 from autorec_core.catalogue import display_title
 from autorec_core.snapshots import Block, ByteArray, Look, Scene
 from pages.shared import assets
@@ -38,23 +36,6 @@ _HTML = f"""<div class="matrix" data-view="both">
 """
 
 
-@st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    return st.components.v2.component(
-        "autorec_matrix",
-        html=_HTML,
-        css=assets.read("matrix.css"),
-        js=assets.read("matrix.js"),
-    )
-
-
-@st.cache_resource(show_spinner=False)
-def _messenger() -> Any:
-    return st.components.v2.component(
-        "autorec_matrix_written", html="<span hidden></span>\n", js=assets.read("written.js")
-    )
-
-
 def draw(run_id: str, scene: Scene | None, block_name: str | None, look: Look | None) -> None:
     """Draws a block, as known and as written; empty where there is nothing to draw yet.
 
@@ -69,12 +50,14 @@ def draw(run_id: str, scene: Scene | None, block_name: str | None, look: Look | 
     """
     block = None if scene is None else scene.block(block_name)
     known = {} if scene is None or block is None else as_json(run_id, scene, block)
-    _component()(key="matrix", data=known)
+    assets.component("matrix", _HTML)(key="matrix", data=known)
     written = None
     if scene is not None and block is not None and look is not None:
         written = _text(look.blocks[scene.blocks.index(block)])
     epoch = 0 if look is None else look.epoch
-    _messenger()(key="matrix_written", data={"name": known.get("name"), "written": written, "epoch": epoch})
+    assets.component("matrix_written", "<span hidden></span>\n")(
+        key="matrix_written", data={"name": known.get("name"), "written": written, "epoch": epoch}
+    )
 
 
 def as_json(run_id: str, scene: Scene, block: Block) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import takeaway
 from autorec_core.runs import Run
-from pages.shared import charts, live, services, state
+from pages.shared import charts, live, pictures, services, state
 from pages.shared.palette import ink
 
 
@@ -38,12 +38,13 @@ def of_run(run: Run) -> None:
         numbers, picture = st.columns([1, 3])
         numbers.metric("Test RMSE", f"{ended.test_rmse:.4f}", help="Root of the mean squared error, in rating units.")
         numbers.metric("Test MAE", f"{ended.test_mae:.4f}", help="Mean absolute error, in rating units.")
-        picture.altair_chart(
-            charts.scores(ended.test_rmse, ended.baselines, ink(st.context.theme.type)),
-            width="stretch",
-            key="scores",
-            alt=_in_words(ended),
-        )
+        with picture, pictures.place("scores"):
+            st.altair_chart(
+                charts.scores(ended.test_rmse, ended.baselines, ink(st.context.theme.type)),
+                width="stretch",
+                key="scores",
+                alt=_in_words(ended),
+            )
     current = services.current_run()
     is_current = current is not None and current.id == run.id
     if run.has_model and not is_current and not run.beats_averages:

@@ -10,8 +10,6 @@ from autorec_core.runs import Run
 from autorec_core.snapshots import Watched
 from pages.shared import services, state, steady, transport
 
-_KEY = "rewind"
-
 
 def shown_epoch(epochs: Sequence[int], wanted: int) -> int:
     """The newest kept epoch up to the wanted one; the first where all are newer.
@@ -39,18 +37,20 @@ def draw(run: Run | None, state_name: str, watched: Watched | None, epochs: Sequ
     """
     is_live = run is None or state_name in ("queued", "starting", "running", "")
     newest, num_epochs = max(epochs, default=0), 1 if run is None else run.config.hyperparameters.epochs
-    # A run that moved on, or another one, begins at its newest picture.
-    followed = state.live("rewind", {"of": None})
-    of = (None if run is None else run.id, newest, is_live)
-    if followed["of"] != of or is_live:
-        followed["of"] = of
-        state.put(_KEY, min(newest, num_epochs))
+    newest = min(newest, num_epochs)
+    # A slider can be put somewhere only as long as it follows. When the training is held, another one takes its place,
+    # made to begin at the newest picture: what is put just once can be lost when the browser is late, and what a late
+    # browser says of the old one would then stand for what the visitor wants.
+    key = "rewind_following" if is_live or run is None else f"rewind_{run.id}_{newest}"
+    if is_live:
+        state.put(key, newest)
     with st.container(horizontal=True, key="rewind_row", vertical_alignment="bottom"):
         wanted = st.slider(
             "Epoch shown below",
             0,
             max(1, num_epochs),
-            key=_KEY,
+            None if is_live else newest,
+            key=key,
             disabled=is_live or len(epochs) < 2,
             help="While it is paused or when it has ended, go back: matrix, you and inside show that epoch.",
         )

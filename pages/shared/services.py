@@ -12,7 +12,7 @@ from autorec_core.asking import Questions
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError, StorageError
 from autorec_core.hyperparameters import DEFAULT_PRESET, preset
-from autorec_core.jobs import JobRunner
+from autorec_core.jobs import JobRunner, most_per_owner
 from autorec_core.layouts import Layouts
 from autorec_core.matching import Links, TitleIndex
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
@@ -46,7 +46,7 @@ def upload_store() -> UploadStore:
 @st.cache_resource(show_spinner=False)
 def jobs() -> JobRunner:
     """The line of trainings with its warm worker."""
-    runner = JobRunner(run_store())
+    runner = JobRunner(run_store(), max_per_owner=most_per_owner())
     _runner_of_process.append(runner)
     runner.start()
     return runner
@@ -294,6 +294,11 @@ def rate(catalogue: str, item_id: str, rating: float | None) -> None:
         visitor_store().clear(state.visitor_id(), catalogue, item_id)
     else:
         visitor_store().rate(state.visitor_id(), catalogue, item_id, rating)
+
+
+def rating_of(catalogue: str, item_id: str) -> float | None:
+    """What this visitor gave a movie, or None. Raises StorageError."""
+    return visitor_store().rating_of(state.visitor_id(), catalogue, item_id)
 
 
 def passed_over(reason: str) -> IntArray:

@@ -9,7 +9,8 @@ import streamlit as st
 
 from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
-from pages.shared import controls, sets, state
+from pages.shared import controls, pictures, sets, state
+from pages.shared.words import _
 
 SECONDS_TO_ARRIVE = 5.0
 """How long a browser may still speak of the address that it had before."""
@@ -84,7 +85,21 @@ def panel(config: RunConfig, run: Run | None) -> None:
         with command:
             st.code(scripts.command(config, stop_after=stop_after), language="bash", wrap_lines=True)
             st.caption("`--tensorboard DIR` beside it writes the curves for TensorBoard; `--json` prints all figures.")
-        st.caption("Pictures: point at one, and the buttons in its corner save it as PNG or copy its Vega-Lite source.")
+        pictures.save_row("share_pictures", _pictures(run), "autorec" if run is None else f"autorec-{run.id}")
+
+
+def _pictures(run: Run | None) -> dict[str, str]:
+    """What people call each picture of the Train page, by its key."""
+    scores = {} if run is None or run.ended is None else {"scores": _("Test")}
+    return {
+        "curve": _("Curve"),
+        **scores,
+        "matrix": _("Matrix"),
+        "inside_weights": _("Weights"),
+        "inside_codes": _("Codes"),
+        "inside_units": _("Units"),
+        "inside_steps": _("Steps"),
+    }
 
 
 def _is_of_run() -> bool:

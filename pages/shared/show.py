@@ -6,7 +6,7 @@ import streamlit as st
 
 from autorec_core import snapshots
 from autorec_core.runs import Run
-from pages.shared import frame, inside, matrix, rewind, services, yourself
+from pages.shared import frame, inside, matrix, pictures, rewind, services, yourself
 
 
 def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
@@ -31,7 +31,8 @@ def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
         persist_state="session",
         help="A column a movie, most rated first; a row a user, most active first.",
     )
-    matrix.draw("" if run is None else run.id, scene, name, looks.get(epoch))
+    with pictures.place("matrix"):
+        matrix.draw("" if run is None else run.id, scene, name, looks.get(epoch))
     st.subheader("You, as it sees you", anchor=False)
     yourself.draw(run, watched, epoch)
     st.page_link(frame.page_path("rate"), label="Rate more movies")

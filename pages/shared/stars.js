@@ -2,7 +2,8 @@
 // (arrows, Home, End, digits; Backspace or Delete clears).
 
 const STARS = 5;
-const RESEND_AFTER = 2000; // milliseconds without an answer
+const RESEND_AFTER = 2000; // milliseconds without an answer; each further time it is twice as long
+const RESEND_AT_MOST = 30000;
 
 function hueOf(text) {
   let hash = 7;
@@ -21,21 +22,39 @@ export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector(".grid");
   if (!root.autorec) {
-    root.autorec = { client: crypto.randomUUID(), number: 0, pending: [], cards: new Map(), shown: "", timer: 0 };
+    root.autorec = {
+      client: crypto.randomUUID(), number: 0, sent: 0, pending: [], cards: new Map(), shown: "", timer: 0,
+      patience: RESEND_AFTER,
+    };
   }
   const self = root.autorec;
   self.data = data;
   self.send = () => {
     clearTimeout(self.timer);
     if (!self.pending.length) return;
+    self.sent = self.number;
     setTriggerValue("rated", { client: self.client, changes: self.pending.slice(), at: Date.now() });
-    self.timer = setTimeout(() => self.send(), RESEND_AFTER);
+    self.wait();
   };
+  self.wait = () => {
+    self.timer = setTimeout(() => {
+      self.patience = Math.min(2 * self.patience, RESEND_AT_MOST);
+      self.send();
+    }, self.patience);
+  };
+  // Whatever is sent makes the server begin its answer anew. Who clicks faster than it answers would never see one,
+  // so that what comes meanwhile goes with the next.
+  self.isOnItsWay = () => self.pending.some((change) => change.number <= self.sent);
 
   const done = data.acknowledged[self.client] || 0;
   const justDone = self.pending.filter((change) => change.number <= done);
   self.pending = self.pending.filter((change) => change.number > done);
-  if (!self.pending.length) clearTimeout(self.timer);
+  if (justDone.length) {
+    self.patience = RESEND_AFTER;
+    clearTimeout(self.timer);
+    if (self.isOnItsWay()) self.wait();
+    else self.send();
+  }
 
   const ids = JSON.stringify(data.cards.map((card) => card.id));
   if (ids !== self.shown) {
@@ -49,11 +68,12 @@ export default function (component) {
     const parts = self.cards.get(card.id);
     parts.value = data.ratings[card.id] ?? null;
     const refused = data.refused[card.id];
+    const last = justDone.findLast((change) => change.id === card.id);
     if (refused) parts.say(refused, true);
-    else if (justDone.some((change) => change.id === card.id)) {
-      parts.say(parts.value === null ? "✓ cleared" : "✓ saved", false);
-    }
+    else if (last && "notSeen" in last) parts.say(last.notSeen ? "✓ not asked about again" : "✓ may be asked again", false);
+    else if (last) parts.say(parts.value === null ? "✓ cleared" : "✓ saved", false);
     parts.draw(parts.value, false);
+    if (data.notSeen) parts.mark(data.notSeen.includes(card.id));
   }
 }
 
@@ -89,6 +109,11 @@ function makeCard(self, card) {
   clear.setAttribute("aria-label", `Clear the rating of ${card.title}`);
   const row = element("div", "row");
   row.append(stars, number, clear);
+  const unseen = element("button", "unseen", "Not seen");
+  unseen.type = "button";
+  unseen.title = "Ask me does not ask about it";
+  unseen.setAttribute("aria-label", `I have not seen ${card.title}`);
+  if (self.data.notSeen) row.append(unseen);
   const note = element("div", "state");
   note.setAttribute("role", "status");
   box.append(title, genres, facts, row, note);
@@ -98,6 +123,10 @@ function makeCard(self, card) {
     say(text, isRefused) {
       note.textContent = text;
       note.classList.toggle("refused", isRefused);
+    },
+    mark(isUnseen) {
+      unseen.setAttribute("aria-pressed", isUnseen);
+      box.classList.toggle("not-seen", isUnseen);
     },
     draw(value, isPreview) {
       const { low, high, step } = scale();
@@ -128,15 +157,23 @@ function makeCard(self, card) {
     const value = low < 0 ? low + share * (high - low) : share * high;
     return snap(low + Math.ceil((value - low) / step - 1e-6) * step);
   };
+  const tell = (what) => {
+    parts.say("saving …", false);
+    self.number += 1;
+    self.pending.push({ number: self.number, id: card.id, ...what });
+    if (!self.isOnItsWay()) self.send();
+  };
   const change = (value) => {
     if (value === parts.value) return;
     parts.value = value;
     parts.draw(value, false);
-    parts.say("saving …", false);
-    self.number += 1;
-    self.pending.push({ number: self.number, id: card.id, value });
-    self.send();
+    tell({ value });
   };
+  unseen.addEventListener("click", () => {
+    const isUnseen = unseen.getAttribute("aria-pressed") !== "true";
+    parts.mark(isUnseen);
+    tell({ notSeen: isUnseen });
+  });
 
   stars.addEventListener("pointermove", (event) => event.pointerType === "mouse" && parts.draw(at(event), true));
   stars.addEventListener("pointerleave", () => parts.draw(parts.value, false));

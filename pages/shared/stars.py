@@ -7,31 +7,19 @@ the next one, numbered, so that rapid clicks are neither lost nor done twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
-
-import streamlit as st
 
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError
 from autorec_core.ratings import IntArray, RatingScale
-from pages.shared import state
+from pages.shared import assets, state
 
-_ASSETS = Path(__file__).parent
 _HTML = '<div class="grid" role="list"></div>\n'
 
 Rate = Callable[[str, float | None], None]
 """Keeps (or, with None, clears) a rating; returns when it is committed, raises AutoRecError where it is not."""
-
-
-@st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    return st.components.v2.component(
-        "autorec_stars",
-        html=_HTML,
-        css=(_ASSETS / "stars.css").read_text(encoding="utf-8"),
-        js=(_ASSETS / "stars.js").read_text(encoding="utf-8"),
-    )
+NotSeen = Callable[[str, bool], None]
+"""Keeps (or, with False, forgets) that a movie has not been seen; as `Rate`."""
 
 
 def cards(
@@ -41,6 +29,9 @@ def cards(
     ratings: dict[str, float],
     scale: RatingScale,
     rate: Rate,
+    *,
+    not_seen: IntArray | None = None,
+    say_not_seen: NotSeen | None = None,
 ) -> None:
     """Draws movies with their stars.
 
@@ -51,6 +42,8 @@ def cards(
         ratings: item id as text -> the visitor's rating.
         scale: the rating scale.
         rate: called once for each change, in order.
+        not_seen: items that the visitor has not seen; with `say_not_seen`, each card has a button for it.
+        say_not_seen: called once for each click on that button.
     """
     # What the browser knows to be done: last change of each of its lives, and what was refused.
     done: dict[str, Any] = state.live(f"stars_{key}", {"acknowledged": {}, "refused": {}})
@@ -59,18 +52,22 @@ def cards(
         sent = (state.get(key) or {}).get("rated") or {}
         client, changes = str(sent.get("client", ""))[:64], sent.get("changes") or []
         for change in changes:
-            number, item_id, value = int(change["number"]), str(change["id"]), change["value"]
+            number, item_id, value = int(change["number"]), str(change["id"]), change.get("value")
             if number <= done["acknowledged"].get(client, 0):
                 continue
             try:
-                rate(item_id, None if value is None else float(value))
+                if "notSeen" not in change:
+                    rate(item_id, None if value is None else float(value))
+                elif say_not_seen is not None:
+                    say_not_seen(item_id, bool(change["notSeen"]))
                 done["refused"].pop(item_id, None)
             except AutoRecError as error:
                 done["refused"][item_id] = str(error)
             done["acknowledged"][client] = number
 
     titles, items = catalogue.display_titles, catalogue.items
-    _component()(
+    unseen = [] if not_seen is None else list(not_seen)
+    assets.component("stars", _HTML)(
         key=key,
         data={
             "cards": [
@@ -85,6 +82,7 @@ def cards(
                 for index in item_indices
             ],
             "ratings": {str(items.ids[index]): ratings.get(str(items.ids[index])) for index in item_indices},
+            "notSeen": None if say_not_seen is None else [str(items.ids[index]) for index in unseen],
             "scale": {"low": scale.low, "high": scale.high, "step": scale.step},
             "acknowledged": done["acknowledged"],
             "refused": done["refused"],

@@ -2,21 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import streamlit as st
-
 from pages.shared import assets
-
-
-@st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    return st.components.v2.component(
-        "autorec_steady",
-        html='<div class="steady"></div>\n',
-        js=assets.read("steady.js"),
-        isolate_styles=False,
-    )
 
 
 def html(key: str, text: str) -> None:
@@ -26,4 +12,4 @@ def html(key: str, text: str) -> None:
         key: of the element; where it stays the same, what is there is kept.
         text: the HTML.
     """
-    _component()(key=key, data={"html": text})
+    assets.component("steady", '<div class="steady"></div>\n', isolate_styles=False)(key=key, data={"html": text})

@@ -33,16 +33,19 @@ def now(run: Run, changes: Sequence[HyperparametersChanged]) -> Hyperparameters:
     return run.config.hyperparameters.with_changes(**values)
 
 
-def draw(run: Run | None, state_name: str, changes: Sequence[HyperparametersChanged]) -> None:
+def draw(
+    run: Run | None, state_name: str, changes: Sequence[HyperparametersChanged], *, is_refitting: bool = False
+) -> None:
     """Draws the controls; each is always there, and disabled where it can't be used.
 
     Args:
         run: that is shown, or None.
         state_name: of its job.
         changes: what was changed while it trained.
+        is_refitting: whether it repeats what validation chose; then nothing can change.
     """
     is_own = run is not None and run.config.owner == state.owner()
-    is_under_way = is_own and state_name in ("running", "paused")
+    is_under_way = is_own and state_name in ("running", "paused") and not is_refitting
     run_id = "" if run is None else run.id
     with st.container(horizontal=True, key="transport_more", vertical_alignment="bottom"):
         st.selectbox(

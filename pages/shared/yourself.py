@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from autorec_core import datasets
 from autorec_core.catalogue import display_title
@@ -36,16 +35,6 @@ _HTML = f"""<div class="yourself" style="--you:{YOU};--model:{TRAIN}">
 """
 
 
-@st.cache_resource(show_spinner=False)
-def _component() -> Any:
-    return st.components.v2.component(
-        "autorec_yourself",
-        html=_HTML,
-        css=assets.read("yourself.css"),
-        js=assets.read("yourself.js"),
-    )
-
-
 def draw(run: Run | None, watched: Watched | None, epoch: int) -> None:
     """Draws the visitor as the network sees them after an epoch; a sentence where it can't yet.
 
@@ -54,7 +43,7 @@ def draw(run: Run | None, watched: Watched | None, epoch: int) -> None:
         watched: its pictures.
         epoch: the newest kept model up to this one is asked.
     """
-    _component()(key="yourself", data=_seen(run, watched, epoch))
+    assets.component("yourself", _HTML)(key="yourself", data=_seen(run, watched, epoch))
 
 
 def _seen(run: Run | None, watched: Watched | None, epoch: int) -> dict[str, Any]:

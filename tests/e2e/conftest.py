@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from autorec_core import datasets
+from autorec_core.runs import RunStore
+from autorec_core.visitors import VisitorStore, new_visitor_id
+
 ROOT = Path(__file__).parent.parent.parent
-SECONDS = 40
-"""How long anything may take before it counts as missing; nothing waits for as long as this when all is well."""
+SECONDS = float(os.environ.get("E2E_SECONDS", "40"))
+"""How long anything may take before it counts as missing; nothing waits for as long as this when all is well. A machine
+that is busy with much else may be given more by `E2E_SECONDS`."""
 CHROMIUM = (
     "--headless",
     "--no-sandbox",
@@ -44,6 +51,24 @@ class App:
         """Process ids of its training workers."""
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
         return [int(line) for line in found.stdout.split()]
+
+    def give(self, page: Page, ratings: dict[str, float]) -> None:
+        """Makes a page's visitor somebody who has rated movies of the bundled set, named by their ids."""
+        known = new_visitor_id()
+        page.context.add_cookies([{"name": "autorec_visitor", "value": known, "url": self.url}])
+        store = VisitorStore(f"sqlite:///{self.home / 'visitors.sqlite3'}")
+        for item_id, rating in ratings.items():
+            store.rate(known, datasets.find(datasets.BUNDLED).catalogue, item_id, rating)
+
+    def free_the_line(self) -> None:
+        """Ends what a test that failed has left running, so that the next one need not wait behind it."""
+        until = time.monotonic() + 5
+        while any(run.state == "running" for run in RunStore(self.home / "runs").all()):
+            if time.monotonic() > until:  # it was not stopped: another worker takes over, with the next in line
+                for worker in self.workers():
+                    os.kill(worker, signal.SIGKILL)
+                until = time.monotonic() + 5
+            time.sleep(0.05)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -118,15 +143,28 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-@pytest.fixture
-def page(app: App, browser: Browser) -> Iterator[Page]:
-    """A new visitor's page. Whatever it asks for must come from the app's own server."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000}, accept_downloads=True)
+@contextmanager
+def visitor(app: App, browser: Browser) -> Iterator[Page]:
+    """A new visitor's page. Whatever it asks for must come from the app's own server; no training is left behind."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 1000},
+        accept_downloads=True,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
     context.set_default_timeout(1000 * SECONDS)
-    found = context.new_page()
     outside: list[str] = []
     own = (app.url, app.url.replace("http", "ws"), "data:", "blob:")
-    found.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
-    yield found
-    context.close()
+    context.on("request", lambda request: None if request.url.startswith(own) else outside.append(request.url))
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+        app.free_the_line()
     assert outside == []
+
+
+@pytest.fixture
+def page(app: App, browser: Browser) -> Iterator[Page]:
+    """A new visitor's page."""
+    with visitor(app, browser) as found:
+        yield found

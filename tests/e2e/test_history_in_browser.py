@@ -49,6 +49,7 @@ def test_a_history_is_told_chosen_from_stored_and_undone(page: Page, app: Any) -
     page.get_by_role("button", name="Bring in 4 ratings").click()
     expect(page.get_by_text("4 ratings are stored.")).to_be_visible()
     rated(page, 4)
+    expect(page.get_by_role("link", name="See your recommendations")).to_be_visible()
     first = ratings_in(page, "MovieLens")
     assert first["2571"] == 4.0
     assert ratings_in(page, "Letterboxd") == first

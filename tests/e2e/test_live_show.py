@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Page, expect
-from test_train_page import button, epochs_done, open_train, start_a_long_one, state, wait_for_epochs
+import pytest
+from conftest import App, visitor
+from playwright.sync_api import Browser, Page, expect
+from test_train_page import button, epochs_done, start_a_long_one, state, stop, wait_for_epochs
 
-REMOVALS = """async ({epochs}) => {
-    // Everything on the page, and what components keep in roots of their own.
-    const removed = [], watching = [];
-    const note = (records) => records.forEach((record) => record.removedNodes.forEach((node) => {
-        if (node.nodeType !== Node.ELEMENT_NODE) return;
-        const inTooltip = record.target.closest?.("#vg-tooltip-element, [role=tooltip]");
-        // A picture's axes are drawn anew as its numbers grow; the picture itself must stay.
-        const inPicture = record.target.closest?.("svg, .vega-embed summary");
-        if (!inTooltip && !inPicture) removed.push(node.outerHTML.slice(0, 200));
-    }));
-    const watch = (root) => {
-        const observer = new MutationObserver(note);
-        observer.observe(root, {childList: true, subtree: true});
-        watching.push(observer);
-        root.querySelectorAll("*").forEach((one) => one.shadowRoot && watch(one.shadowRoot));
-    };
-    watch(document.querySelector("[data-testid=stMain]"));
-    const done = () => +document.querySelector(".live-numbers b").innerText.replace(",", "");
-    const until = done() + epochs;
-    const began = performance.now();
-    while ((done() < until || performance.now() - began < 4000) && performance.now() - began < 30000)
-        await new Promise(requestAnimationFrame);
-    watching.forEach((observer) => observer.disconnect());
-    return {removed, epochs: done() - until + epochs};
-}"""
+from benchmarks.live_browser import REMOVALS
+
+
+@pytest.fixture(scope="module")
+def running(app: App, browser: Browser) -> Iterator[Page]:
+    """A page with a training that goes on for as long as these tests take; they come to it one after the other."""
+    with visitor(app, browser) as page:
+        start_a_long_one(page, app)
+        yield page
+        stop(page)
 
 
 def matrix(page: Page) -> Any:
@@ -43,21 +31,48 @@ def written_pixels(page: Page) -> str:
     return str(page.locator("canvas.written").evaluate("canvas => canvas.toDataURL()"))
 
 
-def test_nothing_is_taken_out_of_the_page_while_a_training_runs(page: Page, app: Any) -> None:
-    open_train(page, app)
-    start_a_long_one(page)
-    expect(matrix(page).get_by_text(re.compile(r", after epoch \d+"))).to_be_visible()
-    wait_for_epochs(page, epochs_done(page) + 5)  # the axes may widen at the start
-    seen = page.evaluate(REMOVALS, {"epochs": 5})
+def test_nothing_is_taken_out_of_the_page_while_a_training_runs(running: Page) -> None:
+    expect(matrix(running).get_by_text(re.compile(r", after epoch \d+"))).to_be_visible()
+    wait_for_epochs(running, epochs_done(running) + 5)  # the axes may widen at the start
+    seen = running.evaluate(REMOVALS, {"epochs": 5, "seconds": 3, "most": 30})
     assert seen["removed"] == []
     assert seen["epochs"] >= 5
-    button(page, "stop").click()
-    expect(page.get_by_text("The test, scored once")).to_be_visible()
 
 
-def test_the_matrix_fills_in_and_is_read_by_mouse_and_keyboard(page: Page, app: Any) -> None:
-    open_train(page, app)
-    start_a_long_one(page)
+def test_nothing_but_what_is_said_changes_while_a_training_runs(running: Page) -> None:
+    """The picture is not drawn anew, nothing moves and nothing is dimmed from one tick to the next."""
+    page = running
+    for _ in range(4):  # the vertical axis may widen a few times at the start; then all must stay
+        before = epochs_done(page)
+        seen = page.evaluate(
+            """async ({before}) => {
+                const picture = () => document.querySelector(".stVegaLiteChart canvas, .stVegaLiteChart svg");
+                const place = () => JSON.stringify(document.querySelector(".stVegaLiteChart").getBoundingClientRect());
+                const first = picture(), stood = place();
+                const seen = {missing: 0, moved: 0, dimmed: 0, redrawn: 0, frames: 0};
+                const done = () => +document.querySelector(".live-numbers b").innerText.replace(",", "");
+                while (done() < before + 4 && seen.frames < 2000) {
+                    await new Promise(requestAnimationFrame);
+                    seen.frames += 1;
+                    seen.missing += !picture();
+                    seen.moved += place() !== stood;
+                    for (const part of document.querySelectorAll(".stVegaLiteChart, .live-numbers, .live-state"))
+                        for (let up = part; up && up !== document.body; up = up.parentElement)
+                            seen.dimmed += getComputedStyle(up).opacity < 0.9;
+                }
+                seen.redrawn = +(picture() !== first);
+                return seen;
+            }""",
+            {"before": before},
+        )
+        assert (seen["missing"], seen["moved"], seen["dimmed"]) == (0, 0, 0)
+        if not seen["redrawn"]:
+            break
+    assert not seen["redrawn"]
+
+
+def test_the_matrix_fills_in_and_is_read_by_mouse_and_keyboard(running: Page) -> None:
+    page = running
     canvas = page.locator("canvas.written")
     expect(canvas).to_have_attribute("aria-label", re.compile(r"64 users by 54 movies.*after epoch \d+"))
     before = written_pixels(page)
@@ -82,40 +97,15 @@ def test_the_matrix_fills_in_and_is_read_by_mouse_and_keyboard(page: Page, app: 
     expect(reading.locator("b")).not_to_have_text(first)
     page.get_by_role("radio", name="What is known").click()
     expect(canvas).to_be_hidden()
-    button(page, "stop").click()
-    expect(page.get_by_text("The test, scored once")).to_be_visible()
+    page.get_by_role("radio", name="Both").click()
 
 
-def test_one_can_go_back_to_an_earlier_epoch_and_on_from_there(page: Page, app: Any) -> None:
-    open_train(page, app)
-    start_a_long_one(page)
-    wait_for_epochs(page, 8)
-    button(page, "pause").click()
-    expect(state(page)).to_contain_text("Paused after epoch")
-    held_at = epochs_done(page)
-    after = matrix(page).locator(".written-after")
-    expect(after).to_have_text(f", after epoch {held_at}")
-    now = written_pixels(page)
-    slider = page.locator(".st-key-rewind [role=slider], .st-key-rewind input").first
-    slider.focus()
-    slider.press("Home")
-    expect(after).to_have_text(", after epoch 0")
-    assert written_pixels(page) != now
-    expect(page.locator(".st-key-fork button").first).to_have_text("Resume from epoch 0")
-    page.locator(".st-key-fork button").first.click()
-    wait_for_epochs(page, 1)
-    expect(page.locator(".st-key-shown_run input")).to_have_value(re.compile("from epoch 0"))
-    button(page, "stop").click()
-    expect(page.get_by_text("The test, scored once")).to_be_visible()
-
-
-def test_a_change_while_it_trains_is_made_from_the_page(page: Page, app: Any) -> None:
-    open_train(page, app)
-    start_a_long_one(page)
+def test_the_learning_rate_is_changed_while_it_trains_and_marked_on_the_curve(running: Page, app: App) -> None:
+    page = running
     page.get_by_role("button", name="Change while it trains").first.click()
-    slider = page.locator("[class*=_input_dropout] [role=slider], [class*=change_][class*=_input_dropout] input").first
+    slider = page.locator("[class*=change_][class*=_learning_rate]").locator("[role=slider], input").first
     slider.focus()
-    slider.press("ArrowRight")
+    slider.press("ArrowLeft")
     changed = None
     for _ in range(200):
         found = [line for path in app.home.glob("runs/*/events.jsonl") for line in path.read_text().splitlines()]
@@ -124,7 +114,41 @@ def test_a_change_while_it_trains_is_made_from_the_page(page: Page, app: Any) ->
             break
         page.wait_for_timeout(100)
     assert changed is not None
-    assert "input_dropout" in changed
+    assert "learning_rate" in changed
     page.keyboard.press("Escape")
-    button(page, "stop").click()
-    expect(page.get_by_text("The test, scored once")).to_be_visible()
+    expect(page.locator(".st-key-picture_curve svg").get_by_text(re.compile(r"^rate [\d.e-]+$"))).to_be_attached()
+
+
+def test_whoever_reloads_or_closes_the_page_finds_the_training_again_as_far_as_it_has_come(running: Page) -> None:
+    done = epochs_done(running)
+    running.reload()
+    wait_for_epochs(running, done + 1)
+    done = epochs_done(running)
+    tab = running.context.new_page()  # the cookie is there before the old tab goes
+    address = running.url
+    running.goto("about:blank")
+    tab.goto(address)
+    wait_for_epochs(tab, done + 1)
+    tab.close()
+    running.goto(address)
+    wait_for_epochs(running, done + 2)
+
+
+def test_one_can_go_back_to_an_earlier_epoch_and_on_from_there(running: Page) -> None:
+    page = running
+    wait_for_epochs(page, 8)
+    button(page, "pause").click()
+    expect(state(page)).to_contain_text("Paused after epoch")
+    held_at = epochs_done(page)
+    after = matrix(page).locator(".written-after")
+    expect(after).to_have_text(f", after epoch {held_at}")
+    now = written_pixels(page)
+    slider = page.locator(".st-key-rewind_row [role=slider], .st-key-rewind_row input").first
+    slider.focus()
+    slider.press("Home")
+    expect(after).to_have_text(", after epoch 0")
+    assert written_pixels(page) != now
+    expect(page.locator(".st-key-fork button").first).to_have_text("Resume from epoch 0")
+    page.locator(".st-key-fork button").first.click()
+    wait_for_epochs(page, 1)
+    expect(page.locator(".st-key-shown_run input")).to_have_value(re.compile("from epoch 0"))

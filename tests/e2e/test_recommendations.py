@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+RATED = {"4973": 5.0, "2571": 5.0}
+"""Amélie and The Matrix."""
+
 
 def rate_some(page: Page, app: Any, keys: str = "5451") -> list[str]:
     """Rates the first movies of the Rate page by keyboard; returns their titles, saved."""
@@ -60,7 +63,7 @@ def test_ratings_lead_to_recommendations_that_name_them_as_reasons(page: Page, a
 
 
 def test_obscure_titles_are_counted_and_can_be_let_in(page: Page, app: Any) -> None:
-    rate_some(page, app, "55")
+    app.give(page, RATED)
     page.goto(f"{app.url}/recommendations")
     left_out = page.get_by_text("left out for having fewer than 5 ratings")
     expect(left_out).to_be_visible()
@@ -72,7 +75,7 @@ def test_obscure_titles_are_counted_and_can_be_let_in(page: Page, app: Any) -> N
 
 
 def test_the_list_is_as_long_as_one_asks(page: Page, app: Any) -> None:
-    rate_some(page, app, "55")
+    app.give(page, RATED)
     page.goto(f"{app.url}/recommendations")
     expect(page.locator(".rec")).to_have_count(20)
     page.get_by_role("radio", name="50", exact=True).click()

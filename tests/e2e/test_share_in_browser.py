@@ -8,10 +8,13 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from conftest import App, visitor
 from playwright.sync_api import Browser, Page, expect
 
 from pages.shared.share import SECONDS_TO_ARRIVE
@@ -29,11 +32,25 @@ def train_by(page: Page, address: str) -> None:
     expect(page.get_by_text("The test, scored once")).to_be_visible()
 
 
-def curve_of(page: Page) -> list[str]:
-    """Validation RMSE of each epoch, as the CSV has them."""
-    page.reload()  # what a button gives is made anew at each drawing: of a training that has ended there is but one
+def reload(page: Page) -> None:
+    """What a button gives is made anew at each drawing: of a training that has ended there is but one."""
+    page.reload()
     expect(page.get_by_text("The test, scored once")).to_be_visible()
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
+
+
+@pytest.fixture(scope="module")
+def trained(app: App, browser: Browser) -> Iterator[Page]:
+    """A page with a training by `LINK` that has ended; the panel of what can be shared is open."""
+    with visitor(app, browser) as page:
+        train_by(page, f"{app.url}/train?{LINK}")
+        reload(page)
+        page.get_by_text("Share and take home").click()
+        yield page
+
+
+def curve_of(page: Page) -> list[str]:
+    """Validation RMSE of each epoch, as the CSV has them."""
     with page.expect_download() as caught:
         page.get_by_role("button", name="Curve as CSV").click()
     return [line.split(",")[3] for line in caught.value.path().read_text().splitlines()[1:]]
@@ -49,44 +66,38 @@ def copied(page: Page, tab: str) -> str:
 
 
 def test_a_link_opened_elsewhere_shows_the_same_and_gives_the_same_curve(
-    page: Page, app: Any, browser: Browser
+    trained: Page, app: App, browser: Browser
 ) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    train_by(page, f"{app.url}/train?{LINK}")
-    page.get_by_text("Share and take home").click()
-    link = copied(page, "Link")
+    link = copied(trained, "Link")
     assert link == f"{app.url}/train?{LINK}"
-    first = curve_of(page)
+    first = curve_of(trained)
     assert len(first) == 5
     with browser.new_context(accept_downloads=True) as elsewhere:
         other = elsewhere.new_page()
         train_by(other, link)
+        reload(other)
         expect(other.locator(".st-key-preset input")).to_have_value("Custom")
         assert other.url == link
         assert [float(number) for number in curve_of(other)] == pytest.approx([float(n) for n in first], abs=1e-6)
 
 
-def test_the_copied_script_and_command_give_the_curve_of_the_page(page: Page, app: Any, tmp_path: Path) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    train_by(page, f"{app.url}/train?{LINK}")
-    curve = [float(number) for number in curve_of(page)]
-    page.get_by_text("Share and take home").click()
-    page.get_by_text("The run shown").click()
+def test_the_copied_script_and_command_give_the_curve_of_the_page(trained: Page, tmp_path: Path) -> None:
+    curve = [float(number) for number in curve_of(trained)]
+    trained.get_by_text("The run shown").click()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AUTOREC_HOME": str(tmp_path / "home")}
 
-    def run(*arguments: str) -> str:
-        finished = subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-        )
-        return finished.stdout
+    def begin(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, *arguments]
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
 
-    (tmp_path / "copied.py").write_text(copied(page, "Python"))
-    printed = [float(number) for number in re.findall(r"validation RMSE ([\d.]+)", run("copied.py"))]
-    assert printed == pytest.approx(curve, abs=1e-6)
-
-    _, *arguments = copied(page, "Command line").split()
-    result = json.loads(run(*arguments, "--json"))
-    assert result["valid_rmse"] == pytest.approx(min(curve), abs=1e-6)
+    (tmp_path / "copied.py").write_text(copied(trained, "Python"))
+    _, *arguments = copied(trained, "Command line").split()
+    with begin("copied.py") as script, begin(*arguments, "--json") as command:  # both at once
+        printed, told = script.communicate()[0], command.communicate()[0]
+    assert script.returncode == command.returncode == 0
+    found = [float(number) for number in re.findall(r"validation RMSE ([\d.]+)", printed)]
+    assert found == pytest.approx(curve, abs=1e-6)
+    assert json.loads(told)["valid_rmse"] == pytest.approx(min(curve), abs=1e-6)
 
 
 def test_the_address_follows_the_controls_and_back_undoes_a_change(page: Page, app: Any) -> None:
@@ -109,11 +120,8 @@ def test_a_bad_link_is_told_and_the_default_stands(page: Page, app: Any) -> None
     expect(page).to_have_url(f"{app.url}/train?epochs=7")
 
 
-def test_the_model_and_a_picture_are_taken_home(page: Page, app: Any, tmp_path: Path) -> None:
-    train_by(page, f"{app.url}/train?{LINK}")
-    page.reload()  # what a button gives is made anew at each drawing: of a training that has ended there is but one
-    expect(page.get_by_text("The test, scored once")).to_be_visible()
-    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
+def test_the_model_and_the_pictures_are_taken_home(trained: Page, tmp_path: Path) -> None:
+    page = trained
     with page.expect_download() as caught:
         page.get_by_role("button", name="Model and figures").click()
     caught.value.save_as(tmp_path / "model.zip")
@@ -127,3 +135,14 @@ def test_the_model_and_a_picture_are_taken_home(page: Page, app: Any, tmp_path: 
     with page.expect_download() as caught:
         page.get_by_role("button", name="Download as PNG: Train").dispatch_event("click")
     assert caught.value.path().read_bytes().startswith(b"\x89PNG")
+
+    def saved(picture: str) -> bytes:
+        with page.expect_download() as caught:
+            page.locator(".pictures").get_by_role("button", name=picture, exact=True).click()
+        return caught.value.path().read_bytes()
+
+    svg = saved("Curve").decode()
+    words = {found.text for found in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
+    assert {"train", "validation", "RMSE in rating units"} <= words
+    assert saved("Weights").startswith(b"<svg")
+    assert saved("Matrix").startswith(b"\x89PNG")

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from conftest import App
 from playwright.sync_api import Page, expect
 
-LETTERBOXD = (
-    "Date,Name,Year,Letterboxd URI,Rating\n"
-    "2021-03-04,Amélie,2001,x,4.5\n2021-03-04,The Matrix,1999,x,4\n"
-    "2021-03-05,Fargo,1996,x,1\n2021-03-05,Se7en,1995,x,5\n"
-)
+RATED = {"4973": 4.5, "2571": 4.0, "608": 1.0, "47": 5.0}
+"""Amélie, The Matrix, Fargo, Se7en."""
 
 
-def open_list(page: Page, app: Any) -> None:
-    page.goto(f"{app.url}/history")
-    page.locator("input[type=file]").set_input_files(
-        [{"name": "ratings.csv", "mimeType": "text/csv", "buffer": LETTERBOXD.encode()}]
-    )
-    page.get_by_role("button", name="Bring in 4 ratings").click()
-    page.get_by_role("link", name="See your recommendations").click()
+def open_list(page: Page, app: App) -> None:
+    app.give(page, RATED)
+    page.goto(f"{app.url}/recommendations")
     expect(page.locator(".rec")).to_have_count(20)
 
 
@@ -32,7 +24,7 @@ def names(page: Page) -> list[str]:
     return page.locator(".rec .name").all_inner_texts()
 
 
-def test_a_rating_thought_away_moves_the_list_and_is_stored_only_when_kept(page: Page, app: Any) -> None:
+def test_a_rating_thought_away_moves_the_list_and_is_stored_only_when_kept(page: Page, app: App) -> None:
     open_list(page, app)
     expect(page.get_by_text("From your 4 ratings")).to_be_visible()
     page.get_by_text("What if, and what your ratings say").click()
@@ -55,7 +47,7 @@ def test_a_rating_thought_away_moves_the_list_and_is_stored_only_when_kept(page:
     expect(page.get_by_test_id("stSidebar")).to_contain_text("3 movies rated")
 
 
-def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page, app: Any) -> None:
+def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page, app: App) -> None:
     open_list(page, app)
     first = page.locator(".rec .name").first
     text = first.inner_text()
@@ -70,7 +62,7 @@ def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page,
     expect(first).to_have_text(text)
 
 
-def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page, app: Any) -> None:
+def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page, app: App) -> None:
     def people() -> float:
         facts = page.locator(".rec .facts").all_inner_texts()
         return sum(float(fact.split(", ")[1].split()[0].replace(",", "")) for fact in facts)

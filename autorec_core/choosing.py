@@ -1,0 +1,99 @@
+"""Hyperparameters chosen on validation before a reproduction begins, one after the other, as its paper chose them.
+
+All is tried on the split of one seed, whose test ratings are put out of reach. What was tried is kept, so that a choice
+that was broken off goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from autorec_core import storage
+from autorec_core.events import EpochEnded
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.recording import use_worthwhile_threads
+from autorec_core.splits import Split
+from autorec_core.training import Trainer
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One hyperparameter and what is tried of it."""
+
+    name: str
+    """Of the hyperparameter."""
+    values: tuple[float, ...]
+    """What is tried, in order; of equals the first is taken."""
+    meanwhile: dict[str, Any] = field(default_factory=dict)
+    """What others are while this one is chosen, so that it takes less time."""
+
+
+PAPERS_STAGES = (
+    # The paper's {0.001, 0.01, 0.1, 1, 100, 1000}, with what lies between where it matters; a short code tells as well.
+    Stage("regularization", (0.001, 0.01, 0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0), {"hidden_units": 100}),
+    Stage("hidden_units", (10, 20, 40, 80, 100, 200, 300, 400, 500)),
+)
+"""What the paper chose on validation, for each data set.
+
+Source: Sedhain et al. 2015, section 3.
+"""
+
+
+@dataclass
+class Choosing:
+    """Iterate it to try everything, as far as it was not; each step gives how many of how many are done."""
+
+    base: Hyperparameters
+    """What the stages change."""
+    stages: tuple[Stage, ...]
+    """In their order: a later one begins with what earlier ones chose."""
+    split: Callable[[], Split]
+    """Draws the split; called where something is left to try."""
+    kept_at: Callable[[Hyperparameters], Path]
+    """Where the validation RMSE of a try is kept."""
+    chosen: Hyperparameters | None = None
+    """The result, after the iteration."""
+    tried: list[dict[str, Any]] = field(default_factory=list)
+    """Each try: stage, value, validation RMSE (None where it diverged)."""
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        total = sum(len(stage.values) for stage in self.stages)
+        split: Split | None = None
+        current = self.base
+        for stage in self.stages:
+            scores = []
+            for value in stage.values:
+                asked = current.with_changes(**{**stage.meanwhile, stage.name: value, "refit": False})
+                path = self.kept_at(asked)
+                found, is_known = _read(path)
+                if not is_known:
+                    split = self.split() if split is None else split
+                    found = valid_rmse(split, asked)
+                    storage.replace_file(path, json.dumps({"valid_rmse": found}).encode())
+                scores.append(math.inf if found is None else found)
+                self.tried.append({"stage": stage.name, "value": value, "valid_rmse": found})
+                yield len(self.tried), total
+            current = current.with_changes(**{stage.name: stage.values[scores.index(min(scores))]})
+        self.chosen = current
+
+
+def valid_rmse(split: Split, hyperparameters: Hyperparameters) -> float | None:
+    """The best validation RMSE of one training; None where no epoch has a finite one. Test ratings are out of reach."""
+    nothing = split.test.select(split.test.by_user.values < split.test.scale.low)
+    trainer = Trainer(replace(split, test=nothing, holdout=None), hyperparameters, seed=split.seed)
+    use_worthwhile_threads(trainer)
+    scores = [event.valid_rmse for event in trainer if isinstance(event, EpochEnded)]
+    return min((score for score in scores if math.isfinite(score)), default=None)
+
+
+def _read(path: Path) -> tuple[float | None, bool]:
+    """What was kept, and whether something was."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["valid_rmse"], True
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, False

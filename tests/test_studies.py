@@ -1,0 +1,110 @@
+"""The studies behind the defaults: their sets are what they say, and an idea that changes nothing gains nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from autorec_core.fit import Fit
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.ratings import Ratings
+from autorec_core.splits import random_split
+from autorec_core.steps import AutogradSteps
+from autorec_core.training import Trainer
+from benchmarks import rule, small_sets, tried
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SMALL = Hyperparameters(hidden_units=4, epochs=4, batch_size=16, refit=False, precision="float64")
+
+
+def test_parts_have_about_their_size_and_no_user_or_item_without_a_rating(
+    low_rank: tuple[Ratings, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_sets, "SIZES", (300,))
+    found = list(small_sets.parts_of(low_rank[0], 5))
+    assert [part.how for part in found] == ["users", "users and items", "single ratings"]
+    for part in found:
+        assert part.ratings.num_ratings == pytest.approx(300, rel=0.25)
+        assert part.ratings.by_user.counts.min() > 0
+        assert part.ratings.by_item.counts.min() > 0
+    again = list(small_sets.parts_of(low_rank[0], 5))
+    assert [part.ratings.fingerprint for part in again] == [part.ratings.fingerprint for part in found]
+    other = list(small_sets.parts_of(low_rank[0], 6))
+    assert not {part.ratings.fingerprint for part in other} & {part.ratings.fingerprint for part in found}
+
+
+def test_made_sets_are_on_their_scales(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_sets, "MADE_SIZES", (500,))
+    found = list(small_sets.made(0))
+    assert len(found) == len(small_sets.PATTERNS) * len(small_sets.SCALES)
+    for one in found:
+        assert one.ratings.num_ratings == pytest.approx(500, rel=0.25)
+        assert one.ratings.scale == small_sets.SCALES[one.how]
+        assert one.ratings.by_user.values.max() <= one.ratings.scale.high
+
+
+def test_the_table_tells_mean_worst_and_how_many_are_below() -> None:
+    row = {"kind": "k", "how": "h", "size": 500, "based_on": "items"}
+    rows = [{**row, "difference": -0.01}, {**row, "difference": 0.002}]
+    rows += [{**one, "based_on": "users", "difference": -0.03} for one in rows]
+    text = small_sets.markdown_of(rows)
+    assert "| k | h | 500 | -0.40% | +0.20% | 1 of 2 | -3.00% | -3.00% | 2 of 2 |" in text
+
+
+def test_a_part_of_a_set_is_of_whole_users(low_rank: tuple[Ratings, np.ndarray]) -> None:
+    ratings = low_rank[0]
+    part = rule.part_of(ratings, ratings.num_ratings // 3)
+    counts = part.by_user.counts
+    assert set(np.flatnonzero(counts)) < set(range(ratings.num_users))
+    np.testing.assert_array_equal(counts[counts > 0], ratings.by_user.counts[counts > 0])
+    assert part.num_ratings == pytest.approx(ratings.num_ratings / 3, rel=0.2)
+    assert rule.part_of(ratings, 10**9).num_ratings == ratings.num_ratings
+
+
+def test_trials_lie_around_the_rule() -> None:
+    generator, base = np.random.default_rng(0), Hyperparameters()
+    for _ in range(30):
+        found = rule.around(base, generator)
+        for name, factor in rule.FACTORS.items():
+            assert 1 / factor * 0.99 <= getattr(found, name) / getattr(base, name) <= factor * 1.01
+        assert found.refit == base.refit
+
+
+def test_a_count_penalty_of_power_nothing_is_the_default_and_another_is_not(
+    low_rank: tuple[Ratings, np.ndarray],
+) -> None:
+    split = random_split(low_rank[0], seed=0)
+    trainer = Trainer(split, SMALL)
+    trainer._fit._steps = AutogradSteps(trainer._fit.model, trainer._fit._optimizer, split.train.scale)
+    plain = tried.plain(trainer)
+    assert tried.with_count_penalty(0.0, Trainer(split, SMALL)) == pytest.approx(plain, abs=1e-12)
+    strong = SMALL.with_changes(regularization=200.0)
+    assert tried.with_count_penalty(1.0, Trainer(split, strong)) != pytest.approx(
+        tried.plain(Trainer(split, strong)), abs=1e-6
+    )
+
+
+def test_averages_leave_the_training_as_it_was(low_rank: tuple[Ratings, np.ndarray]) -> None:
+    split = random_split(low_rank[0], seed=0)
+    alone = Trainer(split, SMALL)
+    list(alone)
+    for way in (tried.with_average, tried.with_moving_average):
+        watched = Trainer(split, SMALL)
+        assert way(watched) <= alone._best_valid
+        for name, value in watched.current_fit.weights().items():
+            torch.testing.assert_close(value, alone.current_fit.weights()[name], rtol=0, atol=0)
+
+
+def test_test_ratings_are_out_of_reach(low_rank: tuple[Ratings, np.ndarray]) -> None:
+    split, seen = random_split(low_rank[0], seed=0), []
+
+    def way(trainer: Trainer) -> float:
+        seen.append(trainer.split)
+        assert isinstance(trainer.current_fit, Fit)
+        return 1.0
+
+    tried.score(split, SMALL, way)
+    assert seen[0].test.num_ratings == 0
+    assert seen[0].train is split.train
