@@ -12,6 +12,7 @@ from autorec_core.residuals import Miss, Scored
 from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
 from pages.shared import figures, frame, residual_charts, rows, services
+from pages.shared.genres import genre_name
 from pages.shared.palette import ink
 from pages.shared.words import _, ngettext
 
@@ -20,15 +21,25 @@ GROUPINGS = ("Movie popularity", "User activity", "Genre", "Rating given")
 MEASURES = {"ndcg": "NDCG", "recall": "Recall", "coverage": "Coverage", "novelty": "Novelty"}
 
 
-@st.cache_resource(show_spinner="Predicting the test ratings …", max_entries=4)
 def scored(run_id: str) -> Scored:
     """The test ratings of a run with what its model predicts; once a run."""
+    with st.spinner(_("Predicting the test ratings …")):
+        return _scored(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _scored(run_id: str) -> Scored:
     return residuals.score(services.recommender(run_id).model, services.split_of(run_id).test)
 
 
-@st.cache_resource(show_spinner="Ranking all movies for every user of the test set …", max_entries=4)
 def lists_of(run_id: str) -> ListReport:
     """The lists of a run's model, of averages and of popularity; once a run."""
+    with st.spinner(_("Ranking all movies for every user of the test set …")):
+        return _lists_of(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _lists_of(run_id: str) -> ListReport:
     return list_quality.measure(services.recommender(run_id).model, services.split_of(run_id))
 
 
@@ -108,8 +119,8 @@ def _groups(model: TrainedModel, found: Scored) -> None:
             see=_(
                 "Of genres with a hundred test ratings or more, {best} is predicted best and {worst} worst; where an "
                 "interval is long, few ratings speak (their number stands at the right).",
-                best=best,
-                worst=worst,
+                best=genre_name(best),
+                worst=genre_name(worst),
             ),
         )
         return
@@ -384,7 +395,7 @@ def _lists(run: Run) -> None:
     figures.draw(residual_charts.lists(table, measure, titles[measure], length), table, "lists_by_length", see=see)
     rounded = pd.DataFrame(
         [
-            {"way": residual_charts.WAYS[one.way], **{name: getattr(one, name) for name in MEASURES}}
+            {"way": _(residual_charts.WAYS[one.way]), **{name: getattr(one, name) for name in MEASURES}}
             for one in (own, averages, popular)
         ]
     )
