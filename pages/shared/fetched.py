@@ -97,7 +97,7 @@ def _terms(known: Dataset) -> str:
             about += " " + _("The release may change, so it is held against the MD5 that lies beside it, if one does.")
         else:
             about += " " + _("MD5 {checksum}.", checksum=known.checksum)
-    return f"{known.licence} [{_('The terms in full')}]({known.source}). {about}"
+    return f"{_(known.licence)} [{_('The terms in full')}]({known.source}). {about}"
 
 
 def _standing(known: Dataset, standing: Standing | None, *, is_here: bool) -> None:
