@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import cards, frame, live, plain, rows, services
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 with frame.open_page("home"):
     st.title(_("An autoencoder fills in the rating matrix"))
@@ -62,11 +62,14 @@ with frame.open_page("home"):
             )
             if result.get("test_rmse") is not None:
                 bias = result["baselines"]["user_item_bias"]
-                text += " " + _(
-                    "It misses a rating it never saw by {rmse:.4f} (test RMSE); user and item averages miss by "
-                    "{bias:.4f}.",
-                    rmse=result["test_rmse"],
-                    bias=bias,
+                text = sentences(
+                    text,
+                    _(
+                        "It misses a rating it never saw by {rmse:.4f} (test RMSE); user and item averages miss by "
+                        "{bias:.4f}.",
+                        rmse=result["test_rmse"],
+                        bias=bias,
+                    ),
                 )
             st.markdown(text)
             st.page_link(frame.page_path("train"), label=_("Train another"))

@@ -14,7 +14,7 @@ from autorec_core.trained_model import TrainedModel
 from pages.shared import figures, frame, residual_charts, rows, services
 from pages.shared.genres import genre_name
 from pages.shared.palette import ink
-from pages.shared.words import _, later, ngettext
+from pages.shared.words import _, later, ngettext, sentences
 
 ERRS, CALIBRATION, WORST, LISTS = (
     later("Where it errs"),
@@ -315,7 +315,7 @@ def why(miss: Miss) -> str:
         "unlike_user": _("This person's other ratings lean the other way."),
         "bold": _("The model was bolder than averages, and wrong."),
     }
-    return " ".join(said[cause] for cause in miss.causes) or _("Nothing known points to it: people surprise.")
+    return sentences(*(said[cause] for cause in miss.causes)) or _("Nothing known points to it: people surprise.")
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------

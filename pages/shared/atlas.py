@@ -20,7 +20,7 @@ from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
 from pages.shared import frame, movie_map, services, state
 from pages.shared.genres import genre_list, genre_name
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 MOST_FOUND = 6
 """Movies that a search offers."""
@@ -382,7 +382,7 @@ def lasso_list(run: Run, catalogue: Catalogue, items: list[int], fold_in: FoldIn
     chosen = chosen[np.argsort(-catalogue.counts[chosen], kind="stable")]
     st.subheader(ngettext("{count:,} movie in the lasso", "{count:,} movies in the lasso", len(chosen)))
     share = Counter(genre for item in items for genre in catalogue.items.genres[item]).most_common(3)
-    genres = ", ".join(f"{genre_name(genre)} {count:,}" for genre, count in share)
+    genres = _(", ").join(f"{genre_name(genre)} {count:,}" for genre, count in share)
     st.caption(
         _(
             "Most often {genres}; mean rating {mean:.2f}, for you {predicted:.2f}.",
@@ -482,10 +482,10 @@ def what_to_see(model_by_items: bool, land: Ground, catalogue: Catalogue, layout
         )
         right, up = axis_words(land, catalogue)
         if axes == 2 and right:
-            how += " " + _("To the right lie movies with {traits}.", traits=right)
+            how = sentences(how, _("To the right lie movies with {traits}.", traits=right))
         if axes == 2 and up:
-            how += " " + _("Towards the top lie movies with {traits}.", traits=up)
-    return f"{what} {how}"
+            how = sentences(how, _("Towards the top lie movies with {traits}.", traits=up))
+    return sentences(what, how)
 
 
 def starter() -> None:

@@ -17,7 +17,7 @@ from autorec_core.statistics import Choice, Statistics, Summary, held_by_most
 from pages.shared import explore_charts as charts
 from pages.shared import frame, overview, palette, services, sets, state, words
 from pages.shared.genres import decade_name, genre_name
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 LARGEST_SPLIT = 5_000_000
 """Ratings; the split of a larger set is not drawn, as to draw it takes seconds."""
@@ -225,9 +225,11 @@ def _matrix(name: str, owner: str, choice: Choice, known: Statistics) -> None:
         share=100 * len(seen.columns) / max(1, cells),
     )
     if seen.every > 1:
-        sentence += " " + _("One user in {every} is drawn, so that a browser can hold it.", every=seen.every)
+        sentence = sentences(
+            sentence, _("One user in {every} is drawn, so that a browser can hold it.", every=seen.every)
+        )
     if not has_split:
-        sentence += " " + _("The split of so many, or so few, ratings is not drawn.")
+        sentence = sentences(sentence, _("The split of so many, or so few, ratings is not drawn."))
 
     def tiles() -> pd.DataFrame:
         rows, columns = min(_ROWS, len(seen.users)), min(_COLUMNS, len(seen.items))
@@ -284,9 +286,9 @@ def _ratings(summary: Summary, known: Statistics) -> None:
         "Most often given is {rating:g}, {share:.0f} % of all.", rating=top["rating"], share=100 * top["share"]
     )
     if summary.mean > (known.ratings.scale.low + known.ratings.scale.high) / 2:
-        sentence += " " + _("People rate what they chose to watch.")
+        sentence = sentences(sentence, _("People rate what they chose to watch."))
     if known.is_stepped:
-        sentence += " " + _("The scale is finer than the bars; each holds a step of it.")
+        sentence = sentences(sentence, _("The scale is finer than the bars; each holds a step of it."))
     _panel(_("How high"), sentence, "ratings", lambda: table)
     st.altair_chart(charts.histogram(table), key="explore_histogram_chart")
 

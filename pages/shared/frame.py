@@ -67,7 +67,8 @@ def route() -> None:
             ]
             for section, pages in MENU.items()
         }
-        st.navigation(menu).run()
+        # Streamlit's own words for a menu that is folded are English.
+        st.navigation(menu, expanded=words.language() != "en").run()
     finally:
         state.mark_routed(False)
 

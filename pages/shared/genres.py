@@ -42,7 +42,7 @@ def genre_name(genre: str) -> str:
 
 def genre_list(genres: Iterable[str]) -> str:
     """Several genres, one after the other."""
-    return ", ".join(genre_name(genre) for genre in genres)
+    return _(", ").join(genre_name(genre) for genre in genres)
 
 
 def decade_name(decade: int) -> str:

@@ -15,7 +15,7 @@ from autorec_core.runs import Run
 from pages.shared import atlas, frame, services, state, units_charts
 from pages.shared.genres import genre_list, group_name
 from pages.shared.palette import ink
-from pages.shared.words import _, later, ngettext
+from pages.shared.words import _, later, ngettext, sentences
 
 ANYTHING = later("Anything")
 SHOWN_AT_AN_END = 15
@@ -69,27 +69,23 @@ def summary(units: CodeUnits, by_items: bool) -> str:
             count=units.num_units,
         )
     )
-    text = (
-        what
-        + " "
-        + _(
-            "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units "
-            "favour a genre most clearly, {decades:,} a decade.",
-            genres=genres,
-            decades=decades,
-        )
+    favoured = _(
+        "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units "
+        "favour a genre most clearly, {decades:,} a decade.",
+        genres=genres,
+        decades=decades,
     )
     dead, saturated = units.states.count("dead"), units.states.count("saturated")
     if dead or saturated:
-        text += " " + _(
+        silent = _(
             "{dead:,} are dead (they say the same of everything), {saturated:,} saturated (they lie at an end of their "
             "range): both say nothing.",
             dead=dead,
             saturated=saturated,
         )
     else:
-        text += " " + _("None is dead or saturated.")
-    return text
+        silent = _("None is dead or saturated.")
+    return sentences(what, favoured, silent)
 
 
 def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
@@ -135,7 +131,7 @@ def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
             "Of the {size} movies that it lowers most, **{found} are {group}**; {expected:.1f} would be by chance",
             **words,
         )
-    return text + " " + _("(false discovery rate {q}).", **words)
+    return sentences(text, _("(false discovery rate {q}).", **words))
 
 
 def traits(units: CodeUnits, unit: int) -> str:
@@ -262,7 +258,7 @@ def one(run: Run, units: CodeUnits, catalogue: Catalogue, unit: int, by_items: b
     st.caption(traits(units, unit))
     favourite = units.favourite(unit)
     group = None if favourite is None else favourite[1]
-    left, right = st.columns([1.25, 1], gap="medium")
+    left, right = st.columns([1.1, 1], gap="medium")
     with left:
         st.altair_chart(
             units_charts.spread(units, unit, group, by_items, ink(st.context.theme.type)),
