@@ -52,6 +52,7 @@ export default function (component) {
   root.querySelector(".top").setAttribute("aria-label", words.top);
   if (self.note.textContent !== data.note) self.note.textContent = data.note;
   root.classList.toggle("empty", !data.own);
+  root.classList.toggle("short", !!data.short);
   const [low, high] = data.scale ?? [0, 1];
   const share = (value) => (100 * (value - low)) / (high - low);
   self.own.forEach((parts, place) => {
