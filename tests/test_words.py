@@ -20,41 +20,21 @@ SOURCES = sorted(path for path in (ROOT / "pages").rglob("*.py") if path.name no
 CATALOGUES = sorted((words.LOCALES / "zh").glob("*.po"))
 
 TO_DO = {
-    "compare.py",
     "history.py",
     "neighbours.py",
     "privacy.py",
     "rate.py",
     "recommendations.py",
-    "search.py",
     "shared/ask.py",
     "shared/cards.py",
-    "shared/charts.py",
-    "shared/compare_charts.py",
-    "shared/compared.py",
-    "shared/controls.py",
-    "shared/curve.py",
     "shared/ensemble.py",
     "shared/history.py",
-    "shared/inside.py",
-    "shared/live.py",
-    "shared/matrix.py",
     "shared/neighbours.py",
-    "shared/pictures.py",
     "shared/privacy.py",
     "shared/recommended.py",
-    "shared/results.py",
-    "shared/rewind.py",
-    "shared/search_charts.py",
-    "shared/searching.py",
-    "shared/share.py",
-    "shared/show.py",
-    "shared/transport.py",
     "shared/undo.py",
     "shared/upload.py",
     "shared/wishes.py",
-    "shared/yourself.py",
-    "train.py",
     "upload.py",
 }
 """Files that still speak English alone; whoever translates one takes it out."""
@@ -72,7 +52,7 @@ SHOWN_BY_NAME = {"label", "help", "placeholder", "title", "alt", "see", "body"}
 """Arguments by name that a visitor reads, of the calls above, of a chart's parts, and of pictures."""
 NO_WORDS = {
     *("AutoRec", "Playground", "I-AutoRec", "U-AutoRec", "RMSE", "NDCG", "CSV", "MovieLens", "MB", "autorec_core"),
-    *("README", "PCA", "UMAP", "FDR", "MD5"),
+    *("README", "PCA", "UMAP", "FDR", "MD5", "Python"),
 }
 """What is written the same in every language."""
 SAME = {

@@ -26,19 +26,19 @@ from autorec_core.hyperparameters import (
 )
 from autorec_core.links import HIGHEST_SEED
 from pages.shared import plain, sets, state
-from pages.shared.words import _
+from pages.shared.words import _, later
 
 CUSTOM, FITTED = "custom", "fitted"
-UNNAMED = {CUSTOM: "Custom", FITTED: "Fitted to the data set"}
+UNNAMED = {CUSTOM: later("Custom"), FITTED: later("Fitted to the data set")}
 """What is no preset by name, as people read it."""
-GROUPS = {"model": "Model", "input": "Input", "training": "Training"}
+GROUPS = {"model": later("Model"), "input": later("Input"), "training": later("Training")}
 """Groups of the table, in the order of the form."""
 ON_TOP = "based_on"
 """Drawn beside data set and preset, and not among its group."""
 
 WORDS = {
-    ("based_on", "items"): "Movies",
-    ("based_on", "users"): "Users",
+    ("based_on", "items"): later("Movies"),
+    ("based_on", "users"): later("Users"),
     ("encoder_activation", "relu"): "ReLU",
     ("encoder_activation", "selu"): "SELU",
     ("decoder_activation", "relu"): "ReLU",
@@ -46,7 +46,7 @@ WORDS = {
     ("optimizer", "adam"): "Adam",
     ("optimizer", "rprop"): "RProp",
     ("optimizer", "lbfgs"): "L-BFGS",
-    ("loss_over", "all"): "all, unknown as 0",
+    ("loss_over", "all"): later("all, unknown as 0"),
 }
 """How an option is written where its own word is not how people write it."""
 
