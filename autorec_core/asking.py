@@ -30,7 +30,6 @@ class Questions:
         if not model.by_items:
             raise ValueError("Questions need the posterior of an item-based model.")
         self._prior = prior
-        self._noise = model.residual_variance
         counts = model.item_counts.astype(np.float64)
         self.seen = counts / max(1, len(model.user_ids))
         """(num_items,) the share of users who rated each item: the chance that a visitor has seen it."""
@@ -53,6 +52,7 @@ class Questions:
         factors = self._prior.factors if targets is None else self._prior.factors[targets]
         before = self._before if targets is None else self._before[targets]
         variance = self._prior.variance if targets is None else self._prior.variance[targets]
+        noise = self._prior.noise if targets is None else self._prior.noise[targets]
         rated, precision = self._prior.factors[met.item_indices], met.precision
         # With A the posterior covariance of the visitor's weights: drop = f A G A f / (f A f + noise), for every f.
         if len(rated) < factors.shape[1]:
@@ -68,7 +68,7 @@ class Questions:
             left = factors - factors @ (rated.T @ precision @ rated)  # (m, k + 1), f A
             variance = np.einsum("ik,ik->i", left, factors)
             taught = np.einsum("ik,ik->i", left @ self._gram, left)
-        return np.asarray(np.maximum(taught, 0.0) / (np.maximum(variance, 0.0) + self._noise))
+        return np.asarray(np.maximum(taught, 0.0) / (np.maximum(variance, 0.0) + noise))
 
     def known_share(self, met: ItemBasedFoldIn) -> float:
         """The share of what could be known of a visitor that their ratings tell: of the variance, 0 to 1."""

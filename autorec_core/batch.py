@@ -112,7 +112,6 @@ class _ByItems:
 
     def __init__(self, model: TrainedModel, prior: Prior) -> None:
         self._prior = prior
-        self._noise = model.residual_variance
         self._single = np.ascontiguousarray(prior.factors.T, dtype=np.float32)  # (k + 1, num_items)
         self._expected = prior.expected.astype(np.float32)
 
@@ -131,10 +130,12 @@ class _ByItems:
 
     def _weights(self, items: IntArray, ratings: FloatArray) -> FloatArray:
         rated, surprise = self._prior.factors[items], ratings - self._prior.expected[items]
+        noise = self._prior.noise[items]
         n, width = rated.shape
         if n <= width:
-            return np.asarray(rated.T @ np.linalg.solve(rated @ rated.T + self._noise * np.eye(n), surprise))
-        return np.asarray(np.linalg.solve(rated.T @ rated + self._noise * np.eye(width), rated.T @ surprise))
+            return np.asarray(rated.T @ np.linalg.solve(rated @ rated.T + np.diag(noise), surprise))
+        scaled = rated / noise[:, None]
+        return np.asarray(np.linalg.solve(rated.T @ scaled + np.eye(width), scaled.T @ surprise))
 
 
 class _ByUsers:

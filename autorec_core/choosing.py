@@ -23,19 +23,18 @@ from autorec_core.training import Trainer
 
 @dataclass(frozen=True)
 class Stage:
-    """One hyperparameter and what is tried of it."""
+    """One hyperparameter and what may be tried of it."""
 
     name: str
     """Of the hyperparameter."""
     values: tuple[float, ...]
-    """What is tried, in order; of equals the first is taken."""
-    meanwhile: dict[str, Any] = field(default_factory=dict)
-    """What others are while this one is chosen, so that it takes less time."""
+    """In ascending order; the search begins at the nearest to what it is, and goes on to neighbours while they are
+    better, so that it need not try what lies far off."""
 
 
 PAPERS_STAGES = (
-    # The paper's {0.001, 0.01, 0.1, 1, 100, 1000}, with what lies between where it matters; a short code tells as well.
-    Stage("regularization", (0.001, 0.01, 0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0), {"hidden_units": 100}),
+    # The paper's {0.001, 0.01, 0.1, 1, 100, 1000}, with what lies between where it matters.
+    Stage("regularization", (0.001, 0.01, 0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0)),
     Stage("hidden_units", (10, 20, 40, 80, 100, 200, 300, 400, 500)),
 )
 """What the paper chose on validation, for each data set.
@@ -46,7 +45,8 @@ Source: Sedhain et al. 2015, section 3.
 
 @dataclass
 class Choosing:
-    """Iterate it to try everything, as far as it was not; each step gives how many of how many are done."""
+    """Iterate it to try what is worth it, as far as it was not; each step gives how many are done, and of how many at
+    most."""
 
     base: Hyperparameters
     """What the stages change."""
@@ -60,26 +60,37 @@ class Choosing:
     """The result, after the iteration."""
     tried: list[dict[str, Any]] = field(default_factory=list)
     """Each try: stage, value, validation RMSE (None where it diverged)."""
+    _split: Split | None = field(default=None, init=False, repr=False)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        total = sum(len(stage.values) for stage in self.stages)
-        split: Split | None = None
+        most = sum(len(stage.values) for stage in self.stages)
         current = self.base
         for stage in self.stages:
-            scores = []
-            for value in stage.values:
-                asked = current.with_changes(**{**stage.meanwhile, stage.name: value, "refit": False})
-                path = self.kept_at(asked)
-                found, is_known = _read(path)
-                if not is_known:
-                    split = self.split() if split is None else split
-                    found = valid_rmse(split, asked)
-                    storage.replace_file(path, json.dumps({"valid_rmse": found}).encode())
-                scores.append(math.inf if found is None else found)
-                self.tried.append({"stage": stage.name, "value": value, "valid_rmse": found})
-                yield len(self.tried), total
-            current = current.with_changes(**{stage.name: stage.values[scores.index(min(scores))]})
+            value = getattr(current, stage.name)
+            best = min(range(len(stage.values)), key=lambda place: abs(stage.values[place] - value))
+            scores = {best: self._score(current, stage, best)}
+            yield len(self.tried), most
+            for step in (-1, 1):
+                while 0 <= best + step < len(stage.values):
+                    if best + step not in scores:
+                        scores[best + step] = self._score(current, stage, best + step)
+                        yield len(self.tried), most
+                    if scores[best + step] >= scores[best]:
+                        break
+                    best += step
+            current = current.with_changes(**{stage.name: stage.values[best]})
         self.chosen = current
+
+    def _score(self, current: Hyperparameters, stage: Stage, place: int) -> float:
+        asked = current.with_changes(**{stage.name: stage.values[place], "refit": False})
+        path = self.kept_at(asked)
+        found, is_known = _read(path)
+        if not is_known:
+            self._split = self.split() if self._split is None else self._split
+            found = valid_rmse(self._split, asked)
+            storage.replace_file(path, json.dumps({"valid_rmse": found}).encode())
+        self.tried.append({"stage": stage.name, "value": stage.values[place], "valid_rmse": found})
+        return math.inf if found is None else found
 
 
 def valid_rmse(split: Split, hyperparameters: Hyperparameters) -> float | None:

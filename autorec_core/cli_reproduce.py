@@ -145,8 +145,9 @@ class _Told:
         when = f"{_duration(step.elapsed)} gone{to_go}"
         if step.choosing is not None:
             if self._is_terminal or time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
-                tried, of = step.choosing
-                self._print(f"{self._name}, {step.variant.name}: {tried} of {of} tried on validation", stays=False)
+                tried, most = step.choosing
+                what = f"{self._name}, {step.variant.name}"
+                self._print(f"{what}: {tried} of at most {most} tried on validation", stays=False)
         elif step.outcome is not None:
             score = "no model" if step.outcome.test_rmse is None else f"test RMSE {step.outcome.test_rmse:.4f}"
             found = " (found)" if step.was_found else ""

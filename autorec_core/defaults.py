@@ -3,7 +3,8 @@
 The values at 100 thousand ratings and at a million come from searches on validation (MovieLens 100K, latest-small and
 1M). Between and beyond, the penalty grows with the square root of the ratings, as the noise of their sum does, and code
 and epochs more slowly; from a million on, batches grow with the ratings, so that a step has as much to learn from as it
-moves, and on small sets they shrink, so that there are steps enough.
+moves, and on small sets they shrink, so that there are steps enough. Sets smaller than those that were searched lean on
+averages. `docs/defaults.md` has the rule with what was measured of it.
 """
 
 from __future__ import annotations

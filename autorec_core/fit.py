@@ -107,7 +107,7 @@ class Fit:
         ).to(self._device)
         if hyperparameters.lean_on_averages:
             with torch.no_grad():
-                self.model.decoder_bias.copy_(self._averages)
+                self.model.decoder_bias.copy_(self._begun)
         self._optimizer = Penalised(hyperparameters, self.model, self._penalties())
         # RProp and L-BFGS need the whole gradient at each step.
         full = hyperparameters.optimizer != "adam"
@@ -242,8 +242,7 @@ class Fit:
         """
         if share == 1:
             return weights
-        begun = self._averages
-        bias = begun + share * (weights["decoder_bias"] - begun)
+        bias = self._begun + share * (weights["decoder_bias"] - self._begun)
         return {**weights, "decoder_weights": share * weights["decoder_weights"], "decoder_bias": bias}
 
     @torch.no_grad()
@@ -292,9 +291,11 @@ class Fit:
         hyperparameters, rows = self.hyperparameters, self._rows
         inputs: FloatArray = rows.values.astype(np.float64)
         offsets: FloatArray = np.zeros(rows.num_rows)
+        self.averages: baselines.Baseline | None = None
         mean, link = self.train.mean, Link.of(hyperparameters.decoder_activation, self.train.scale)
         if hyperparameters.lean_on_averages:
-            row_levels, column_levels = baselines.levels(self.train, hyperparameters.based_on)
+            self.averages = baselines.told_apart(self.train, hyperparameters.based_on)
+            row_levels, column_levels = self.averages.item_biases, self.averages.user_biases
             if hyperparameters.based_on == "users":
                 row_levels, column_levels = column_levels, row_levels
         else:
@@ -304,7 +305,7 @@ class Fit:
             offsets = link.inverse(mean + row_levels)
             inputs = inputs - (mean + row_levels)[rows.rows]
             begun = begun - link.inverse(np.full(rows.num_columns, mean))
-        self._averages = torch.from_numpy(begun[slice(*self._columns)]).to(self._device, self._dtype)
+        self._begun = torch.from_numpy(begun[slice(*self._columns)]).to(self._device, self._dtype)
         inputs = inputs + hyperparameters.input_presence
         if hyperparameters.input_scaling:
             inputs = inputs / np.sqrt(rows.counts)[rows.rows]

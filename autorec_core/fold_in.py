@@ -112,6 +112,7 @@ class Prior:
         root = np.linalg.cholesky(model.population_covariance + 1e-9 * np.eye(features.shape[1]))
         self.factors = (features * model.link.slope(z)[:, None]) @ root  # (num_items, k + 1); covariance is F F^T
         self.variance = np.einsum("ik,ik->i", self.factors, self.factors)  # (num_items,)
+        self.noise = model.noise_variances  # (num_items,) of a rating around what its giver's weights make of it
 
 
 class ItemBasedFoldIn(FoldIn):
@@ -122,8 +123,9 @@ class ItemBasedFoldIn(FoldIn):
 
     def __init__(self, model: TrainedModel, prior: Prior, item_indices: IntArray, ratings: FloatArray) -> None:
         self._factors, self._prior_variance = prior.factors, prior.variance
+        self._noise = prior.noise
         rated = prior.factors[item_indices]  # (n, k + 1)
-        self._inverse = _inverse_of_sum(rated, model.residual_variance)  # (n, n)
+        self._inverse = _inverse_of_sum(rated, prior.noise[item_indices])  # (n, n)
         self._weights = self._inverse @ (ratings - prior.expected[item_indices])  # (n,)
         raw = prior.expected + prior.factors @ (rated.T @ self._weights)
         super().__init__(model, item_indices, ratings, raw)
@@ -136,20 +138,21 @@ class ItemBasedFoldIn(FoldIn):
     @cached_property
     def variance(self) -> FloatArray:  # type: ignore[override]
         """(num_items,) of a new rating around its prediction, noise included, in squared rating units."""
-        return self._variance(self._factors, self._prior_variance)
+        return self._variance(self._factors, self._prior_variance) + self._noise
 
     def variance_of(self, targets: IntArray) -> FloatArray:
         """(m,) the variance of some items, at the cost of those."""
-        return self._variance(self._factors[targets], self._prior_variance[targets])
+        return self._variance(self._factors[targets], self._prior_variance[targets]) + self._noise[targets]
 
     def _variance(self, factors: FloatArray, before: FloatArray) -> FloatArray:
+        """Of the predictions themselves, without the noise of a rating."""
         rated = self._factors[self.item_indices]
         if len(rated) < factors.shape[1]:  # two ways to the same product, the cheaper one for each n
             reach = factors @ rated.T  # (m, n)
             removed = np.einsum("in,in->i", reach @ self._inverse, reach)
         else:
             removed = np.einsum("ik,ik->i", factors @ (rated.T @ self._inverse @ rated), factors)
-        return np.asarray(np.maximum(before - removed, 0.0) + self._model.residual_variance)
+        return np.asarray(np.maximum(before - removed, 0.0))
 
     def _raw_effects(self, targets: IntArray) -> FloatArray:
         # Taking observation j out of a linear smoother: G K^-1 e_j * (K^-1 r)_j / (K^-1)_jj, for all targets at once.
@@ -157,14 +160,15 @@ class ItemBasedFoldIn(FoldIn):
         return np.asarray(reach * (self._weights / np.diagonal(self._inverse)))
 
 
-def _inverse_of_sum(factors: FloatArray, noise_variance: float) -> FloatArray:
-    """(n, n) inverse of `factors @ factors.T + noise_variance * I`, by the smaller of the two systems that give it."""
+def _inverse_of_sum(factors: FloatArray, noise: FloatArray) -> FloatArray:
+    """(n, n) inverse of `factors @ factors.T + diag(noise)`, by the smaller of the two systems that give it."""
     n, width = factors.shape
     if n <= width:
-        return np.asarray(np.linalg.inv(factors @ factors.T + noise_variance * np.eye(n)))
+        return np.asarray(np.linalg.inv(factors @ factors.T + np.diag(noise)))
     # Woodbury's identity: somebody who brings thousands of ratings along waits for a product, not for an inverse.
-    inner = np.linalg.solve(factors.T @ factors + noise_variance * np.eye(width), factors.T)
-    return np.asarray((np.eye(n) - factors @ inner) / noise_variance)
+    scaled = factors / noise[:, None]
+    inner = np.linalg.solve(factors.T @ scaled + np.eye(width), scaled.T)
+    return np.asarray(np.diag(1 / noise) - scaled @ inner)
 
 
 class UserBasedFoldIn(FoldIn):

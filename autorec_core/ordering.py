@@ -82,7 +82,7 @@ def ordered(recommender: Recommender, met: FoldIn, allowed: BoolArray, wishes: W
     scores = met.raw[candidates].copy()
     if wishes.adventure:
         # The noise of a single rating is the same for all movies; what is not known of the visitor differs.
-        uncertain = np.sqrt(np.maximum(met.variance[candidates] - recommender.model.residual_variance, 0.0))
+        uncertain = np.sqrt(np.maximum(met.variance - recommender.model.noise_variances, 0.0))[candidates]
         scores += wishes.adventure * DEVIATIONS * uncertain
     if wishes.obscurity:
         logs = np.log1p(recommender.model.item_counts)

@@ -109,6 +109,8 @@ class _Table:
     """Row by row: row number, the text of user, item, rating and perhaps timestamp, or what is wrong with the row."""
     is_movielens: bool
     """Whether the layout or the column names are MovieLens's own."""
+    first_row: int | None = None
+    """Row number of the first of the triples, where each is a line of its own; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,10 @@ def read_ratings(
     if table.triples is not None:
         try:
             return build(table.triples)
-        except InvalidRatingsError:
-            pass  # something is wrong: the closer look finds in which rows
+        except InvalidRatingsError:  # something is wrong: the closer look finds in which rows
+            if table.first_row is not None:
+                numbers = np.arange(len(table.triples.values), dtype=np.int64) + table.first_row
+                _refuse(files.ratings, _between(table.triples, numbers, scale, _slips(table.is_movielens)))
     return build(_examine(files.ratings, table.rows(), scale, _slips(table.is_movielens)))
 
 
@@ -317,7 +321,11 @@ def _table(name: str, content: bytes, max_bytes: int | None) -> _Table:
         raise InvalidRatingsError("{name} is not a text file. Save the ratings as CSV in UTF-8.", name=name)
     layout = _layout(name, content)
     rows = _rows_by_header if layout.has_header else _rows_without_header
-    return _Table(_by_arrow(content, layout), lambda: rows(name, content, layout), layout.is_movielens)
+    triples = _by_arrow(content, layout)
+    lines = content.rstrip().count(b"\n") + (not layout.has_header)
+    is_plain = triples is not None and b'"' not in content and lines == len(triples.values)
+    first_row = 1 + layout.has_header if is_plain else None
+    return _Table(triples, lambda: rows(name, content, layout), layout.is_movielens, first_row)
 
 
 def _layout(name: str, content: bytes) -> _Layout:
@@ -577,13 +585,24 @@ def _examine(
         np.array(timestamps, dtype=np.int64) if len(timestamps) == len(values) else None,
     )
     if values:
-        row_numbers = np.array(numbers, dtype=np.int64)
-        faults += _off_scale(triples.values, row_numbers, scale, may_be_slips)
-        faults += _repeated(triples, row_numbers)
-    if faults:
-        faults.sort(key=lambda fault: fault[0])
-        raise InvalidRatingsError(_of_rows(name, faults), are_all=len(faults) < MOST_FAULTS)
+        faults += _between(triples, np.array(numbers, dtype=np.int64), scale, may_be_slips)
+    _refuse(name, faults)
     return triples
+
+
+def _between(
+    triples: _Triples, numbers: IntArray, scale: RatingScale | None, may_be_slips: float
+) -> list[tuple[int, str]]:
+    """What is wrong with rows that can be read, each by itself: row number and fault."""
+    return _off_scale(triples.values, numbers, scale, may_be_slips) + _repeated(triples, numbers)
+
+
+def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
+    """Raises InvalidRatingsError with all faults in the order of the rows; nothing happens where there are none."""
+    if faults:
+        raise InvalidRatingsError(
+            _of_rows(name, sorted(faults, key=lambda one: one[0])), are_all=len(faults) < MOST_FAULTS
+        )
 
 
 def _of_rows(name: str, faults: list[tuple[int, str]]) -> list[Sentence]:

@@ -47,7 +47,17 @@ SHORTHANDS = {"activations": PAPERS_ACTIVATIONS}
 _MADE_BY = (
     *("baselines", "engine", "fit", "hyperparameters", "kernels", "metrics", "model", "optimizers", "ranks", "ratings"),
     *("splits", "steps"),
-    *("trained_model", "training", "evaluation", "fold_in", "population", "ranking", "recommender", "report"),
+    *(
+        "trained_model",
+        "training",
+        "evaluation",
+        "fold_in",
+        "item_noise",
+        "population",
+        "ranking",
+        "recommender",
+        "report",
+    ),
 )
 """The modules whose source a figure depends on."""
 
@@ -131,7 +141,7 @@ class Step:
     remaining: float | None
     """Expected seconds to its end; None where nothing tells."""
     choosing: tuple[int, int] | None = None
-    """While hyperparameters are chosen: how many have been tried of how many; then nothing else has begun."""
+    """While hyperparameters are chosen: how many have been tried, of at most how many; nothing else has begun then."""
 
 
 def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = None) -> tuple[Variant, ...]:

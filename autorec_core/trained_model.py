@@ -135,6 +135,8 @@ class TrainedModel:
     """(m,) int64 ascending numbers of known ratings; empty for an item-based model."""
     fold_in_variances: FloatArray
     """(m,) float64 squared error on validation with so many ratings known; empty for an item-based model."""
+    item_noise: FloatArray = field(default_factory=_nothing)
+    """(num_items,) variance of a rating of each item over `residual_variance`; empty where all are taken as alike."""
     inner_encoder_weights: FloatArray = field(default_factory=_nothing)
     """(inner_units, hidden_units); empty, as the next three, where there is no inner layer."""
     inner_encoder_bias: FloatArray = field(default_factory=_nothing)
@@ -148,6 +150,12 @@ class TrainedModel:
     def by_items(self) -> bool:
         """Whether rows are items (I-AutoRec)."""
         return self.hyperparameters.based_on == "items"
+
+    @property
+    def noise_variances(self) -> FloatArray:
+        """(num_items,) float64 variance of a rating of each item around its prediction, in squared rating units."""
+        shares = self.item_noise if len(self.item_noise) else np.ones(len(self.items))
+        return np.asarray(self.residual_variance * shares, dtype=np.float64)
 
     @property
     def link(self) -> Link:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autorec_core import baselines, population
+from autorec_core import baselines, item_noise, population
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
@@ -23,7 +23,7 @@ from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.metrics import mae, rmse, squared_error
 from autorec_core.ranks import ALONE, Ranks
-from autorec_core.ratings import BoolArray, Ratings
+from autorec_core.ratings import BoolArray, FloatArray, Ratings
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 
@@ -177,7 +177,7 @@ class Trainer:
         return math.sqrt((total + self._cold_error[0]) / (count + self._cold_error[1]))
 
     def _fallback_error(self, cold: Ratings) -> tuple[float, int]:
-        bias = self._baselines["user_item_bias"]
+        bias = self._fit.averages or self._baselines["user_item_bias"]
         predicted = cold.scale.clip(bias.predict_pairs(cold.by_user.rows, cold.by_user.indices))
         return squared_error(predicted, cold.by_user.values)
 
@@ -326,7 +326,8 @@ class Trainer:
             current = self._fit.weights()
             self._fit.load_weights(self._best)
             weights = self._fit.leaning(self._best, self._kept_share())
-            model = _as_arrays(self._fit, weights, self._residual_variance, self._baselines["user_item_bias"])
+            bias = self._fit.averages or self._baselines["user_item_bias"]
+            model = _as_arrays(self._fit, weights, self._residual_variance, bias)
             self._fit.load_weights(current)
             if not model.by_items:  # measured on validation, so before a refit sees it
                 counts, variances = user_based_errors(model, self.split)
@@ -348,7 +349,8 @@ class Trainer:
 
     def _refitted(self, refit: Fit) -> TrainedModel:
         weights = refit.leaning(refit.weights(), self._kept_share())
-        model = _as_arrays(refit, weights, self._residual_variance, self._final_baselines()["user_item_bias"])
+        bias = refit.averages or self._final_baselines()["user_item_bias"]
+        model = _as_arrays(refit, weights, self._residual_variance, bias)
         return replace(model, hyperparameters=self.hyperparameters)
 
     @property
@@ -405,7 +407,7 @@ def _as_arrays(fit: Fit, own: Weights, residual_variance: float, bias: baselines
         users = population.fit(
             codes, offsets, fit.model.link, decoder_rows, train.by_user, residual_variance, seed=fit.seed
         )
-    return TrainedModel(
+    model = TrainedModel(
         hyperparameters=fit.hyperparameters,
         items=train.items,
         user_ids=train.user_ids,
@@ -424,3 +426,12 @@ def _as_arrays(fit: Fit, own: Weights, residual_variance: float, bias: baselines
         fold_in_counts=np.zeros(0, dtype=np.int64),
         fold_in_variances=nothing,
     )
+    return replace(model, item_noise=_item_noise(model, train, fit.seed)) if model.by_items else model
+
+
+def _item_noise(model: TrainedModel, train: Ratings, seed: int) -> FloatArray:
+    users, items, ratings = train.by_user.rows, train.by_user.indices, train.by_user.values
+    if len(items) > item_noise.RATINGS_READ:
+        some = np.random.default_rng([seed, 4]).choice(len(items), item_noise.RATINGS_READ, replace=False)
+        users, items, ratings = users[some], items[some], ratings[some]
+    return item_noise.relative_noise(ratings - model.predict_pairs(users, items), items, train.num_items)

@@ -4,15 +4,15 @@
 
 RATINGS are files or folders of ratings; without any, the bundled set. Of each held-out user a random fifth of the
 ratings is scored; among the others, as only these have an answer, questions are asked one by one: by
-`asking.Questions`, the most popular first, or at random. All three meet the same people and are scored on the same
-ratings. Printed are the means over the seeds with their standard deviation, and that of the difference to the better of
-the other two, seed by seed.
+`asking.Questions`, the most popular first, or at random. To take away the luck of a single order, everybody is asked
+five times, each time among another random half of those others, and the squared errors are averaged. All three ways
+meet the same people, choose from the same halves and are scored on the same ratings. Printed are the means over the
+seeds with their standard deviation, and that of the difference to the better of the other two, seed by seed.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import statistics
 from collections.abc import Callable, Sequence
 
@@ -30,8 +30,8 @@ from autorec_core.splits import random_split
 from autorec_core.training import Trainer
 
 ASKED = (5, 10)
-RANDOM_ORDERS = 5
-"""Orders that are averaged for each person, as a single one is mostly luck."""
+POOLS = 5
+"""Random halves of what a person rated, among which questions are chosen, averaged: a single one is mostly luck."""
 WAYS = ("ask me", "most popular", "random")
 
 
@@ -60,21 +60,18 @@ def measured(ratings: Ratings, seed: int) -> dict[tuple[str, int], float]:
                 raise RuntimeError("the model is item-based")
             return met
 
-        by_popularity = others[np.argsort(-counts[items[others]], kind="stable")].tolist()
-        well: list[int] = []
-        left = others.tolist()
-        while left and len(well) < max(ASKED):
-            drops = questions.drops(told(well), items[left])
-            well.append(left.pop(int(np.argmax(drops))))
-        orders = {
-            WAYS[0]: [well],
-            WAYS[1]: [by_popularity],
-            WAYS[2]: [generator.permutation(others).tolist() for _ in range(RANDOM_ORDERS)],
-        }
-        for way, tried in orders.items():
-            for asked, first in itertools.product(tried, ASKED):
-                predicted = told(asked[:first]).predicted_ratings[items[scored]]
-                errors[way, first] += float(((predicted - given[scored]) ** 2).sum()) / len(tried)
+        for _ in range(POOLS):
+            pool = generator.permutation(others)[: max(1, (len(others) + 1) // 2)]  # in a random order already
+            well: list[int] = []
+            left = pool.tolist()
+            while left and len(well) < max(ASKED):
+                drops = questions.drops(told(well), items[left])
+                well.append(left.pop(int(np.argmax(drops))))
+            by_popularity = pool[np.argsort(-counts[items[pool]], kind="stable")].tolist()
+            for way, order_asked in zip(WAYS, (well, by_popularity, pool.tolist()), strict=True):
+                for asked in ASKED:
+                    predicted = told(order_asked[:asked]).predicted_ratings[items[scored]]
+                    errors[way, asked] += float(((predicted - given[scored]) ** 2).sum()) / POOLS
         number += num_scored
     return {key: (total / number) ** 0.5 for key, total in errors.items()}
 

@@ -67,16 +67,24 @@ for port in sys.stdin:
     print(child, flush=True)
 """
 
-CLICK = """seed => {
-  const within = (node) => {
-    if (node.querySelector?.(".card .stars")) return node.querySelector(".grid");
-    for (const child of node.querySelectorAll?.("*") ?? []) {
-      const found = child.shadowRoot && within(child.shadowRoot);
-      if (found) return found;
-    }
-    return null;
-  };
-  const grid = within(document), cards = [...grid.querySelectorAll(".card")];
+FIND_GRID = """(node) => {
+    const within = (node) => {
+      if (node.querySelector?.(".card .stars")) return node.querySelector(".grid");
+      for (const child of node.querySelectorAll?.("*") ?? []) {
+        const found = child.shadowRoot && within(child.shadowRoot);
+        if (found) return found;
+      }
+      return null;
+    };
+    return within(node);
+  }"""
+"""JavaScript that finds the grid of cards, in whichever shadow it lies."""
+
+CLICK = (
+    """seed => {
+  const grid = ("""
+    + FIND_GRID
+    + """)(document), cards = [...grid.querySelectorAll(".card")];
   const log = (window.log = []);
   const now = (card) => {
     const stars = card.querySelector(".stars");
@@ -104,6 +112,7 @@ CLICK = """seed => {
   click();
   window.clicking = setInterval(click, 60);
 }"""
+)
 
 
 @dataclass

@@ -7,6 +7,8 @@ The training runs in the worker process that the server starts, so both share th
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -194,14 +196,17 @@ def pages_while_training(home: Path, times: int) -> dict[str, list[float]]:
         for place, movie in enumerate(catalogue.search()[:RATED]):
             item_id = str(catalogue.items.ids[movie])
             services.visitor_store().rate(other, services.catalogue_name(), item_id, 1 + place % 9 / 2)
-        watching = OpenPage(trainer, run)
-        watching.start()
-
-        def count(function: Callable[..., Any], context: Any) -> Any:
-            is_other = context.session_state.filtered_state.get("_visitor_id") == other
-            return (timed(runs, whole) if is_other else whole)(function, context)
-
-        script_runner.exec_func_with_error_handling = count
+        # In a process of its own: two AppTests at a time in one process take each other's pages for theirs.
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.live_server", trainer, run.id],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert watching.stdin is not None
+        assert watching.stdout is not None
+        watching.stdout.readline()  # its page is open
+        script_runner.exec_func_with_error_handling = timed(runs, whole)
         try:
             for page in frame.PAGES:
                 app = session(other, page)
@@ -212,6 +217,22 @@ def pages_while_training(home: Path, times: int) -> dict[str, list[float]]:
                 found[page] = list(runs)
         finally:
             script_runner.exec_func_with_error_handling = whole
-            watching.is_closing.set()
-            watching.join()
+            watching.stdin.close()
+            watching.wait(SECONDS)
     return found
+
+
+def main() -> None:
+    """Draws all that is live of a run, for a visitor, until the standard input ends; for `pages_while_training`."""
+    visitor, run_id = sys.argv[1:]
+    page = OpenPage(visitor, services.run_store().get(run_id))
+    page.start()
+    print("open", flush=True)
+    sys.stdin.read()
+    page.is_closing.set()
+    page.join()
+    close()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,29 +5,32 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import cards, frame, live, plain, rows, services
+from pages.shared.words import _, ngettext, sentences
 
 with frame.open_page("home"):
-    st.title("An autoencoder fills in the rating matrix")
+    st.title(_("An autoencoder fills in the rating matrix"))
     st.markdown(
-        "Nearly everything in a rating matrix is unknown. **AutoRec** takes one row of it, keeps only a short code of "
-        "what is known, and writes the row back **whole**. What it writes into the holes are its predictions. "
-        "Here you can train it on real ratings, watch it learn, and see what it makes of yours."
+        _(
+            "Nearly everything in a rating matrix is unknown. **AutoRec** takes one row of it, keeps only a short code "
+            "of what is known, and writes the row back **whole**. What it writes into the holes are its predictions. "
+            "Here you can train it on real ratings, watch it learn, and see what it makes of yours."
+        )
     )
     run = services.current_run()
     given = services.given()
     if run is None:
         live.starter_notice()
-        frame.go_button("Rate movies", "rate")
+        frame.go_button(_("Rate movies"), "rate")
     else:
         model = services.recommender(run.id).model
         names = rows.names(run, model)
         if names:
             chosen = st.selectbox(
-                "A movie of the data" if model.by_items else "A user of the data",
+                _("A movie of the data") if model.by_items else _("A user of the data"),
                 list(names),
                 format_func=names.__getitem__,
                 key="home_row",
-                help="Whose ratings go through the network below.",
+                help=_("Whose ratings go through the network below."),
                 width=420,
             )
             entries = rows.entries(run, model, int(chosen or 0))
@@ -37,29 +40,46 @@ with frame.open_page("home"):
         count = len(given.by_id)
         data, quality, you = st.columns(3)
         with data, st.container(border=True, height="stretch"):
-            st.markdown("**The data**")
+            st.markdown(f"**{_('The data')}**")
             whole = result.get("dataset", {})
             source = plain.escaped(run.config.source.title)
             st.markdown(
-                f"{source}: {whole.get('num_ratings', 0):,} ratings of {whole.get('num_items', 0):,} "
-                f"movies by {whole.get('num_users', 0):,} people."
+                _(
+                    "{title}: {ratings:,} ratings of {movies:,} movies by {people:,} people.",
+                    title=source,
+                    ratings=whole.get("num_ratings", 0),
+                    movies=whole.get("num_items", 0),
+                    people=whole.get("num_users", 0),
+                )
             )
         with quality, st.container(border=True, height="stretch"):
-            st.markdown("**The model**")
-            text = f"{frame.model_name(run)}, {'the starter' if run.config.kind == 'starter' else 'trained here'}."
+            st.markdown(f"**{_('The model')}**")
+            name = frame.model_name(run)
+            text = (
+                _("{name}, the starter.", name=name)
+                if run.config.kind == "starter"
+                else _("{name}, trained here.", name=name)
+            )
             if result.get("test_rmse") is not None:
                 bias = result["baselines"]["user_item_bias"]
-                text += (
-                    f" It misses a rating it never saw by {result['test_rmse']:.4f} (test RMSE); "
-                    f"user and item averages miss by {bias:.4f}."
+                text = sentences(
+                    text,
+                    _(
+                        "It misses a rating it never saw by {rmse:.4f} (test RMSE); user and item averages miss by "
+                        "{bias:.4f}.",
+                        rmse=result["test_rmse"],
+                        bias=bias,
+                    ),
                 )
             st.markdown(text)
-            st.page_link(frame.page_path("train"), label="Train another")
+            st.page_link(frame.page_path("train"), label=_("Train another"))
         with you, st.container(border=True, height="stretch"):
-            st.markdown("**You**")
-            st.markdown(f"You rated {count} {'movie' if count == 1 else 'movies'}.")
+            st.markdown(f"**{_('You')}**")
+            st.markdown(ngettext("You rated {count} movie.", "You rated {count} movies.", count))
             if count < 5:
-                frame.go_button("Rate your first movies" if not count else f"Rate {5 - count} more", "rate")
+                frame.go_button(
+                    _("Rate {count} more", count=5 - count) if count else _("Rate your first movies"), "rate"
+                )
             else:
-                frame.go_button("See what to watch", "recommendations")
-                st.page_link(frame.page_path("reconstruction"), label="See yourself reconstructed")
+                frame.go_button(_("See what to watch"), "recommendations")
+                st.page_link(frame.page_path("reconstruction"), label=_("See yourself reconstructed"))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from autorec_core import projection
 from pages.shared import atlas, frame, live, movie_map, services
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 with frame.open_page("map"):
     st.title(_("Map of the movies"))
@@ -19,14 +19,14 @@ with frame.open_page("map"):
         recommender, catalogue = services.recommender(run.id), services.catalogue_of(run.id)
         model, land, given = recommender.model, atlas.ground(run.id), services.given()
         fold_in = recommender.fold_in(given.item_indices, given.ratings)
-        sentences = st.container()
+        above = st.container()
         layout, axes, colour = atlas.controls(run)
         made = atlas.umap_of(run) if layout == "umap" else None
         if layout == "umap" and made is None:
             atlas.layout_notice(run)
             layout = "pca"
         places = land.fitted if made is None else made[axes - 2]
-        sentences.markdown(atlas.what_to_see(model.by_items, land, catalogue, layout, axes))
+        above.markdown(atlas.what_to_see(model.by_items, land, catalogue, layout, axes))
         left, right = st.columns([1, 1.6], gap="medium")
         with left:
             atlas.search(run, catalogue, land)
@@ -88,7 +88,7 @@ with frame.open_page("map"):
                     most=projection.MOST_POINTS,
                 )
             )
-        st.caption(" ".join(notes))
+        st.caption(sentences(*notes))
         st.download_button(
             _("Download the map as CSV"),
             lambda: atlas.as_csv(catalogue, land.shown, places, axes, fold_in.predicted_ratings),

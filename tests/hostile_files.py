@@ -27,7 +27,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from autorec_core import datasets, uploads
+from autorec_core import datasets, fetching, uploads
 from autorec_core.errors import AutoRecError
 from autorec_core.imports import read_history
 from autorec_core.rating_files import read_ratings
@@ -231,7 +231,8 @@ def readers(folder: Path, name: str, content: bytes) -> dict[str, Callable[[], o
         beside = folder / "unpacked"
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        return datasets._unpack(datasets.DATASETS["ml-latest-small"], place, beside)
+        known, needed = datasets.MEMBERS, datasets.RATINGS_FILES
+        return fetching.unpack(place, beside, known, needed=needed, most_bytes=106_000_000, source="a server")
 
     found: dict[str, Callable[[], object]] = {
         "preview": lambda: uploads.preview(name, content),

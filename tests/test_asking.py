@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,7 +82,8 @@ def test_what_is_known_begins_at_nothing_and_grows_with_each_answer(
 
 
 def test_what_is_known_is_the_share_by_which_the_variance_fell(recommender: Recommender, questions: Questions) -> None:
-    noise = recommender.model.residual_variance
+    counts = recommender.model.item_counts
+    noise = float(recommender.model.noise_variances @ counts / counts.sum())
     before, after = (mean_variance(recommender, *some) - noise for some in (([], []), (ITEMS, GIVEN)))
     assert questions.known_share(met(recommender, ITEMS, GIVEN)) == pytest.approx(1 - after / before, rel=1e-6)
 
@@ -102,6 +104,19 @@ def test_of_two_questions_that_teach_alike_the_likelier_seen_is_asked(
     worth = questions.drops(visitor) * questions.seen
     assert (np.diff(worth[order]) <= 0).all()
     assert order[0] == int(np.argmax(worth))
+
+
+def test_of_two_movies_alike_the_noisier_one_teaches_less(recommender: Recommender) -> None:
+    shares = np.ones(80)
+    shares[50] = 4.0
+    even, uneven = (replace(recommender.model, item_noise=noise) for noise in (np.ones(80), shares))
+    drops = []
+    for model in (even, uneven):
+        using = Recommender(model)
+        assert using.prior is not None
+        drops.append(Questions(model, using.prior).drops(met(using, [], [])))
+    assert drops[1][50] < 0.7 * drops[0][50]
+    assert np.allclose(np.delete(drops[1], 50), np.delete(drops[0], 50))
 
 
 def test_a_user_based_model_has_no_posterior_to_ask_by(

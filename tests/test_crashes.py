@@ -96,6 +96,28 @@ def test_the_end_of_a_training_is_on_the_disk_before_its_checkpoint_goes(
     assert done == ["events.jsonl", "dropped"]
 
 
+def test_the_first_training_of_a_process_is_the_same_as_the_next(tmp_path: Path) -> None:
+    """What is begun by one process is gone on with by another, which trained something else before, or did not."""
+    program = """
+import hashlib, sys
+from pathlib import Path
+import torch
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.recording import record
+from autorec_core.runs import RunConfig, RunStore
+store = RunStore(Path(sys.argv[1]))
+for _ in range(2):
+    run = store.create(RunConfig(hyperparameters=Hyperparameters(hidden_units=16, epochs=1, refit=False)))
+    record(run, lambda *_: True)
+    print(hashlib.sha256((run.folder / "model.safetensors").read_bytes()).hexdigest(), torch.get_num_threads())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    first, second = done.stdout.splitlines()
+    assert first == second
+
+
 # -- what a person reads ----------------------------------------------------------------------------------------------
 
 

@@ -201,21 +201,22 @@ class TestItemBasedFoldIn(Contract):
             assert (variance <= before + 1e-12).all()
             assert variance[ITEMS[count - 1]] < before[ITEMS[count - 1]]
             before = variance
-        assert (before >= recommender.model.residual_variance).all()
+        assert (before >= recommender.model.noise_variances - 1e-12).all()
 
     def test_without_ratings_there_is_the_prior(self, recommender: Recommender) -> None:
         prior = fold_in_module.Prior(recommender.model)
         nothing = recommender.fold_in([], [])
         np.testing.assert_allclose(nothing.raw, prior.expected, rtol=0, atol=1e-12)
-        expected = prior.variance + recommender.model.residual_variance
+        expected = prior.variance + recommender.model.noise_variances
         np.testing.assert_allclose(nothing.variance, expected, rtol=0, atol=1e-12)
 
     def test_the_posterior_is_that_of_the_weights_written_out(self, model: TrainedModel) -> None:
         """The same Gaussian, solved in the space of the weights instead of the ratings'."""
         prior = fold_in_module.Prior(model)
-        rated, noise = prior.factors[ITEMS], model.residual_variance
-        covariance = np.linalg.inv(np.eye(rated.shape[1]) + rated.T @ rated / noise)
-        mean = covariance @ rated.T @ (np.array(GIVEN) - prior.expected[ITEMS]) / noise
+        assert np.ptp(model.item_noise) > 0.1  # movies differ
+        rated, noise = prior.factors[ITEMS], model.noise_variances
+        covariance = np.linalg.inv(np.eye(rated.shape[1]) + (rated.T / noise[ITEMS]) @ rated)
+        mean = covariance @ rated.T @ ((np.array(GIVEN) - prior.expected[ITEMS]) / noise[ITEMS])
         met = Recommender(model).fold_in(ITEMS, GIVEN)
         np.testing.assert_allclose(met.raw, prior.expected + prior.factors @ mean, rtol=0, atol=1e-8)
         variance = np.einsum("ik,kl,il->i", prior.factors, covariance, prior.factors) + noise
@@ -225,8 +226,8 @@ class TestItemBasedFoldIn(Contract):
         prior = fold_in_module.Prior(model)
         for count in (6, 7, 8):  # 6 hidden units and the constant: the switch is at 7
             items, given = np.arange(count), np.linspace(1, 5, count)
-            rated, noise = prior.factors[items], model.residual_variance
-            covariance = np.linalg.inv(np.eye(7) + rated.T @ rated / noise)
+            rated, noise = prior.factors[items], model.noise_variances
+            covariance = np.linalg.inv(np.eye(7) + (rated.T / noise[items]) @ rated)
             variance = np.einsum("ik,kl,il->i", prior.factors, covariance, prior.factors) + noise
             met = Recommender(model).fold_in(items, given)
             np.testing.assert_allclose(met.variance, variance, rtol=0, atol=1e-8)
@@ -323,6 +324,6 @@ def test_very_many_ratings_are_met_by_the_smaller_system_with_the_same_result(tr
     many = np.arange(60), np.resize(np.arange(2, 11) / 2, 60)
     assert len(many[0]) > recommender.prior.factors.shape[1]
     met = recommender.fold_in(*many)
-    rated, noise = recommender.prior.factors[:60], recommender.model.residual_variance
-    plain = np.linalg.inv(rated @ rated.T + noise * np.eye(60))
+    rated, noise = recommender.prior.factors[:60], recommender.model.noise_variances[:60]
+    plain = np.linalg.inv(rated @ rated.T + np.diag(noise))
     assert np.allclose(met._inverse, plain, atol=1e-9)

@@ -16,6 +16,7 @@ from autorec_core.fold_in import forward_rows
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.ratings import FloatArray, Ratings, RatingScale
 from autorec_core.splits import random_split
+from autorec_core.trained_model import Link
 from autorec_core.training import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -53,27 +54,42 @@ def test_with_nothing_kept_the_averages_are_predicted(based_on: str, decoder: st
     fit.run_epoch()
     learnt = fit.weights()
     fit.load_weights(fit.leaning(learnt, 0.0))
-    items, users = baselines.levels(ratings, based_on)
+    averages = baselines.told_apart(ratings, based_on)
+    items, users = averages.item_biases, averages.user_biases
     matrix = fit.matrix(ratings)
     item, user = (matrix.rows, matrix.indices) if based_on == "items" else (matrix.indices, matrix.rows)
     of_rows, of_columns = (items[item], users[user]) if based_on == "items" else (users[user], items[item])
-    if decoder == "identity":
-        expected = ratings.mean + of_columns + (of_rows if centering else 0)
-        np.testing.assert_allclose(predicted(fit, ratings), expected, atol=1e-9)
-    else:  # levels add up before the activation, so where either is 0 the other is met
-        one = np.abs(of_rows) < 0.02
-        assert one.any()
-        np.testing.assert_allclose(predicted(fit, ratings)[one], (ratings.mean + of_columns)[one], atol=0.03)
+    mean = ratings.mean
+    arrays = Link.of(decoder, ratings.scale)
+    z = arrays.inverse(mean + of_columns)  # levels add up before the activation
+    if centering:
+        z = z + arrays.inverse(mean + of_rows) - arrays.inverse(np.full(len(z), mean))
+    np.testing.assert_allclose(predicted(fit, ratings), arrays(z), atol=1e-9)
     assert fit.leaning(learnt, 1.0) is learnt
 
 
-def test_levels_are_told_apart_once_more_than_the_biases() -> None:
+def test_each_side_is_what_the_other_leaves_the_second_time() -> None:
     ratings = made(0.0, 0.15, 0.1)
-    items, users = baselines.levels(ratings, "users")
-    bias = baselines.fit_all(ratings)["user_item_bias"]
-    np.testing.assert_allclose(users, bias.user_biases)
-    left = ratings.by_item.values - ratings.mean - users[ratings.by_item.indices]
-    np.testing.assert_allclose(items, baselines.damped_sums(ratings.by_item, left))
+    found, once = baselines.told_apart(ratings, "users"), baselines.fit_all(ratings)["user_item_bias"]
+    by_item, by_user = ratings.by_item, ratings.by_user
+    items = baselines.damped_sums(by_item, by_item.values - ratings.mean - once.user_biases[by_item.indices])
+    np.testing.assert_allclose(found.item_biases, items)
+    users = baselines.damped_sums(by_user, by_user.values - ratings.mean - items[by_user.indices])
+    np.testing.assert_allclose(found.user_biases, users)
+    assert (
+        baselines.rmse_of_all({"found": found, "once": once}, ratings)["found"]
+        < baselines.rmse_of_all({"once": once}, ratings)["once"]
+    )
+
+
+def test_the_fallback_and_the_table_of_items_are_those_averages() -> None:
+    split = random_split(made(0.1, 0.1, 0.1), seed=0)
+    for based_on in ("items", "users"):
+        trainer = Trainer(split, LEANING.with_changes(based_on=based_on, refit=False, epochs=1))
+        list(trainer)
+        model, expected = trainer.trained_model(), baselines.told_apart(split.train, based_on)
+        np.testing.assert_allclose(model.item_means, expected.global_mean + expected.item_biases, atol=1e-5)
+        np.testing.assert_allclose(model.user_biases, expected.user_biases, atol=1e-5)
 
 
 def test_only_rows_that_hardly_differ_are_damped_away() -> None:

@@ -12,23 +12,51 @@ from autorec_core.residuals import Miss, Scored
 from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
 from pages.shared import figures, frame, residual_charts, rows, services
+from pages.shared.genres import genre_name
 from pages.shared.palette import ink
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, later, ngettext, sentences
 
-VIEWS = ("Where it errs", "Calibration", "The ten worst", "As lists")
-GROUPINGS = ("Movie popularity", "User activity", "Genre", "Rating given")
-MEASURES = {"ndcg": "NDCG", "recall": "Recall", "coverage": "Coverage", "novelty": "Novelty"}
+ERRS, CALIBRATION, WORST, LISTS = (
+    later("Where it errs"),
+    later("Calibration"),
+    later("The ten worst"),
+    later("As lists"),
+)
+VIEWS = (ERRS, CALIBRATION, WORST, LISTS)
+BY_MOVIE, BY_USER, BY_GENRE, BY_RATING = (
+    later("Movie popularity"),
+    later("User activity"),
+    later("Genre"),
+    later("Rating given"),
+)
+GROUPINGS = (BY_MOVIE, BY_USER, BY_GENRE, BY_RATING)
+MEASURES = {
+    "ndcg": later("NDCG"),
+    "recall": later("Recall"),
+    "coverage": later("Coverage"),
+    "novelty": later("Novelty"),
+}
 
 
-@st.cache_resource(show_spinner="Predicting the test ratings …", max_entries=4)
 def scored(run_id: str) -> Scored:
     """The test ratings of a run with what its model predicts; once a run."""
+    with st.spinner(_("Predicting the test ratings …")):
+        return _scored(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _scored(run_id: str) -> Scored:
     return residuals.score(services.recommender(run_id).model, services.split_of(run_id).test)
 
 
-@st.cache_resource(show_spinner="Ranking all movies for every user of the test set …", max_entries=4)
 def lists_of(run_id: str) -> ListReport:
     """The lists of a run's model, of averages and of popularity; once a run."""
+    with st.spinner(_("Ranking all movies for every user of the test set …")):
+        return _lists_of(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _lists_of(run_id: str) -> ListReport:
     return list_quality.measure(services.recommender(run_id).model, services.split_of(run_id))
 
 
@@ -38,45 +66,33 @@ def draw(run: Run, model: TrainedModel) -> None:
         st.info(_("This model was trained with no test ratings, so nothing says how far it errs. Train one that has."))
         frame.go_button(_("Train a model"), "train")
         return
-    names = {
-        "Where it errs": _("Where it errs"),
-        "Calibration": _("Calibration"),
-        "The ten worst": _("The ten worst"),
-        "As lists": _("As lists"),
-    }
     view = st.segmented_control(
         _("What to look at"),
         list(VIEWS),
-        format_func=names.__getitem__,
+        format_func=_,
         default=VIEWS[0],
         required=True,
         key="astray_view",
         help=_("All of it is measured on test ratings, which neither trained the model nor chose anything of it."),
         persist_state="session",
     )
-    if view == "As lists":
+    if view == LISTS:
         _lists(run)
         return
     found = scored(run.id)
-    if view == "Calibration":
+    if view == CALIBRATION:
         _calibration(found)
-    elif view == "The ten worst":
+    elif view == WORST:
         _worst(run, model, found)
     else:
         _groups(model, found)
 
 
 def _groups(model: TrainedModel, found: Scored) -> None:
-    names = {
-        "Movie popularity": _("Movie popularity"),
-        "User activity": _("User activity"),
-        "Genre": _("Genre"),
-        "Rating given": _("Rating given"),
-    }
     by = st.segmented_control(
         _("Test ratings by"),
         list(GROUPINGS),
-        format_func=names.__getitem__,
+        format_func=_,
         default=GROUPINGS[0],
         required=True,
         key="astray_by",
@@ -84,7 +100,7 @@ def _groups(model: TrainedModel, found: Scored) -> None:
         persist_state="session",
     )
     words = ink(st.context.theme.type)
-    if by == "Rating given":
+    if by == BY_RATING:
         table = residual_charts.group_table(residuals.by_rating(found))
         figures.draw(
             residual_charts.mean_errors(table),
@@ -98,7 +114,7 @@ def _groups(model: TrainedModel, found: Scored) -> None:
             else _("A bar above 0 says that ratings of this height are predicted too high, one below that too low."),
         )
         return
-    if by == "Genre":
+    if by == BY_GENRE:
         table = residual_charts.group_table(residuals.by_genre(found, model.items))
         best, worst = _ends(table)
         figures.draw(
@@ -108,12 +124,12 @@ def _groups(model: TrainedModel, found: Scored) -> None:
             see=_(
                 "Of genres with a hundred test ratings or more, {best} is predicted best and {worst} worst; where an "
                 "interval is long, few ratings speak (their number stands at the right).",
-                best=best,
-                worst=worst,
+                best=genre_name(best),
+                worst=genre_name(worst),
             ),
         )
         return
-    by_movie = by == "Movie popularity"
+    by_movie = by == BY_MOVIE
     table = residual_charts.group_table(residuals.by_count(found, found.item_counts if by_movie else found.user_counts))
     title = _("training ratings of the movie") if by_movie else _("training ratings of the user")
     figures.draw(
@@ -299,7 +315,7 @@ def why(miss: Miss) -> str:
         "unlike_user": _("This person's other ratings lean the other way."),
         "bold": _("The model was bolder than averages, and wrong."),
     }
-    return " ".join(said[cause] for cause in miss.causes) or _("Nothing known points to it: people surprise.")
+    return sentences(*(said[cause] for cause in miss.causes)) or _("Nothing known points to it: people surprise.")
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------
@@ -312,17 +328,11 @@ def _lists(run: Run) -> None:
         return
     table = residual_charts.list_table(report)
     longest = int(table["k"].max())
-    names = {
-        "ndcg": _("NDCG"),
-        "recall": _("Recall"),
-        "coverage": _("Coverage"),
-        "novelty": _("Novelty"),
-    }
     left, right = st.columns([1, 1], gap="large", vertical_alignment="bottom")
     measure = left.segmented_control(
         _("Measure"),
         list(MEASURES),
-        format_func=names.__getitem__,
+        format_func=lambda name: _(MEASURES[name]),
         default="ndcg",
         required=True,
         key="lists_measure",
@@ -384,7 +394,7 @@ def _lists(run: Run) -> None:
     figures.draw(residual_charts.lists(table, measure, titles[measure], length), table, "lists_by_length", see=see)
     rounded = pd.DataFrame(
         [
-            {"way": residual_charts.WAYS[one.way], **{name: getattr(one, name) for name in MEASURES}}
+            {"way": _(residual_charts.WAYS[one.way]), **{name: getattr(one, name) for name in MEASURES}}
             for one in (own, averages, popular)
         ]
     )

@@ -19,7 +19,8 @@ from autorec_core.ratings import BoolArray, FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
 from pages.shared import frame, movie_map, services, state
-from pages.shared.words import _, ngettext
+from pages.shared.genres import genre_list, genre_name
+from pages.shared.words import _, ngettext, sentences
 
 MOST_FOUND = 6
 """Movies that a search offers."""
@@ -189,6 +190,7 @@ def colouring(name: str, land: Ground, catalogue: Catalogue, predicted: FloatArr
         _("Genres in colour"),
         items.genre_names,
         default=land.telling,
+        format_func=genre_name,
         max_selections=movie_map.MOST_GENRES,
         key="map_genres",
         help=_(
@@ -198,7 +200,7 @@ def colouring(name: str, land: Ground, catalogue: Catalogue, predicted: FloatArr
         persist_state="session",
     )
     columns = [items.genre_names.index(genre) for genre in chosen]
-    return movie_map.by_genre(land.is_of[:, columns], chosen)
+    return movie_map.by_genre(land.is_of[:, columns], [genre_name(genre) for genre in chosen])
 
 
 # -- search -----------------------------------------------------------------------------------------------------------
@@ -317,6 +319,11 @@ def table(catalogue: Catalogue, items: IntArray, predicted: FloatArray, **more: 
     )
 
 
+def in_words(rows: pd.DataFrame) -> pd.DataFrame:
+    """What `table` gave, with the genres as the visitor calls them."""
+    return rows.assign(genres=[genre_list(genres.split(", ")) for genres in rows["genres"].tolist()])
+
+
 def columns() -> dict[str, Any]:
     """How the columns of `table` look."""
     number = st.column_config.NumberColumn
@@ -359,7 +366,7 @@ def neighbour_list(
             choose(run.id, int(near[ticked[0]]))
 
     st.dataframe(
-        rows,
+        in_words(rows),
         hide_index=True,
         column_config=columns(),
         key=key,
@@ -375,7 +382,7 @@ def lasso_list(run: Run, catalogue: Catalogue, items: list[int], fold_in: FoldIn
     chosen = chosen[np.argsort(-catalogue.counts[chosen], kind="stable")]
     st.subheader(ngettext("{count:,} movie in the lasso", "{count:,} movies in the lasso", len(chosen)))
     share = Counter(genre for item in items for genre in catalogue.items.genres[item]).most_common(3)
-    genres = ", ".join(f"{genre} {count:,}" for genre, count in share)
+    genres = _(", ").join(f"{genre_name(genre)} {count:,}" for genre, count in share)
     st.caption(
         _(
             "Most often {genres}; mean rating {mean:.2f}, for you {predicted:.2f}.",
@@ -386,7 +393,11 @@ def lasso_list(run: Run, catalogue: Catalogue, items: list[int], fold_in: FoldIn
     )
     rows = table(catalogue, chosen, fold_in.predicted_ratings)
     st.dataframe(
-        rows, hide_index=True, column_config=columns(), height=min(320, 38 + 35 * len(rows)), key="map_lassoed"
+        in_words(rows),
+        hide_index=True,
+        column_config=columns(),
+        height=min(320, 38 + 35 * len(rows)),
+        key="map_lassoed",
     )
     with st.container(horizontal=True):
         st.download_button(
@@ -471,10 +482,10 @@ def what_to_see(model_by_items: bool, land: Ground, catalogue: Catalogue, layout
         )
         right, up = axis_words(land, catalogue)
         if axes == 2 and right:
-            how += " " + _("To the right lie movies with {traits}.", traits=right)
+            how = sentences(how, _("To the right lie movies with {traits}.", traits=right))
         if axes == 2 and up:
-            how += " " + _("Towards the top lie movies with {traits}.", traits=up)
-    return f"{what} {how}"
+            how = sentences(how, _("Towards the top lie movies with {traits}.", traits=up))
+    return sentences(what, how)
 
 
 def starter() -> None:

@@ -202,7 +202,7 @@ def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, end: float)
         {"x": min(at.get(event.epoch, event.epoch), end), "rmse": event.train_rmse} for event in _thinned(refits, 100)
     ]
     names = [
-        {"place": min(max(row["x"], 0.11 * end), 0.89 * end), "rmse": row["rmse"], "label": "fitted once more"}
+        {"place": min(max(row["x"], 0.22 * end), 0.78 * end), "rmse": row["rmse"], "label": "fitted once more"}
         for row in rows[-1:]
     ]
     columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}

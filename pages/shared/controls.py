@@ -26,6 +26,7 @@ from autorec_core.hyperparameters import (
 )
 from autorec_core.links import HIGHEST_SEED
 from pages.shared import plain, sets, state
+from pages.shared.words import _
 
 CUSTOM, FITTED = "custom", "fitted"
 UNNAMED = {CUSTOM: "Custom", FITTED: "Fitted to the data set"}
@@ -216,7 +217,7 @@ def preset_control() -> None:
     st.selectbox(
         "Preset",
         [*PRESETS, FITTED, CUSTOM],
-        format_func=lambda name: PRESETS[name].label if name in PRESETS else UNNAMED[name],
+        format_func=lambda name: _(PRESETS[name].label) if name in PRESETS else _(UNNAMED[name]),
         key="preset",
         on_change=take_preset,
         help="A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom.",
@@ -229,7 +230,7 @@ def preset_note() -> str:
     name = state.get("preset")
     if name == FITTED:
         return "By the rule that goes from the number of ratings: what a search would choose for a set of this size."
-    return PRESETS[name].help if name in PRESETS else "Your own choice of hyperparameters."
+    return _(PRESETS[name].help) if name in PRESETS else "Your own choice of hyperparameters."
 
 
 def based_on_control() -> None:
@@ -241,7 +242,7 @@ def hyperparameters_form() -> None:
     """Draws a control for every other hyperparameter, a beginner's first and the rest folded away."""
     advanced = [name for name in names() if choice_of(name).advanced]
     for group, label in GROUPS.items():
-        st.markdown(f"**{label}**")
+        st.markdown(f"**{_(label)}**")
         for name in names():
             if choice_of(name).group == group and name not in advanced and name != ON_TOP:
                 _control(name)
@@ -271,8 +272,8 @@ def _control(name: str) -> None:
     """One control, by what the hyperparameter accepts."""
     choice, kind = choice_of(name), _kind(name)
     common: dict[str, Any] = {
-        "label": choice.label,
-        "help": choice.help,
+        "label": _(choice.label),
+        "help": _(choice.help),
         "key": _key(name),
         "on_change": _take_base if name == ON_TOP else _note_change,
         "persist_state": "session",
@@ -280,9 +281,11 @@ def _control(name: str) -> None:
     if choice.options:
         words = {option: word_of(name, option) for option in choice.options}
         if sum(map(len, words.values())) <= 14:
-            st.segmented_control(options=choice.options, format_func=words.__getitem__, required=True, **common)
+            st.segmented_control(
+                options=choice.options, format_func=lambda option: _(words[option]), required=True, **common
+            )
         else:
-            st.selectbox(options=choice.options, format_func=words.__getitem__, **common)
+            st.selectbox(options=choice.options, format_func=lambda option: _(words[option]), **common)
     elif kind is bool:
         st.toggle(**common)
     elif choice.log:

@@ -15,8 +15,9 @@ from autorec_core.ratings import Ratings
 from autorec_core.splits import random_split
 from autorec_core.statistics import Choice, Statistics, Summary, held_by_most
 from pages.shared import explore_charts as charts
-from pages.shared import frame, overview, palette, services, sets, state
-from pages.shared.words import _, ngettext
+from pages.shared import frame, overview, palette, services, sets, state, words
+from pages.shared.genres import decade_name, genre_name
+from pages.shared.words import _, ngettext, sentences
 
 LARGEST_SPLIT = 5_000_000
 """Ratings; the split of a larger set is not drawn, as to draw it takes seconds."""
@@ -26,7 +27,7 @@ _ROWS, _COLUMNS = 40, 100
 """Tiles of the matrix in the file to download."""
 
 
-@st.cache_resource(show_spinner="Reading the ratings …", max_entries=3)
+@st.cache_resource(show_spinner=False, max_entries=3)
 def _statistics(name: str, owner: str) -> Statistics:
     """Of a set; `owner` keeps visitors' own sets apart."""
     return Statistics(sets.source(name).load()[0])
@@ -38,7 +39,8 @@ def statistics(name: str) -> Statistics:
     Raises:
         AutoRecError: it can't be read.
     """
-    return _statistics(name, state.owner() if name.startswith(sets.OWN) else "")
+    with st.spinner(_("Reading the ratings …")):
+        return _statistics(name, state.owner() if name.startswith(sets.OWN) else "")
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -53,7 +55,9 @@ def _parts(name: str, owner: str, seed: int) -> np.ndarray:
 
 
 @st.cache_resource(show_spinner=False, max_entries=12)
-def _picture(name: str, owner: str, choice: Choice, order: str, seed: int | None) -> tuple[bytes, overviews.Overview]:
+def _picture(
+    name: str, owner: str, choice: Choice, order: str, seed: int | None, language: str
+) -> tuple[bytes, overviews.Overview]:
     ratings = _statistics(name, owner).ratings
     parts = None if seed is None else _parts(name, owner, seed)
     seen = overviews.overview(ratings, order=order, chosen=choice.of(ratings.items), parts=parts)
@@ -97,7 +101,7 @@ def choice_controls(known: Statistics) -> Choice:
         _("Genre"),
         known.genres,
         index=None,
-        format_func=charts.genre_name,
+        format_func=genre_name,
         placeholder=_("All genres"),
         key="explore_genre",
         help=_("Only movies of this genre. A click on a bar below chooses it, too."),
@@ -107,7 +111,7 @@ def choice_controls(known: Statistics) -> Choice:
         _("Decade"),
         known.decades,
         index=None,
-        format_func=charts.decade_name,
+        format_func=decade_name,
         placeholder=_("All decades"),
         key="explore_decade",
         help=_("Only movies of these years. A click on a bar below chooses it, too."),
@@ -134,7 +138,7 @@ def about(name: str, ratings: Ratings) -> None:
             "[{title}]({source}), from GroupLens. {licence}",
             title=known.title,
             source=known.source,
-            licence=known.licence,
+            licence=_(known.licence),
         )
     )
 
@@ -209,10 +213,10 @@ def _matrix(name: str, owner: str, choice: Choice, known: Statistics) -> None:
     order = str(state.get("explore_order") or "activity")
     seed = int(state.get("explore_seed") or 0) if has_split else None
     try:
-        payload, seen = _picture(name, owner, choice, order, seed)
+        payload, seen = _picture(name, owner, choice, order, seed, words.language())
     except AutoRecError:  # too few ratings to split
         has_split, seed = False, None
-        payload, seen = _picture(name, owner, choice, order, None)
+        payload, seen = _picture(name, owner, choice, order, None, words.language())
     cells = len(seen.users) * len(seen.items)
     sentence = _(
         "Of {cells:,} cells, {share:.2f} % are known; a model writes the others. Come nearer, until each cell is a "
@@ -221,9 +225,11 @@ def _matrix(name: str, owner: str, choice: Choice, known: Statistics) -> None:
         share=100 * len(seen.columns) / max(1, cells),
     )
     if seen.every > 1:
-        sentence += " " + _("One user in {every} is drawn, so that a browser can hold it.", every=seen.every)
+        sentence = sentences(
+            sentence, _("One user in {every} is drawn, so that a browser can hold it.", every=seen.every)
+        )
     if not has_split:
-        sentence += " " + _("The split of so many, or so few, ratings is not drawn.")
+        sentence = sentences(sentence, _("The split of so many, or so few, ratings is not drawn."))
 
     def tiles() -> pd.DataFrame:
         rows, columns = min(_ROWS, len(seen.users)), min(_COLUMNS, len(seen.items))
@@ -280,9 +286,9 @@ def _ratings(summary: Summary, known: Statistics) -> None:
         "Most often given is {rating:g}, {share:.0f} % of all.", rating=top["rating"], share=100 * top["share"]
     )
     if summary.mean > (known.ratings.scale.low + known.ratings.scale.high) / 2:
-        sentence += " " + _("People rate what they chose to watch.")
+        sentence = sentences(sentence, _("People rate what they chose to watch."))
     if known.is_stepped:
-        sentence += " " + _("The scale is finer than the bars; each holds a step of it.")
+        sentence = sentences(sentence, _("The scale is finer than the bars; each holds a step of it."))
     _panel(_("How high"), sentence, "ratings", lambda: table)
     st.altair_chart(charts.histogram(table), key="explore_histogram_chart")
 
@@ -327,7 +333,7 @@ def _genres(summary: Summary, choice: Choice) -> None:
     table = table[table["ratings"] > 0]
     sentence = _("A movie counts in each of its genres. Click a bar, and all panels show that genre alone.")
     _panel(_("By genre"), sentence, "genres", lambda: table)
-    chosen = None if choice.genre is None else charts.genre_name(choice.genre)
+    chosen = None if choice.genre is None else genre_name(choice.genre)
     _clickable(table, "genre", chosen, summary.by_genre.names, by_size=True)
 
 
@@ -346,12 +352,12 @@ def _decades(summary: Summary, choice: Choice) -> None:
             least=LEAST_FOR_A_MEAN,
         )
     _panel(_("By decade of the movie"), sentence, "decades", lambda: table)
-    chosen = None if choice.decade is None else charts.decade_name(choice.decade)
+    chosen = None if choice.decade is None else decade_name(choice.decade)
     _clickable(table, "decade", chosen, summary.by_decade.names, by_size=False)
 
 
 def _clickable(table: pd.DataFrame, of: str, chosen: str | None, names: tuple[object, ...], *, by_size: bool) -> None:
-    named = {(charts.genre_name if of == "genre" else charts.decade_name)(name): name for name in names}  # type: ignore[operator]
+    named = {(genre_name if of == "genre" else decade_name)(name): name for name in names}  # type: ignore[operator]
     # The key follows the choice: a picture keeps what was clicked in it, and would choose that again.
     key = f"explore_{of}_chart_{chosen}"
     st.altair_chart(
@@ -382,7 +388,7 @@ def _times(summary: Summary) -> None:
         return
     table = charts.times_table(summary.times)
     most = table.iloc[int(np.argmax(summary.times.num_ratings))]
-    when = most["begins"].strftime("%B %Y" if summary.times.unit == "month" else "%d %B %Y")
+    when = most["begins"].strftime(_("%B %Y") if summary.times.unit == "month" else _("%d %B %Y"))
     sentence = _(
         "Most came in {when}: {count:,}. They come in bursts, as people join: the newest are of other people than the "
         "oldest.",

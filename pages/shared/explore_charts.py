@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from autorec_core.ratings import IntArray
-from autorec_core.statistics import NO_DECADE, NO_GENRE, Groups, Summary, Times, how_many_have
+from autorec_core.statistics import Groups, Summary, Times, how_many_have
+from pages.shared.genres import decade_name, genre_name
 from pages.shared.palette import RATING, RUNS
 from pages.shared.words import _
 
@@ -72,7 +73,7 @@ def long_tail(table: pd.DataFrame) -> alt.LayerChart:
         color=colour,
         tooltip=[
             alt.Tooltip("of:N", title=_("of")),
-            alt.Tooltip("rank:Q", format=","),
+            alt.Tooltip("rank:Q", title=_("rank"), format=","),
             alt.Tooltip("ratings:Q", title=_("ratings"), format=","),
         ],
     )
@@ -158,7 +159,7 @@ def over_time(table: pd.DataFrame, unit: str) -> alt.VConcatChart:
         alt.Tooltip(
             "begins:T",
             title=_("month") if unit == "month" else _("day"),
-            format="%b %Y" if unit == "month" else "%d %b %Y",
+            format=_("%b %Y") if unit == "month" else _("%d %b %Y"),
         ),
         alt.Tooltip("ratings:Q", title=_("ratings"), format=","),
         alt.Tooltip("mean rating:Q", title=_("mean rating"), format=".2f"),
@@ -189,16 +190,6 @@ def groups_table(groups: Groups, of: str) -> pd.DataFrame:
     return pd.DataFrame(
         {of: names, "ratings": groups.num_ratings, "movies": groups.num_items, "mean rating": groups.means}
     )
-
-
-def genre_name(genre: str) -> str:
-    """What people call a genre."""
-    return genre if genre != NO_GENRE else _("no genre known")
-
-
-def decade_name(decade: int) -> str:
-    """What people call a decade."""
-    return _("{year}s", year=decade) if decade != NO_DECADE else _("year unknown")
 
 
 def groups(table: pd.DataFrame, of: str, chosen: str | None, ink: str, *, by_size: bool) -> alt.LayerChart:

@@ -10,7 +10,7 @@ from autorec_core import datasets, storage
 from autorec_core.datasets import Dataset
 from autorec_core.downloads import Downloads, Standing
 from pages.shared import explore, frame, state
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 
 @st.cache_resource(show_spinner=False)
@@ -94,10 +94,14 @@ def _terms(known: Dataset) -> str:
             disk=datasets.bytes_needed(known.name) / 1e6,
         )
         if known.checksum is None:
-            about += " " + _("The release may change, so it is held against the MD5 that lies beside it, if one does.")
+            about = sentences(
+                about, _("The release may change, so it is held against the MD5 that lies beside it, if one does.")
+            )
         else:
-            about += " " + _("MD5 {checksum}.", checksum=known.checksum)
-    return f"{known.licence} [{_('The terms in full')}]({known.source}). {about}"
+            about = sentences(about, _("MD5 {checksum}.", checksum=known.checksum))
+    return _(
+        "{licence} [The terms in full]({source}). {about}", licence=_(known.licence), source=known.source, about=about
+    )
 
 
 def _standing(known: Dataset, standing: Standing | None, *, is_here: bool) -> None:

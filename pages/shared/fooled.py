@@ -322,7 +322,7 @@ def _picks(_run: Run, _model: TrainedModel) -> None:
 # -- 3: test ratings in the input -------------------------------------------------------------------------------------
 
 
-@st.cache_resource(show_spinner="Reading the rows anew, with test ratings among them …", max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _leaks(run_id: str) -> tuple[list[Leak], int]:
     run, split = services.run_store().get(run_id), services.split_of(run_id)
     model = services.recommender(run_id).model
@@ -333,7 +333,8 @@ def _leak(run: Run, _model: TrainedModel) -> None:
     if not services.split_of(run.id).test.num_ratings:
         _no_test()
         return
-    found, number = _leaks(run.id)
+    with st.spinner(_("Reading the rows anew, with test ratings among them …")):
+        found, number = _leaks(run.id)
     is_on = st.toggle(
         _("Feed the test ratings to the encoder"),
         True,

@@ -11,23 +11,31 @@ import streamlit as st
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
 from pages.shared import plain, services, state, words
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, later, ngettext
 
 _FOLDER = Path(__file__).resolve().parent.parent
 _ICON = str(Path(__file__).resolve().parent / "icon.png")
 
 MENU = {
-    "": {"home": "Home", "learn": "Learn"},
-    "Train": {"train": "Train", "compare": "Compare", "search": "Search"},
-    "You": {
-        "rate": "Rate",
-        "history": "Bring your history",
-        "recommendations": "Recommendations",
-        "neighbours": "Neighbours",
-        "privacy": "Privacy",
+    "": {"home": later("Home"), "learn": later("Learn")},
+    later("Train"): {"train": later("Train"), "compare": later("Compare"), "search": later("Search")},
+    later("You"): {
+        "rate": later("Rate"),
+        "history": later("Bring your history"),
+        "recommendations": later("Recommendations"),
+        "neighbours": later("Neighbours"),
+        "privacy": later("Privacy"),
     },
-    "See inside": {"reconstruction": "Reconstruction", "map": "Map", "units": "Code units"},
-    "Data": {"data": "Data", "datasets": "Get more data", "upload": "Own ratings"},
+    later("See inside"): {
+        "reconstruction": later("Reconstruction"),
+        "map": later("Map"),
+        "units": later("Code units"),
+    },
+    later("Data"): {
+        "data": later("Data"),
+        "datasets": later("Get more data"),
+        "upload": later("Own ratings"),
+    },
 }
 """Section of the menu -> name of the script -> title."""
 PAGES = {name: title for section in MENU.values() for name, title in section.items()}
@@ -59,7 +67,8 @@ def route() -> None:
             ]
             for section, pages in MENU.items()
         }
-        st.navigation(menu).run()
+        # Streamlit's own words for a menu that is folded are English.
+        st.navigation(menu, expanded=words.language() != "en").run()
     finally:
         state.mark_routed(False)
 

@@ -10,16 +10,25 @@ import pandas as pd
 
 from autorec_core.ratings import FloatArray, RatingScale
 from pages.shared.palette import BASELINE, RATING, TEST, TRAIN, VALID, YOU
+from pages.shared.words import _, later
 
 HEIGHT = 350
 """Of every picture of the lesson, in pixels."""
-HONEST, FOOLED = "honest", "fooled"
+HONEST, FOOLED = later("honest"), later("fooled")
 COLOURS = {HONEST: TEST, FOOLED: VALID}
 """What is true and what only looks so."""
+KNOWN, UNKNOWN, HELD_OUT, OWN = later("known"), later("unknown"), later("held out"), later("the example's")
+"""What an entry of a row may be."""
 
 
 def _legend(columns: int = 0) -> alt.Legend:
     return alt.Legend(title=None, orient="top", symbolSize=90, symbolOpacity=1, labelLimit=280, columns=columns)
+
+
+def _said(table: pd.DataFrame, column: str, colours: dict[str, str]) -> tuple[pd.DataFrame, alt.Scale]:
+    """A table with the words of a column in the visitor's language, and the colours of those."""
+    scale = alt.Scale(domain=[_(word) for word in colours], range=list(colours.values()))
+    return table.assign(**{column: table[column].map(_)}), scale
 
 
 def cells(table: pd.DataFrame, scale: RatingScale, width: int) -> alt.LayerChart:
@@ -34,12 +43,12 @@ def cells(table: pd.DataFrame, scale: RatingScale, width: int) -> alt.LayerChart
     shown = table.assign(
         x=number % width,
         y=number // width,
-        text=["unknown" if np.isnan(value) else f"{value:g}" for value in table["rating"]],
+        text=[_("unknown") if np.isnan(value) else f"{value:g}" for value in table["rating"]],
     )
     height = int(np.ceil(len(table) / width))
     x = alt.X("x:O", axis=None, scale=alt.Scale(paddingInner=0.14))
     y = alt.Y("y:O", axis=None, scale=alt.Scale(paddingInner=0.14))
-    hint = [alt.Tooltip("name:N", title="whose"), alt.Tooltip("text:N", title="rating")]
+    hint = [alt.Tooltip("name:N", title=_("whose")), alt.Tooltip("text:N", title=_("rating"))]
     empty = alt.Chart(shown).mark_rect(fill=BASELINE, fillOpacity=0.1, cornerRadius=2).encode(x=x, y=y, tooltip=hint)
     known = alt.Chart(shown[shown["rating"].notna()]).mark_rect(fill=RATING, cornerRadius=2)
     opacity = alt.Opacity("rating:Q", scale=alt.Scale(domain=[scale.low, scale.high], range=[0.22, 1]), legend=None)
@@ -56,17 +65,21 @@ def with_and_without_mask(table: pd.DataFrame, means: pd.DataFrame, ink: str) ->
         means: columns `value`, `label` and `kind`.
         ink: colour of words.
     """
-    colour = alt.Color(
-        "kind:N", scale=alt.Scale(domain=["known", "unknown"], range=[TRAIN, BASELINE]), legend=_legend()
-    )
+    colours = {KNOWN: TRAIN, UNKNOWN: BASELINE}
+    (table, scale), (means, _scale) = _said(table, "kind", colours), _said(means, "kind", colours)
+    colour = alt.Color("kind:N", scale=scale, legend=_legend())
     span = alt.Scale(domain=[-0.4, max(5.4, float(table["value"].max()) + 0.4)], nice=False)
-    x = alt.X("value:Q", title="rating", scale=span, axis=alt.Axis(tickCount=6))
+    x = alt.X("value:Q", title=_("rating"), scale=span, axis=alt.Axis(tickCount=6))
     bars = alt.Chart(table).mark_bar(size=14, cornerRadius=2, opacity=0.9)
     bars = bars.encode(
         x=x,
-        y=alt.Y("entries:Q", title="entries (root scale)", stack=False, scale=alt.Scale(type="sqrt")),
+        y=alt.Y("entries:Q", title=_("entries (root scale)"), stack=False, scale=alt.Scale(type="sqrt")),
         color=colour,
-        tooltip=["kind", "value", "entries"],
+        tooltip=[
+            alt.Tooltip("kind", title=_("kind")),
+            alt.Tooltip("value", title=_("rating")),
+            alt.Tooltip("entries", title=_("entries")),
+        ],
     )
     rules = alt.Chart(means).mark_rule(strokeWidth=2.5, strokeDash=[6, 3]).encode(x=x, color=colour)
     lower = means["value"].idxmin()
@@ -75,7 +88,7 @@ def with_and_without_mask(table: pd.DataFrame, means: pd.DataFrame, ink: str) ->
         text = alt.Chart(means.loc[[place]]).mark_text(
             baseline="top", fontSize=12, color=ink, fontWeight="bold", align=align, dx=6 if align == "left" else -6
         )
-        words.append(text.encode(x=x, y=alt.Y("place:Q", title="entries (root scale)"), text="label:N"))
+        words.append(text.encode(x=x, y=alt.Y("place:Q", title=_("entries (root scale)")), text="label:N"))
     return alt.layer(bars, rules, *words).properties(height=HEIGHT)
 
 
@@ -86,13 +99,17 @@ def code_bars(table: pd.DataFrame) -> alt.LayerChart:
         table: columns `unit`, `place`, `so_far` and `whole`, both counted from the unit's average.
     """
     most = max(1e-6, float(table[["so_far", "whole"]].abs().max().max()))
-    x = alt.X("place:Q", title="hidden units, the most unusual first", axis=alt.Axis(grid=False, tickMinStep=1))
+    x = alt.X("place:Q", title=_("hidden units, the most unusual first"), axis=alt.Axis(grid=False, tickMinStep=1))
     scale = alt.Scale(domain=[-most, most])
-    y = alt.Y("so_far:Q", title="from its average", scale=scale, axis=alt.Axis(tickCount=5))
-    hint = ["unit", alt.Tooltip("so_far:Q", format="+.3f"), alt.Tooltip("whole:Q", format="+.3f")]
+    y = alt.Y("so_far:Q", title=_("from its average"), scale=scale, axis=alt.Axis(tickCount=5))
+    hint = [
+        alt.Tooltip("unit", title=_("unit")),
+        alt.Tooltip("so_far:Q", title=_("so far"), format="+.3f"),
+        alt.Tooltip("whole:Q", title=_("whole"), format="+.3f"),
+    ]
     bars = alt.Chart(table).mark_bar(color=TRAIN, size=5).encode(x=x, y=y, tooltip=hint)
     whole = alt.Chart(table).mark_tick(color=VALID, thickness=2, size=8, orient="horizontal")
-    whole = whole.encode(x=x, y=alt.Y("whole:Q", title="from its average", scale=scale), tooltip=hint)
+    whole = whole.encode(x=x, y=alt.Y("whole:Q", title=_("from its average"), scale=scale), tooltip=hint)
     return alt.layer(bars, whole).properties(height=HEIGHT)
 
 
@@ -112,17 +129,20 @@ def curves(
     kind = "log" if is_log else "linear"
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(type=kind, nice=False), axis=alt.Axis(grid=False, tickCount=6))  # type: ignore[arg-type]
     y = alt.Y("y:Q", title=y_title, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=5))
+    table, colouring = _said(table, "what", colours)
     colour = alt.Color(
-        "what:N",
-        scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-        legend=_legend(columns=1 if len("".join(colours)) > 30 else 2),
+        "what:N", scale=colouring, legend=_legend(columns=1 if len("".join(map(_, colours))) > 30 else 2)
     )
     lines = alt.Chart(table).mark_line(strokeWidth=2.4).encode(x=x, y=y, color=colour)
     layers = [lines]
     if at is not None and len(table):
         nearest = table["x"].unique()[np.argmin(np.abs(table["x"].unique() - at))]
         spots = table[table["x"] == nearest]
-        hint = ["what:N", alt.Tooltip("x:Q", title=x_title), alt.Tooltip("y:Q", title=y_title, format=".4f")]
+        hint = [
+            alt.Tooltip("what:N", title=_("of")),
+            alt.Tooltip("x:Q", title=x_title),
+            alt.Tooltip("y:Q", title=y_title, format=".4f"),
+        ]
         rule = alt.Chart(pd.DataFrame({"x": [nearest]})).mark_rule(color=BASELINE).encode(x="x:Q")
         marks = alt.Chart(spots).mark_point(filled=True, size=110, opacity=1)
         layers = [rule, lines, marks.encode(x=x, y=y, color=colour, tooltip=hint)]
@@ -143,14 +163,19 @@ def given_and_back(table: pd.DataFrame, scale: RatingScale) -> alt.LayerChart:
     diagonal = diagonal.encode(x="given:Q", y="back:Q")
     turn = (np.arange(len(table)) * 0.618034) % 1.0 - 0.5
     shown = table.assign(place=table["given"] + 0.5 * turn * min(scale.step, scale.span / 5))
-    parts = ["known", "held out"]
+    shown, colouring = _said(shown, "part", {KNOWN: TRAIN, HELD_OUT: TEST})
     points = alt.Chart(shown).mark_point(filled=True, size=65, opacity=0.8)
     points = points.encode(
-        x=alt.X("place:Q", title="rating given", scale=span, axis=alt.Axis(tickCount=5)),
-        y=alt.Y("back:Q", title="reconstructed", scale=span, axis=alt.Axis(tickCount=5)),
-        color=alt.Color("part:N", scale=alt.Scale(domain=parts, range=[TRAIN, TEST]), legend=_legend()),
-        shape=alt.Shape("part:N", scale=alt.Scale(domain=parts, range=["circle", "triangle-up"])),
-        tooltip=["name:N", "given:Q", alt.Tooltip("back:Q", format=".2f"), "part:N"],
+        x=alt.X("place:Q", title=_("rating given"), scale=span, axis=alt.Axis(tickCount=5)),
+        y=alt.Y("back:Q", title=_("reconstructed"), scale=span, axis=alt.Axis(tickCount=5)),
+        color=alt.Color("part:N", scale=colouring, legend=_legend()),
+        shape=alt.Shape("part:N", scale=alt.Scale(domain=colouring.domain, range=["circle", "triangle-up"])),
+        tooltip=[
+            alt.Tooltip("name:N", title=_("whose")),
+            alt.Tooltip("given:Q", title=_("given")),
+            alt.Tooltip("back:Q", title=_("reconstructed"), format=".2f"),
+            alt.Tooltip("part:N", title=_("part of the split")),
+        ],
     )
     return alt.layer(diagonal, points).properties(height=HEIGHT)
 
@@ -161,12 +186,16 @@ def gradients(table: pd.DataFrame) -> alt.LayerChart:
     Args:
         table: columns `place`, `name`, `gradient` and `kind` ("known", "unknown" or "the example's").
     """
-    kinds = ["known", "the example's", "unknown"]
-    colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[TRAIN, YOU, BASELINE]), legend=_legend())
+    table, colouring = _said(table, "kind", {KNOWN: TRAIN, OWN: YOU, UNKNOWN: BASELINE})
+    colour = alt.Color("kind:N", scale=colouring, legend=_legend())
     most = max(2.0, float(np.ceil(table["gradient"].abs().max())))
-    x = alt.X("place:Q", title="some entries of the row", axis=alt.Axis(labels=False, ticks=False, grid=False))
-    y = alt.Y("gradient:Q", title="gradient of the loss", scale=alt.Scale(domain=[-most, most]))
-    hint = ["name:N", "kind:N", alt.Tooltip("gradient:Q", format="+.2f")]
+    x = alt.X("place:Q", title=_("some entries of the row"), axis=alt.Axis(labels=False, ticks=False, grid=False))
+    y = alt.Y("gradient:Q", title=_("gradient of the loss"), scale=alt.Scale(domain=[-most, most]))
+    hint = [
+        alt.Tooltip("name:N", title=_("whose")),
+        alt.Tooltip("kind:N", title=_("kind")),
+        alt.Tooltip("gradient:Q", title=_("gradient"), format="+.2f"),
+    ]
     zero = alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color=BASELINE).encode(y="y:Q")
     stems = alt.Chart(table).mark_rule(strokeWidth=2).encode(x=x, y=y, y2=alt.datum(0), color=colour)
     dots = alt.Chart(table).mark_point(filled=True, size=70, opacity=1).encode(x=x, y=y, color=colour, tooltip=hint)
@@ -183,8 +212,10 @@ def agreement(table: pd.DataFrame, size: int) -> alt.LayerChart:
     sizes = sorted(table["size"].unique().tolist())
     turn = (np.arange(len(table)) * 0.618034) % 1.0 - 0.5
     shown = table.assign(name=[f"{value:,}" for value in table["size"]], is_chosen=table["size"] == size, turn=turn)
-    x = alt.X("name:N", sort=[f"{value:,}" for value in sizes], title="rows in a batch", axis=alt.Axis(labelAngle=0))
-    y = alt.Y("cosine:Q", title="agreement (cosine)", scale=alt.Scale(domain=[min(-0.1, table["cosine"].min()), 1.02]))
+    x = alt.X("name:N", sort=[f"{value:,}" for value in sizes], title=_("rows in a batch"), axis=alt.Axis(labelAngle=0))
+    y = alt.Y(
+        "cosine:Q", title=_("agreement (cosine)"), scale=alt.Scale(domain=[min(-0.1, table["cosine"].min()), 1.02])
+    )
     points = alt.Chart(shown).mark_point(filled=True, size=42)
     points = points.encode(
         x=x,
@@ -192,7 +223,10 @@ def agreement(table: pd.DataFrame, size: int) -> alt.LayerChart:
         xOffset=alt.XOffset("turn:Q", scale=alt.Scale(domain=[-1, 1])),
         color=alt.condition(alt.datum.is_chosen, alt.value(TRAIN), alt.value(BASELINE)),
         opacity=alt.condition(alt.datum.is_chosen, alt.value(0.9), alt.value(0.35)),
-        tooltip=["name:N", alt.Tooltip("cosine:Q", format=".3f")],
+        tooltip=[
+            alt.Tooltip("name:N", title=_("rows in a batch")),
+            alt.Tooltip("cosine:Q", title=_("cosine"), format=".3f"),
+        ],
     )
     return alt.layer(points).properties(height=HEIGHT)
 
@@ -206,18 +240,22 @@ def meeting(table: pd.DataFrame, given: float, known: int, scale: RatingScale) -
         known: where the slider stands.
         scale: the rating scale.
     """
-    x = alt.X("known:Q", title="ratings known", axis=alt.Axis(grid=False, tickMinStep=1))
+    x = alt.X("known:Q", title=_("ratings known"), axis=alt.Axis(grid=False, tickMinStep=1))
     span = alt.Scale(domain=[scale.low, scale.high], nice=False)
     band = (
         alt.Chart(table)
         .mark_area(color=TEST, opacity=0.18)
-        .encode(x=x, y=alt.Y("low:Q", title="rating", scale=span, axis=alt.Axis(tickCount=5)), y2="high:Q")
+        .encode(x=x, y=alt.Y("low:Q", title=_("rating"), scale=span, axis=alt.Axis(tickCount=5)), y2="high:Q")
     )
     line = alt.Chart(table).mark_line(color=TEST, strokeWidth=2.4).encode(x=x, y=alt.Y("predicted:Q", scale=span))
     truth = alt.Chart(pd.DataFrame({"y": [given]})).mark_rule(color=YOU, strokeDash=[6, 4], strokeWidth=2)
     rule = alt.Chart(pd.DataFrame({"known": [known]})).mark_rule(color=BASELINE).encode(x="known:Q")
     mark = alt.Chart(table[table["known"] == known]).mark_point(filled=True, size=110, color=TEST, opacity=1)
-    hint = ["known:Q", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("predicted", "low", "high"))]
+    names = {"predicted": _("predicted"), "low": _("low"), "high": _("high")}
+    hint = [
+        alt.Tooltip("known:Q", title=_("ratings known")),
+        *(alt.Tooltip(f"{name}:Q", title=title, format=".2f") for name, title in names.items()),
+    ]
     return alt.layer(
         band, truth.encode(y="y:Q"), rule, line, mark.encode(x=x, y=alt.Y("predicted:Q", scale=span), tooltip=hint)
     ).properties(height=HEIGHT)
@@ -237,12 +275,16 @@ def ranked(table: pd.DataFrame, scale: RatingScale, ink: str) -> alt.LayerChart:
     names = alt.Chart(table).mark_text(align="left", baseline="bottom", dy=-6, fontSize=12, color=ink, limit=330)
     names = names.encode(y=y, x=alt.value(0), text="movie:N")
     reach = alt.Chart(table).mark_rule(color=TEST, strokeWidth=3, opacity=0.35)
-    reach = reach.encode(y=y, x=alt.X("low:Q", title="rating", scale=span, axis=alt.Axis(tickCount=5)), x2="high:Q")
-    hint = ["movie:N", *(alt.Tooltip(f"{name}:Q", format=".2f") for name in ("predicted", "low", "high", "score"))]
+    reach = reach.encode(y=y, x=alt.X("low:Q", title=_("rating"), scale=span, axis=alt.Axis(tickCount=5)), x2="high:Q")
+    named = {"predicted": _("predicted"), "low": _("low"), "high": _("high"), "score": _("ranked by")}
+    hint = [
+        alt.Tooltip("movie:N", title=_("movie")),
+        *(alt.Tooltip(f"{name}:Q", title=title, format=".2f") for name, title in named.items()),
+    ]
     dots = alt.Chart(table).mark_point(filled=True, size=80, color=TEST, opacity=1)
-    dots = dots.encode(y=y, x=alt.X("predicted:Q", title="rating", scale=span), tooltip=hint)
+    dots = dots.encode(y=y, x=alt.X("predicted:Q", title=_("rating"), scale=span), tooltip=hint)
     score = alt.Chart(table).mark_tick(color=VALID, thickness=3, size=15)
-    score = score.encode(y=y, x=alt.X("score:Q", title="rating", scale=span), tooltip=hint)
+    score = score.encode(y=y, x=alt.X("score:Q", title=_("rating"), scale=span), tooltip=hint)
     return alt.layer(names, reach, dots, score).properties(height=32 * len(table) + 60)
 
 
@@ -257,15 +299,19 @@ def scattered_users(counts: FloatArray, rmses: FloatArray, pooled: float, mean: 
         ink: colour of words.
     """
     x = alt.X(
-        "test_ratings:Q", title="test ratings of the user", scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=4)
+        "test_ratings:Q", title=_("test ratings of the user"), scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=4)
     )
     span = alt.Scale(domain=[0, 1.3 * max(1.4 * pooled, float(np.quantile(rmses, 0.97)))], clamp=True)
-    y = alt.Y("rmse:Q", title="RMSE of the user", scale=span, axis=alt.Axis(tickCount=5))
+    y = alt.Y("rmse:Q", title=_("RMSE of the user"), scale=span, axis=alt.Axis(tickCount=5))
     table = pd.DataFrame({"test_ratings": counts, "rmse": rmses})
+    hint = [
+        alt.Tooltip("test_ratings", title=_("test ratings")),
+        alt.Tooltip("rmse:Q", title="RMSE", format=".4f"),
+    ]
     dots = alt.Chart(table).mark_point(filled=True, size=34, color=BASELINE, opacity=0.4)
-    dots = dots.encode(x=x, y=y, tooltip=["test_ratings", alt.Tooltip("rmse:Q", format=".4f")])
-    both = pd.DataFrame({"rmse": [pooled, mean], "what": [HONEST, FOOLED]})
-    colour = alt.Color("what:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=_legend())
+    dots = dots.encode(x=x, y=y, tooltip=hint)
+    both, colouring = _said(pd.DataFrame({"rmse": [pooled, mean], "what": [HONEST, FOOLED]}), "what", COLOURS)
+    colour = alt.Color("what:N", scale=colouring, legend=_legend())
     rules = alt.Chart(both).mark_rule(strokeWidth=2.6).encode(y="rmse:Q", color=colour)
     return alt.layer(dots, rules).properties(height=HEIGHT)
 
@@ -279,14 +325,18 @@ def story(table: pd.DataFrame, rules: Sequence[tuple[str, float]], y_title: str,
         y_title: of the vertical axis.
         ink: colour of words.
     """
-    x = alt.X("epoch:Q", axis=alt.Axis(grid=False, tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
-    y = alt.Y("rmse:Q", title=y_title, scale=alt.Scale(zero=False, padding=10), axis=alt.Axis(tickCount=5))
-    colour = alt.Color("what:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=_legend())
-    lines = (
-        alt.Chart(table)
-        .mark_line(strokeWidth=2.4)
-        .encode(x=x, y=y, color=colour, tooltip=["what:N", "epoch:Q", alt.Tooltip("rmse:Q", format=".4f")])
+    table, colouring = _said(table, "what", COLOURS)
+    x = alt.X(
+        "epoch:Q", title=_("epoch"), axis=alt.Axis(grid=False, tickMinStep=1, format="d"), scale=alt.Scale(nice=False)
     )
+    y = alt.Y("rmse:Q", title=y_title, scale=alt.Scale(zero=False, padding=10), axis=alt.Axis(tickCount=5))
+    colour = alt.Color("what:N", scale=colouring, legend=_legend())
+    hint = [
+        alt.Tooltip("what:N", title=_("of")),
+        alt.Tooltip("epoch:Q", title=_("epoch")),
+        alt.Tooltip("rmse:Q", title="RMSE", format=".4f"),
+    ]
+    lines = alt.Chart(table).mark_line(strokeWidth=2.4).encode(x=x, y=y, color=colour, tooltip=hint)
     layers = [lines]
     if rules:
         named = pd.DataFrame([{"rmse": height, "label": f"{name} {height:.4f}"} for name, height in rules])

@@ -146,7 +146,7 @@ def mask(about: Example) -> None:
         {
             "value": [*values.tolist(), taken],
             "entries": [*numbers.tolist(), count - len(ratings)],
-            "kind": ["known"] * len(values) + ["unknown"],
+            "kind": [lesson_charts.KNOWN] * len(values) + [lesson_charts.UNKNOWN],
         }
     )
     masked, filled = float(ratings.mean()), float((ratings.sum() + taken * (count - len(ratings))) / count)
@@ -154,7 +154,7 @@ def mask(about: Example) -> None:
     means = pd.DataFrame(
         {
             "value": [masked, filled],
-            "kind": ["known", "unknown"],
+            "kind": [lesson_charts.KNOWN, lesson_charts.UNKNOWN],
             "label": [_("masked mean {value:.2f}", value=masked), _("filled mean {value:.2f}", value=filled)],
             "place": [top, 0.72 * top] if masked < filled else [0.72 * top, top],
         }
@@ -289,7 +289,7 @@ def decode(about: Example) -> None:
             "name": [about.column_name(place) for place in [*row.columns.tolist(), *columns.tolist()]],
             "given": [*row.ratings.tolist(), *given.tolist()],
             "back": [*back[row.columns].tolist(), *back[columns].tolist()],
-            "part": ["known"] * len(row.columns) + ["held out"] * len(columns),
+            "part": [lesson_charts.KNOWN] * len(row.columns) + [lesson_charts.HELD_OUT] * len(columns),
         }
     )
     known = rmse(back[row.columns], row.ratings)

@@ -134,12 +134,12 @@ def gradient(about: Example) -> None:
         {
             "name": [about.column_name(column) for column in columns.tolist()],
             "gradient": errors,
-            "kind": np.where(is_known[columns], "known", "unknown"),
+            "kind": np.where(is_known[columns], lesson_charts.KNOWN, lesson_charts.UNKNOWN),
         }
     )
     own_gradient = 2 * (own_back - rating)
     own = pd.DataFrame(
-        {"name": [reader.whose(model, about.reader)], "gradient": [own_gradient], "kind": ["the example's"]}
+        {"name": [reader.whose(model, about.reader)], "gradient": [own_gradient], "kind": [lesson_charts.OWN]}
     )
     middle = len(table) // 2
     table = pd.concat([table.iloc[:middle], own, table.iloc[middle:]], ignore_index=True)

@@ -261,7 +261,7 @@ _STYLE = f"""<style>
 .live-bar {{ height: 4px; border-radius: 2px; margin-top: .6rem; overflow: hidden;
   background: color-mix(in srgb, currentColor 14%, transparent); }}
 .live-bar i {{ display: block; height: 100%; border-radius: 2px; background: {TRAIN}; transition: width .4s; }}
-.live-bar.refit i {{ background: {TEST}; }}
+.live-bar.refit i {{ background: linear-gradient(90deg, {TRAIN}, {VALID}); }}
 [data-testid="stMain"] [data-stale="true"] {{ opacity: 1 !important; transition: none !important; }}
 @media (max-width: 480px) {{ .live-numbers {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
 </style>"""

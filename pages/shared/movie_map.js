@@ -331,7 +331,7 @@ function setUp(root) {
 
   self.takeMovies = (movies) => {
     if (self.movies && self.movies.name === movies.name && self.movies.n === movies.n) {
-      self.movies = { ...self.movies, words: movies.words };
+      self.movies = { ...self.movies, words: movies.words, genreNames: movies.genreNames };
     } else {
       self.movies = { ...movies, means: asFloats(movies.means) };
       self.n = movies.n;

@@ -14,6 +14,7 @@ import streamlit as st
 from autorec_core.catalogue import Catalogue
 from autorec_core.ratings import BoolArray, FloatArray, IntArray
 from pages.shared import assets, state
+from pages.shared.genres import genre_name
 from pages.shared.palette import BASELINE, RATINGS, RUNS, YOU
 from pages.shared.words import _
 
@@ -140,7 +141,6 @@ def _movies(run_id: str, _catalogue: Catalogue, _shown: IntArray) -> dict[str, A
         "counts": _catalogue.counts[_shown].tolist(),
         "means": as_text(_catalogue.means[_shown]),
         "genres": [[place[genre] for genre in items.genres[item]] for item in _shown.tolist()],
-        "genreNames": list(items.genre_names),
     }
 
 
@@ -208,7 +208,11 @@ def draw(
 
     _component()(
         key=KEY,
-        data={**_movies(run_id, catalogue, shown), "words": words()},
+        data={
+            **_movies(run_id, catalogue, shown),
+            "genreNames": [genre_name(genre) for genre in catalogue.items.genre_names],
+            "words": words(),
+        },
         on_picked_change=picked,
         on_lassoed_change=lassoed,
     )

@@ -255,8 +255,12 @@ function setUp(root) {
     }
   }
 
-  const named = (from, to, of, what) =>
-    from + 1 === to ? `${what} ${format(to)} of ${format(of)}` : `${what}s ${format(from + 1)} to ${format(to)} of ${format(of)}`;
+  // A sentence of the page's language with its values.
+  const say = (name, values) => self.data.words[name].replace(/\{(\w+)\}/g, (_all, key) => values[key]);
+  const named = (from, to, all, what) =>
+    from + 1 === to
+      ? say(`one_${what}`, { at: format(to), all: format(all) })
+      : say(`some_${what}s`, { first: format(from + 1), last: format(to), all: format(all) });
 
   function tell() {
     const [from, to, first, last] = sight();
@@ -264,15 +268,16 @@ function setUp(root) {
     const users = named(from, to, self.numRows, "user");
     find(".across").textContent = `${movies} →`;
     find(".down").textContent = `← ${users}`;
-    const what = isNear() ? "single cells" : `tiles of ${tiling().join(" by ")} cells`;
-    canvas.setAttribute("aria-label", `The rating matrix, ${what}: ${movies}, ${users}. Arrow keys move, plus and minus zoom, 0 shows all.`);
+    const [kx, ky] = isNear() ? [1, 1] : tiling();
+    const what = isNear() ? self.data.words.near : say("far", { across: kx, down: ky });
+    canvas.setAttribute("aria-label", say("picture", { what, movies, users }));
     canvas.classList.toggle("near", self.zoom > 0);
     slider.value = Math.round(100 * self.zoom);
     slider.setAttribute("aria-valuetext", what);
     const isMean = isNear() || self.mode === "mean";
     find(".as-density").hidden = isMean;
     find(".as-rating").hidden = !isMean;
-    find(".most").textContent = `${(100 * self.most).toPrecision(2).replace(/e.*/, "")} % known`;
+    find(".most").textContent = say("known", { share: (100 * self.most).toPrecision(2).replace(/e.*/, "") });
     for (const mark of root.querySelectorAll(".part")) mark.hidden = !isNear() || !self.data.has_split;
     read();
   }
@@ -284,16 +289,17 @@ function setUp(root) {
 
   function read() {
     if (!self.cell) {
-      reading.textContent = "Point at the picture to read it; drag to move; double-click, the slider or plus and minus to come nearer.";
+      reading.textContent = self.data.words.hint;
       return;
     }
     const [row, column] = self.cell;
     const title = document.createElement("b");
     reading.replaceChildren(title);
     if (isNear()) {
-      let given = `user ${self.data.users[row]} has not rated it`;
+      const user = self.data.users[row];
+      let given = say("unrated", { user });
       each(row, row + 1, column, column + 1, (_row, _column, level, part) => {
-        given = `user ${self.data.users[row]} gave ${stars(level)}${part ? ` · ${self.data.parts_named[part - 1]}` : ""}`;
+        given = say("gave", { user, rating: stars(level) }) + (part ? ` · ${self.data.parts_named[part - 1]}` : "");
       });
       title.textContent = self.data.titles[column];
       reading.append(` · ${given}`);
@@ -309,8 +315,9 @@ function setUp(root) {
     });
     const cells = (last - first) * (to - from);
     title.textContent = last - first > 1 ? `${self.data.titles[first]} … ${self.data.titles[last - 1]}` : self.data.titles[first];
-    const mean = count ? `, mean rating ${stars(sum / count).toFixed(1)}` : "";
-    reading.append(` · ${named(from, to, self.numRows, "user")}: ${count} of ${cells} cells known${mean}`);
+    const mean = count ? say("mean", { mean: stars(sum / count).toFixed(1) }) : "";
+    const users = named(from, to, self.numRows, "user");
+    reading.append(` · ${say("tile", { users, count, cells })}${mean}`);
   }
 
   // Zooms about a point that stays where it is.
@@ -350,6 +357,11 @@ function setUp(root) {
     self.colours = ramp(self.data.colours);
     colourInk();
     if (isOther) Object.assign(self, { zoom: 0, x: 0, y: 0, cell: null });
+    for (const one of root.querySelectorAll("[data-word]")) {
+      const word = self.data.words[one.dataset.word];
+      if (one.dataset.as === "label") one.setAttribute("aria-label", word);
+      else one.textContent = word;
+    }
     find(".low").textContent = self.data.scale[0];
     find(".high").textContent = self.data.scale[1];
     find(".as-rating .ramp").style.background = `linear-gradient(90deg, ${self.data.colours.join(",")})`;

@@ -70,7 +70,7 @@ class Example:
     def column_name(self, column: int) -> str:
         """What a column of the row is called."""
         if self.model.by_items:
-            return f"user {self.model.user_ids[column]}"
+            return _("user {id}", id=self.model.user_ids[column])
         return rows.movie_name(services.catalogue_of(self.run.id), column)
 
 

@@ -12,12 +12,16 @@ from autorec_core.list_quality import ListReport
 from autorec_core.ratings import FloatArray, IntArray, RatingScale
 from autorec_core.residuals import Calibrated, Group
 from pages.shared.charts import LIVE_HEIGHT, PARTS, SHAPES
+from pages.shared.genres import genre_name
 from pages.shared.palette import BASELINE, TEST
+from pages.shared.words import _, later
 
 HEIGHT = 300
 """Of a chart of groups, in pixels."""
-MODEL, AVERAGES, POPULAR = "this model", "user + movie averages", "most popular first"
+MODEL, AVERAGES, POPULAR = later("this model"), later("user + movie averages"), later("most popular first")
 """What is compared, in the words of the legend."""
+PART_NAMES = {"train": later("train"), "validation": later("validation"), "test": later("test")}
+"""Parts of a split, in the words of the legend."""
 WAYS = {"autorec": MODEL, "averages": AVERAGES, "popularity": POPULAR}
 POPULAR_COLOUR = "#b07400"
 """Of lists by popularity: the second of the colours of runs."""
@@ -55,14 +59,15 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
         is_wide: whether groups lie beside each other; else each is a line of its own.
     """
     shown = table[table["test_ratings"] > 0]
-    order = shown["group"].tolist()
+    order = shown["group"].map(genre_name).tolist()
     highest = float(np.nanmax([shown["averages_rmse"].max(), shown["rmse"].max()])) if len(shown) else 1.0
     ends = shown["rmse_high"].clip(upper=1.25 * highest)
     shown = shown.assign(
         low=shown["rmse_low"].fillna(shown["rmse"]),
         high=ends.fillna(shown["rmse"]),
-        model=MODEL,
-        other=AVERAGES,
+        group=shown["group"].map(genre_name),
+        model=_(MODEL),
+        other=_(AVERAGES),
         number=[_short(number) if is_wide else f"{number:,}" for number in shown["test_ratings"].tolist()],
     )
     labels = alt.Axis(grid=False, labelAngle=0, labelLimit=150)
@@ -73,7 +78,12 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
     # Room for the counts, which stand below the marks or at their right.
     ends_of_axis = [lowest - 0.16 * room, top + 0.06 * room] if is_wide else [lowest - 0.05 * room, top + 0.16 * room]
     scale = alt.Scale(domain=ends_of_axis, zero=False, nice=False)
-    names = {"rmse": "RMSE", "test_ratings": "test ratings", "averages_rmse": "averages", "mean_error": "mean error"}
+    names = {
+        "rmse": "RMSE",
+        "test_ratings": _("test ratings"),
+        "averages_rmse": _("averages"),
+        "mean_error": _("mean error"),
+    }
     hint = [
         alt.Tooltip("group:N", title=title),
         *(
@@ -81,14 +91,14 @@ def groups(table: pd.DataFrame, title: str, ink: str = BASELINE, *, is_wide: boo
             for name, words in names.items()
         ),
     ]
-    colour = alt.Scale(domain=[MODEL, AVERAGES], range=[TEST, BASELINE])
+    colour = alt.Scale(domain=[_(MODEL), _(AVERAGES)], range=[TEST, BASELINE])
     legend = alt.Legend(
         title=None, orient="top", symbolSize=90, symbolOpacity=1, labelLimit=260, columns=2 if is_wide else 1
     )
     base = alt.Chart(shown)
 
     def at(name: str) -> alt.X | alt.Y:
-        return (alt.Y if is_wide else alt.X)(f"{name}:Q", title="test RMSE", scale=scale, axis=alt.Axis(tickCount=5))
+        return (alt.Y if is_wide else alt.X)(f"{name}:Q", title=_("test RMSE"), scale=scale, axis=alt.Axis(tickCount=5))
 
     def spot(channel: alt.X | alt.Y) -> dict[str, alt.X | alt.Y]:
         return {"x": place, "y": channel} if is_wide else {"y": place, "x": channel}
@@ -133,13 +143,13 @@ def mean_errors(table: pd.DataFrame) -> alt.LayerChart:
         alt.Chart(shown)
         .mark_bar(color=TEST, cornerRadius=3, size=26)
         .encode(
-            x=alt.X("group:N", sort=shown["group"].tolist(), title="rating given", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("mean_error:Q", title="predicted less given", axis=alt.Axis(tickCount=6, format="+.1f")),
+            x=alt.X("group:N", sort=shown["group"].tolist(), title=_("rating given"), axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("mean_error:Q", title=_("predicted less given"), axis=alt.Axis(tickCount=6, format="+.1f")),
             tooltip=[
-                alt.Tooltip("group:N", title="given"),
-                alt.Tooltip("mean_error:Q", title="mean error", format="+.3f"),
+                alt.Tooltip("group:N", title=_("given")),
+                alt.Tooltip("mean_error:Q", title=_("mean error"), format="+.3f"),
                 alt.Tooltip("rmse:Q", title="RMSE", format=".4f"),
-                alt.Tooltip("test_ratings:Q", title="test ratings", format=",d"),
+                alt.Tooltip("test_ratings:Q", title=_("test ratings"), format=",d"),
             ],
         )
     )
@@ -181,19 +191,19 @@ def calibration(table: pd.DataFrame, scale: RatingScale) -> alt.LayerChart:
         high=table["given_high"].fillna(table["given"]).clip(*ends),
     )
     axis = alt.Scale(domain=ends, nice=False)
-    x = alt.X("predicted:Q", title="mean prediction", scale=axis, axis=alt.Axis(tickCount=5))
+    x = alt.X("predicted:Q", title=_("mean prediction"), scale=axis, axis=alt.Axis(tickCount=5))
     base = alt.Chart(shown)
     reach = base.mark_rule(color=TEST, strokeWidth=2, opacity=0.55).encode(
-        x=x, y=alt.Y("low:Q", title="mean rating given", scale=axis, axis=alt.Axis(tickCount=5)), y2="high:Q"
+        x=x, y=alt.Y("low:Q", title=_("mean rating given"), scale=axis, axis=alt.Axis(tickCount=5)), y2="high:Q"
     )
     points = base.mark_point(filled=True, color=TEST, opacity=0.95).encode(
         x=x,
-        y=alt.Y("given:Q", title="mean rating given", scale=axis),
-        size=alt.Size("test_ratings:Q", title="test ratings", scale=alt.Scale(range=[25, 420]), legend=None),
+        y=alt.Y("given:Q", title=_("mean rating given"), scale=axis),
+        size=alt.Size("test_ratings:Q", title=_("test ratings"), scale=alt.Scale(range=[25, 420]), legend=None),
         tooltip=[
-            alt.Tooltip("predicted:Q", title="mean prediction", format=".2f"),
-            alt.Tooltip("given:Q", title="mean given", format=".2f"),
-            alt.Tooltip("test_ratings:Q", title="test ratings", format=",d"),
+            alt.Tooltip("predicted:Q", title=_("mean prediction"), format=".2f"),
+            alt.Tooltip("given:Q", title=_("mean given"), format=".2f"),
+            alt.Tooltip("test_ratings:Q", title=_("test ratings"), format=",d"),
         ],
     )
     return alt.layer(diagonal, reach, points).properties(height=LIVE_HEIGHT)
@@ -229,8 +239,8 @@ def confusion(table: pd.DataFrame, theme: str | None) -> alt.LayerChart:
     levels = [f"{value:g}" for value in sorted(set(table["given"]))]
     most = max(0.01, float(table["share_of_given"].max()))
     empty, full = ("#1c1e2b", "#36c493") if theme == "dark" else ("#f0f1f7", "#0b7f55")
-    x = alt.X("predicted_name:N", sort=levels, title="rating predicted, rounded", axis=alt.Axis(labelAngle=0))
-    y = alt.Y("given_name:N", sort=levels[::-1], title="rating given")
+    x = alt.X("predicted_name:N", sort=levels, title=_("rating predicted, rounded"), axis=alt.Axis(labelAngle=0))
+    y = alt.Y("given_name:N", sort=levels[::-1], title=_("rating given"))
     base = alt.Chart(shown).encode(x=x, y=y)
     cells = base.mark_rect(cornerRadius=3).encode(
         color=alt.Color(
@@ -241,10 +251,10 @@ def confusion(table: pd.DataFrame, theme: str | None) -> alt.LayerChart:
         stroke=alt.condition(alt.datum.is_right, alt.value(BASELINE), alt.value(None)),
         strokeWidth=alt.value(2),
         tooltip=[
-            alt.Tooltip("given_name:N", title="given"),
-            alt.Tooltip("predicted_name:N", title="predicted"),
-            alt.Tooltip("test_ratings:Q", title="test ratings", format=",d"),
-            alt.Tooltip("share_of_given:Q", title="of this rating", format=".1%"),
+            alt.Tooltip("given_name:N", title=_("given")),
+            alt.Tooltip("predicted_name:N", title=_("predicted")),
+            alt.Tooltip("test_ratings:Q", title=_("test ratings"), format=",d"),
+            alt.Tooltip("share_of_given:Q", title=_("of this rating"), format=".1%"),
         ],
     )
     words = "#eceef8" if theme == "dark" else "#1c1e2b"
@@ -265,30 +275,33 @@ def residuals(rows: pd.DataFrame, parts: Sequence[str]) -> alt.LayerChart:
     """
     order = rows["part"].map({part: place for place, part in enumerate(parts)})
     shown = rows.iloc[np.argsort(order.to_numpy(), kind="stable")]
-    shown = shown.assign(residual=shown["given"] - shown["predicted"])
+    names = {part: _(PART_NAMES[part]) for part in parts}
+    shown = shown.assign(residual=shown["given"] - shown["predicted"], said=shown["part"].map(names))
     most = max(1.0, float(np.ceil(2 * shown["residual"].abs().max()) / 2)) if len(shown) else 1.0
     points = (
         alt.Chart(shown)
         .mark_point(filled=True)
         .encode(
-            x=alt.X("predicted:Q", title="rating predicted", scale=alt.Scale(zero=False, padding=14)),
-            y=alt.Y("residual:Q", title="given less predicted", scale=alt.Scale(domain=[-most, most])),
+            x=alt.X("predicted:Q", title=_("rating predicted"), scale=alt.Scale(zero=False, padding=14)),
+            y=alt.Y("residual:Q", title=_("given less predicted"), scale=alt.Scale(domain=[-most, most])),
             color=alt.Color(
-                "part:N",
-                scale=alt.Scale(domain=list(parts), range=[PARTS[part] for part in parts]),
+                "said:N",
+                scale=alt.Scale(domain=list(names.values()), range=[PARTS[part] for part in parts]),
                 legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolSize=90),
             ),
-            shape=alt.Shape("part:N", scale=alt.Scale(domain=list(parts), range=[SHAPES[part] for part in parts])),
+            shape=alt.Shape(
+                "said:N", scale=alt.Scale(domain=list(names.values()), range=[SHAPES[part] for part in parts])
+            ),
             size=alt.condition(alt.datum.part == "train", alt.value(40), alt.value(75)),
             opacity=alt.condition(
                 alt.datum.part == "train", alt.value(0.5 if len(rows) <= 600 else 0.25), alt.value(0.95)
             ),
             tooltip=[
-                alt.Tooltip("name:N", title="whose"),
-                alt.Tooltip("given:Q", format=".1f"),
-                alt.Tooltip("predicted:Q", format=".2f"),
-                alt.Tooltip("residual:Q", format="+.2f"),
-                alt.Tooltip("part:N", title="part of the split"),
+                alt.Tooltip("name:N", title=_("whose")),
+                alt.Tooltip("given:Q", title=_("given"), format=".1f"),
+                alt.Tooltip("predicted:Q", title=_("predicted"), format=".2f"),
+                alt.Tooltip("residual:Q", title=_("residual"), format="+.2f"),
+                alt.Tooltip("said:N", title=_("part of the split")),
             ],
         )
     )
@@ -323,7 +336,8 @@ def lists(table: pd.DataFrame, measure: str, title: str, length: int) -> alt.Lay
         title: of the axis.
         length: the chosen one.
     """
-    names = list(WAYS.values())
+    names = [_(way) for way in WAYS.values()]
+    table = table.assign(way=table["way"].map(_))
     colour = alt.Color(
         "way:N",
         scale=alt.Scale(domain=names, range=[TEST, BASELINE, POPULAR_COLOUR]),
@@ -333,11 +347,15 @@ def lists(table: pd.DataFrame, measure: str, title: str, length: int) -> alt.Lay
     )
     dash = alt.StrokeDash("way:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 4], [2, 2]]), legend=None)
     form = {"coverage": ".1%", "novelty": ".2f"}.get(measure, ".4f")
-    x = alt.X("k:Q", title="length of the list, k", axis=alt.Axis(grid=False, tickMinStep=1))
+    x = alt.X("k:Q", title=_("length of the list, k"), axis=alt.Axis(grid=False, tickMinStep=1))
     y = alt.Y(
         f"{measure}:Q", title=title, axis=alt.Axis(format=".0%" if measure == "coverage" else ".2~f", tickCount=5)
     )
-    hint = ["way:N", alt.Tooltip("k:Q"), alt.Tooltip(f"{measure}:Q", format=form)]
+    hint = [
+        alt.Tooltip("way:N", title=_("way")),
+        alt.Tooltip("k:Q"),
+        alt.Tooltip(f"{measure}:Q", title=title, format=form),
+    ]
     lines = alt.Chart(table).mark_line(strokeWidth=2.4).encode(x=x, y=y, color=colour, strokeDash=dash)
     spots = table[table["k"] == length]
     marks = alt.Chart(spots).mark_point(filled=True, size=90, opacity=1).encode(x=x, y=y, color=colour, tooltip=hint)
@@ -362,10 +380,10 @@ def worst(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> alt.La
         .encode(y=y, x=alt.value(0), text="what:N")
     )
     span = alt.Scale(domain=[scale.low - pad, scale.high + pad], nice=False, zero=False)
-    x = alt.X("rating:Q", title="rating", scale=span, axis=alt.Axis(grid=False, tickCount=5))
+    x = alt.X("rating:Q", title=_("rating"), scale=span, axis=alt.Axis(grid=False, tickCount=5))
     miss = alt.Chart(rows).mark_rule(strokeWidth=2.5, color=BASELINE, opacity=0.6)
-    miss = miss.encode(y=y, x=alt.X("given:Q", title="rating", scale=span), x2="predicted:Q")
-    kinds = {"given": "given", "predicted": MODEL, "averages": AVERAGES}
+    miss = miss.encode(y=y, x=alt.X("given:Q", title=_("rating"), scale=span), x2="predicted:Q")
+    kinds = {"given": _("given"), "predicted": _(MODEL), "averages": _(AVERAGES)}
     long = rows.rename(columns=kinds).melt("what", list(kinds.values()), var_name="of", value_name="rating")
     domain = list(kinds.values())
     points = (
@@ -380,7 +398,11 @@ def worst(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> alt.La
                 legend=alt.Legend(title=None, orient="top", symbolSize=90, offset=12, labelLimit=260, columns=1),
             ),
             shape=alt.Shape("of:N", scale=alt.Scale(domain=domain, range=["circle", "triangle-up", "diamond"])),
-            tooltip=["what:N", "of:N", alt.Tooltip("rating:Q", format=".2f")],
+            tooltip=[
+                alt.Tooltip("what:N", title=_("what")),
+                alt.Tooltip("of:N", title=_("of")),
+                alt.Tooltip("rating:Q", title=_("rating"), format=".2f"),
+            ],
         )
     )
     return alt.layer(names, miss, points).properties(height=38 * len(rows) + 130)

@@ -18,6 +18,7 @@ from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 from pages.shared import services
 from pages.shared.charts import PARTS
+from pages.shared.words import _
 
 CELLS = 96
 """Entries of a row that the picture shows."""
@@ -45,7 +46,7 @@ def names(run: Run, model: TrainedModel) -> dict[int, str]:
     if model.by_items:
         catalogue = services.catalogue_of(run.id)
         return {index: movie_name(catalogue, index) for index in first}
-    return {index: f"User {model.user_ids[index]}" for index in first}
+    return {index: _("User {id}", id=model.user_ids[index]) for index in first}
 
 
 def _parts(run_id: str) -> list[tuple[str, Ratings]]:
@@ -75,15 +76,10 @@ def _entries(run_id: str, row: int) -> dict[str, Any]:
     given = dict(zip(columns.tolist(), values.tolist(), strict=True))
     held = dict(zip(held_columns.tolist(), held_values.tolist(), strict=True))
     predicted = model.predict_item(row) if model.by_items else model.predict_user(row)
-    if model.by_items:
-        labels = [f"user {model.user_ids[place]}" for place in places]
-    else:
-        labels = [display_title(str(model.items.titles[place])) for place in places]
     return {
-        "names": labels,
+        "places": places,
         "given": [given.get(place) for place in places.tolist()],
         "held": [held.get(place) for place in places.tolist()],
-        "caption": f"{shown} of {num_columns:,} {'people' if model.by_items else 'movies'}, the known ones favoured.",
         "code": (model.codes[row] - model.codes.mean(0)).tolist(),
         "predicted": predicted[places].tolist(),
     }
@@ -91,10 +87,17 @@ def _entries(run_id: str, row: int) -> dict[str, Any]:
 
 def entries(run: Run, model: TrainedModel, row: int) -> dict[str, Any]:
     """A choice of a row's entries for `cards.row_through_network`, the same at every call."""
-    return _entries(run.id, row)
+    found = dict(_entries(run.id, row))
+    places = found.pop("places").tolist()
+    if model.by_items:
+        labels = [_("user {id}", id=model.user_ids[place]) for place in places]
+        caption = _("{shown} of {all:,} people, the known ones favoured.", shown=len(places), all=len(model.user_ids))
+    else:
+        labels = [display_title(str(model.items.titles[place])) for place in places]
+        caption = _("{shown} of {all:,} movies, the known ones favoured.", shown=len(places), all=len(model.items))
+    return {**found, "names": labels, "caption": caption}
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
 def observed(run_id: str, *, user: int | None = None, item: int | None = None) -> pd.DataFrame:
     """All ratings of one user or one item with what the model predicts.
 
@@ -106,6 +109,15 @@ def observed(run_id: str, *, user: int | None = None, item: int | None = None) -
     Returns:
         Columns `name`, `given`, `predicted` and `part` (train, validation, test).
     """
+    found = _observed(run_id, user, item)
+    if user is None:
+        found["name"] = [_("user {id}", id=user_id) for user_id in found["name"].tolist()]
+    return found
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def _observed(run_id: str, user: int | None, item: int | None) -> pd.DataFrame:
+    """What `observed` gives, with people by their ids alone."""
     model = services.recommender(run_id).model
     split = services.split_of(run_id)
     frames = []
@@ -118,7 +130,7 @@ def observed(run_id: str, *, user: int | None = None, item: int | None = None) -
         else:
             others, values = ratings.by_item.row(item or 0)
             predicted = model.predict_pairs(others, np.full(len(others), item))
-            labels = [f"user {user_id}" for user_id in model.user_ids[others].tolist()]
+            labels = [str(user_id) for user_id in model.user_ids[others].tolist()]
         frames.append(pd.DataFrame({"name": labels, "given": values, "predicted": predicted, "part": part}))
     return pd.concat(frames, ignore_index=True)
 
@@ -185,7 +197,12 @@ def _different(names: list[str]) -> list[str]:
 def movies_found(catalogue: Catalogue, query: str) -> dict[int, str]:
     """Movies that a search finds, by item index, most rated first."""
     found = catalogue.search(query)[:MOST_NAMES].tolist()
-    return {index: f"{movie_name(catalogue, index)} – {catalogue.counts[index]:,} training ratings" for index in found}
+    return {
+        index: _(
+            "{name} – {count:,} training ratings", name=movie_name(catalogue, index), count=catalogue.counts[index]
+        )
+        for index in found
+    }
 
 
 def users_found(model: TrainedModel, query: str) -> dict[int, str]:
@@ -195,4 +212,7 @@ def users_found(model: TrainedModel, query: str) -> dict[int, str]:
     hits = np.flatnonzero(np.char.startswith(ids, wanted)) if wanted else np.arange(len(ids))
     order = np.lexsort((-model.user_counts[hits], ids[hits] != wanted))
     found = hits[order][:MOST_NAMES].tolist()
-    return {index: f"User {ids[index]} – {model.user_counts[index]:,} training ratings" for index in found}
+    return {
+        index: _("User {id} – {count:,} training ratings", id=ids[index], count=model.user_counts[index])
+        for index in found
+    }

@@ -23,6 +23,7 @@ from autorec_core.splits import Split
 from autorec_core.uploads import UploadStore
 from autorec_core.visitors import VisitorStore
 from pages.shared import state
+from pages.shared.words import _
 
 LESSON = "lesson"
 """The kind of a run that is trained to be seen through, for everybody."""
@@ -154,9 +155,14 @@ def title_index(run_id: str | None, catalogue: str) -> TitleIndex:
     )
 
 
-@st.cache_resource(show_spinner="Loading the ratings …", max_entries=4)
 def split_of(run_id: str) -> Split:
     """The ratings that a run learnt from, was chosen by and was scored on."""
+    with st.spinner(_("Loading the ratings …")):
+        return _split_of(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _split_of(run_id: str) -> Split:
     run = run_store().get(run_id)
     split = run.config.split()
     known = ((run.result or {}).get("split") or {}).get("fingerprint")

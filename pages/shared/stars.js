@@ -2,7 +2,7 @@
 // (arrows, Home, End, digits; Backspace or Delete clears).
 
 const STARS = 5;
-const RESEND_AFTER = 2000; // milliseconds without an answer; each further time it is twice as long
+const RESEND_AFTER = 5000; // milliseconds without an answer; each further time it is twice as long
 const RESEND_AT_MOST = 30000;
 
 function hueOf(text) {

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from autorec_core.code_units import MOST, CodeUnits
+from pages.shared.genres import group_name
 from pages.shared.palette import BASELINE, TRAIN, VALID
 from pages.shared.words import _
 
@@ -26,7 +27,7 @@ def chance(rate: float) -> str:
     if rate >= 0.001:
         return f"{rate:.3f}"
     if rate < 1e-300:
-        return "under 10⁻³⁰⁰"
+        return _("under 10⁻³⁰⁰")
     power = math.floor(math.log10(rate))
     digit = round(rate / 10.0**power)
     if digit == 10:
@@ -43,7 +44,13 @@ def overview(table: pd.DataFrame, units: CodeUnits, ink: str) -> alt.Chart:
         units: which they are.
         ink: colour of words.
     """
-    rows = table.assign(past=table["place"] + 0.88, strength=np.log2(np.clip(table["lift"], 1, 16)))
+    groups, ends = [group_name(group) for group in units.groups], {"most": _("most"), "least": _("least")}
+    rows = table.assign(
+        past=table["place"] + 0.88,
+        strength=np.log2(np.clip(table["lift"], 1, 16)),
+        group=table["group"].map(group_name),
+        end=table["end"].map(ends),
+    )
     chosen = alt.selection_point(name="unit", fields=["number"], on="click", empty=False)
     return (
         alt.Chart(rows)
@@ -58,9 +65,9 @@ def overview(table: pd.DataFrame, units: CodeUnits, ink: str) -> alt.Chart:
             x2="past:Q",
             y=alt.Y(
                 "group:N",
-                sort=list(units.groups),
+                sort=groups,
                 title=None,
-                scale=alt.Scale(domain=list(units.groups)),
+                scale=alt.Scale(domain=groups),
                 axis=alt.Axis(
                     labelColor=ink,
                     ticks=False,
@@ -76,7 +83,7 @@ def overview(table: pd.DataFrame, units: CodeUnits, ink: str) -> alt.Chart:
             ),
             color=alt.Color(
                 "end:N",
-                scale=alt.Scale(domain=["most", "least"], range=[TRAIN, VALID]),
+                scale=alt.Scale(domain=list(ends.values()), range=[TRAIN, VALID]),
                 legend=alt.Legend(title=None, orient="top", labelColor=ink, symbolType="square"),
             ),
             opacity=alt.condition(
@@ -113,7 +120,7 @@ def spread(units: CodeUnits, unit: int, group: int | None, by_items: bool, ink: 
     everybody = _("all movies")
     parts = {everybody: values}
     if group is not None:
-        parts[units.groups[group]] = values[units.is_in[:, group]]
+        parts[group_name(units.groups[group])] = values[units.is_in[:, group]]
     rows = pd.DataFrame(
         [
             {

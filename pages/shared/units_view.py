@@ -13,9 +13,11 @@ from autorec_core.catalogue import Catalogue
 from autorec_core.code_units import LEAST, MOST, CodeUnits
 from autorec_core.runs import Run
 from pages.shared import atlas, frame, services, state, units_charts
+from pages.shared.genres import genre_list, group_name
 from pages.shared.palette import ink
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, later, ngettext, sentences
 
+ANYTHING = later("Anything")
 SHOWN_AT_AN_END = 15
 """Movies listed at either end of a unit."""
 
@@ -44,12 +46,10 @@ def label(units: CodeUnits, unit: int) -> str:
     if favourite is None:
         return _("Unit {number} · nothing tested", number=number_of(unit))
     end, group = favourite
-    lift = float(units.lifts()[end, unit, group])
+    lift, name = float(units.lifts()[end, unit, group]), group_name(units.groups[group])
     if end == MOST:
-        return _("Unit {number} · {group} ×{lift:.1f}", number=number_of(unit), group=units.groups[group], lift=lift)
-    return _(
-        "Unit {number} · against {group} ×{lift:.1f}", number=number_of(unit), group=units.groups[group], lift=lift
-    )
+        return _("Unit {number} · {group} ×{lift:.1f}", number=number_of(unit), group=name, lift=lift)
+    return _("Unit {number} · against {group} ×{lift:.1f}", number=number_of(unit), group=name, lift=lift)
 
 
 def summary(units: CodeUnits, by_items: bool) -> str:
@@ -69,27 +69,23 @@ def summary(units: CodeUnits, by_items: bool) -> str:
             count=units.num_units,
         )
     )
-    text = (
-        what
-        + " "
-        + _(
-            "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units "
-            "favour a genre most clearly, {decades:,} a decade.",
-            genres=genres,
-            decades=decades,
-        )
+    favoured = _(
+        "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units "
+        "favour a genre most clearly, {decades:,} a decade.",
+        genres=genres,
+        decades=decades,
     )
     dead, saturated = units.states.count("dead"), units.states.count("saturated")
     if dead or saturated:
-        text += " " + _(
+        silent = _(
             "{dead:,} are dead (they say the same of everything), {saturated:,} saturated (they lie at an end of their "
             "range): both say nothing.",
             dead=dead,
             saturated=saturated,
         )
     else:
-        text += " " + _("None is dead or saturated.")
-    return text
+        silent = _("None is dead or saturated.")
+    return sentences(what, favoured, silent)
 
 
 def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
@@ -107,10 +103,11 @@ def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
             "word for; see its movies."
         )
     end, group = favourite
+    name = group_name(units.groups[group])
     words = {
         "found": int(units.found[end, unit, group]),
         "size": int(units.ends[end, unit]),
-        "group": units.groups[group] if group < units.num_genres else _("of the {decade}", decade=units.groups[group]),
+        "group": name if group < units.num_genres else _("of the {decade}", decade=name),
         "expected": float(units.expected(end, unit)[group]),
         "q": units_charts.chance(float(units.q_values[end, unit, group])),
     }
@@ -134,7 +131,7 @@ def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
             "Of the {size} movies that it lowers most, **{found} are {group}**; {expected:.1f} would be by chance",
             **words,
         )
-    return text + " " + _("(false discovery rate {q}).", **words)
+    return sentences(text, _("(false discovery rate {q}).", **words))
 
 
 def traits(units: CodeUnits, unit: int) -> str:
@@ -220,12 +217,12 @@ def choose(unit: int) -> None:
 
 def unit_control(units: CodeUnits) -> int | None:
     """Draws the choice of a unit; returns it, or None where none favours what is asked for."""
-    everything = _("Anything")
     left, right = st.columns(2, gap="medium")
     with left:
         wanted = st.selectbox(
             _("Favours"),
-            [everything, *units.groups],
+            [ANYTHING, *units.groups],
+            format_func=lambda group: _(ANYTHING) if group == ANYTHING else group_name(group),
             key="units_favours",
             help=_("Units for which this is over-represented at either end."),
         )
@@ -236,7 +233,7 @@ def unit_control(units: CodeUnits) -> int | None:
         order = [unit for unit in order if rates[unit] <= code_units.FALSE_DISCOVERIES]
         order.sort(key=lambda unit: float(units.p_values[:, unit, group].min()))
     if not order:
-        st.info(_("No unit favours {group} beyond chance. Choose another.", group=wanted))
+        st.info(_("No unit favours {group} beyond chance. Choose another.", group=group_name(str(wanted))))
         return None
     if state.get("units_unit") not in order:
         state.forget("units_unit")
@@ -261,7 +258,7 @@ def one(run: Run, units: CodeUnits, catalogue: Catalogue, unit: int, by_items: b
     st.caption(traits(units, unit))
     favourite = units.favourite(unit)
     group = None if favourite is None else favourite[1]
-    left, right = st.columns([1.25, 1], gap="medium")
+    left, right = st.columns([1.1, 1], gap="medium")
     with left:
         st.altair_chart(
             units_charts.spread(units, unit, group, by_items, ink(st.context.theme.type)),
@@ -352,7 +349,7 @@ def end_table(units: CodeUnits, catalogue: Catalogue, unit: int, end: int) -> pd
         {
             "movie": [atlas.named(catalogue, item) for item in items.tolist()],
             "value": values,
-            "genres": [", ".join(catalogue.items.genres[item]) for item in items.tolist()],
+            "genres": [genre_list(catalogue.items.genres[item]) for item in items.tolist()],
             "ratings": catalogue.counts[items],
         }
     )
@@ -367,7 +364,7 @@ def group_table(units: CodeUnits, unit: int) -> pd.DataFrame:
         for group in np.flatnonzero(units.q_values[end, unit] <= code_units.FALSE_DISCOVERIES).tolist():
             rows.append(
                 {
-                    "group": units.groups[group],
+                    "group": group_name(units.groups[group]),
                     "end": _("most") if end == MOST else _("least"),
                     "found": int(units.found[end, unit, group]),
                     "expected": float(expected[group]),

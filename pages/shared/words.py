@@ -46,6 +46,12 @@ def ngettext(one: str, many: str, count: int, **values: object) -> str:
     return said.format(count=count, **values)
 
 
+def sentences(*told: str) -> str:
+    """Sentences one after the other, as the visitor's language sets them; empty ones are left out."""
+    between = "" if language() == "zh" else " "
+    return between.join(one for one in told if one)
+
+
 def later(text: str) -> str:
     """The English sentence itself, marked to be translated where it is shown."""
     return text

@@ -42,6 +42,7 @@ export default function (component) {
   const self = root.autorec;
   if (self.note.textContent !== data.note) self.note.textContent = data.note;
   root.classList.toggle("empty", !data.own);
+  root.classList.toggle("short", !!data.short);
   const [low, high] = data.scale ?? [0, 1];
   const share = (value) => (100 * (value - low)) / (high - low);
   self.own.forEach((parts, place) => {

@@ -54,7 +54,9 @@ def _seen(run: Run | None, watched: Watched | None, epoch: int) -> dict[str, Any
     except AutoRecError as error:  # of the visitor's ratings; the training needs none
         return {"note": str(error)}
     if not by_id:
-        return {"note": "You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you."}
+        # Nothing else comes here while the page is open, so no room is kept for it.
+        note = "You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you."
+        return {"note": note, "short": True}
     found = watched.model_at(epoch)
     if found is None:
         return {"note": "The network has not been kept yet; it is kept about once a second, where it is small enough."}

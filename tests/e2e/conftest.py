@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from autorec_core import datasets
 from autorec_core.runs import RunStore
 from autorec_core.visitors import VisitorStore, new_visitor_id
+from benchmarks.live_browser import STARTER
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = float(os.environ.get("E2E_SECONDS", "40"))
@@ -84,23 +85,11 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-TRAIN_A_MODEL = """
-from pathlib import Path
-from autorec_core.hyperparameters import Hyperparameters
-from autorec_core.recording import record
-from autorec_core.runs import RunConfig, RunStore
-import sys
-config = RunConfig(hyperparameters=Hyperparameters(hidden_units=16, epochs=3, refit=False), kind="starter")
-record(RunStore(Path(sys.argv[1])).create(config), lambda *_: True)
-"""
-"""A small model stands in for the one that the app trains at its first start, so that no test waits for that."""
-
-
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """A server for all browser tests; each test is another visitor."""
     folder = tmp_path_factory.mktemp("server")
-    subprocess.run([sys.executable, "-c", TRAIN_A_MODEL, str(folder / "home" / "runs")], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", STARTER, str(folder / "home" / "runs")], cwd=ROOT, check=True)
     with serve(folder) as found:
         yield found
 

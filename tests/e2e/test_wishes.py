@@ -18,6 +18,7 @@ def open_list(page: Page, app: App) -> None:
 def choose(page: Page, control: str, option: str) -> None:
     page.get_by_role("combobox", name=control).click()
     page.get_by_role("option", name=option).first.click()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
 
 
 def names(page: Page) -> list[str]:
