@@ -15,7 +15,7 @@ from autorec_core.neighbours import Twin
 from autorec_core.ratings import Compressed, union
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
-from pages.shared import rows, services, state
+from pages.shared import genres, rows, services, state
 from pages.shared.palette import YOU
 from pages.shared.words import _, ngettext
 
@@ -89,7 +89,7 @@ def movie_control(catalogue: Catalogue, rated: Sequence[int]) -> int | None:
     query = st.text_input(
         _("Search"),
         key="near_query",
-        placeholder="the matrix",
+        placeholder=_("the matrix"),
         help=_("Words of the title; a slip is forgiven."),
         persist_state="session",
     )
@@ -133,13 +133,13 @@ def movies(recommender: Recommender, item: int, catalogue: Catalogue, own: dict[
         facts += _(", mean {mean:.2f}", mean=float(catalogue.means[near]))
         if near in own:
             facts += _(", you gave {rating:g}", rating=own[near])
-        genres = ", ".join(catalogue.items.genres[near])
+        kinds = genres.genre_list(catalogue.items.genres[near])
         lines.append(
             _row(
                 cosine,
                 f'<div class="name">{escape(catalogue.display_titles[near])}'
                 f"<span>{int(catalogue.items.years[near]) or ''}</span></div>"
-                f'<div class="facts">{escape(genres)}</div><div class="facts">{escape(facts)}</div>',
+                f'<div class="facts">{escape(kinds)}</div><div class="facts">{escape(facts)}</div>',
             )
         )
     st.html(_STYLE + f'<div role="list">{"".join(lines)}</div>')
