@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,8 +150,13 @@ def differing(summaries: Iterable[Summary]) -> list[str]:
     return [name for name in names() if len({repr(one[name]) for one in values}) > 1]
 
 
-def labels(summaries: Iterable[Summary]) -> dict[str, str]:
-    """Run id -> a short name that no other of them has: its own, or what it was."""
+def labels(summaries: Iterable[Summary], say: Callable[[str], str] = str) -> dict[str, str]:
+    """Run id -> a short name that no other of them has: its own, or what it was.
+
+    Args:
+        summaries: the runs.
+        say: puts what the names of presets say into the reader's language.
+    """
     found: dict[str, str] = {}
     for summary in summaries:
         config, plain = summary.config, summary.note.name
@@ -159,7 +164,7 @@ def labels(summaries: Iterable[Summary]) -> dict[str, str]:
             named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
             kind = "I" if config.hyperparameters.based_on == "items" else "U"
             starter = "Starter" if config.kind == "starter" else named
-            plain = f"{starter}, {kind}-AutoRec {config.hyperparameters.hidden_units}"
+            plain = f"{say(starter)}, {kind}-AutoRec {config.hyperparameters.hidden_units}"
         label = plain
         for count in itertools.count(2):
             if label not in found.values():

@@ -600,9 +600,8 @@ def _between(
 def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
     """Raises InvalidRatingsError with all faults in the order of the rows; nothing happens where there are none."""
     if faults:
-        raise InvalidRatingsError(
-            _of_rows(name, sorted(faults, key=lambda one: one[0])), are_all=len(faults) < MOST_FAULTS
-        )
+        in_order = sorted(faults, key=lambda fault: fault[0])
+        raise InvalidRatingsError(_of_rows(name, in_order), are_all=len(faults) < MOST_FAULTS)
 
 
 def _of_rows(name: str, faults: list[tuple[int, str]]) -> list[Sentence]:

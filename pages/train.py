@@ -6,9 +6,10 @@ import streamlit as st
 
 from autorec_core.runs import RunConfig
 from pages.shared import controls, frame, live, results, sets, share, state
+from pages.shared.words import _
 
 with frame.open_page("train"):
-    st.title("Train a model")
+    st.title(_("Train a model"))
     controls.begin()
     share.follow_link()
     top = st.columns([1.35, 1, 1.1], vertical_alignment="bottom")
@@ -37,13 +38,13 @@ with frame.open_page("train"):
         is_ready, shortage = sets.is_ready(dataset), controls.shortage(dataset)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.button(
-                "Start training",
+                _("Start training"),
                 key="start",
                 type="primary",
                 disabled=not is_ready or bool(shortage),
                 on_click=live.start,
                 args=(config,),
-                help="Splits the ratings, trains on 81 %, chooses the epoch on 9 % and tests once on 10 %.",
+                help=_("Splits the ratings, trains on 81 %, chooses the epoch on 9 % and tests once on 10 %."),
             )
             st.caption(controls.dataset_note(dataset), width="stretch")
         if shortage:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from autorec_core.ratings import RatingScale
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID, YOU
+from pages.shared.words import _, language, later
 
 LIVE_HEIGHT = 380
 """Of the curve and of scatter plots, in pixels."""
@@ -25,13 +26,17 @@ ROW_HEIGHT = 40
 MOST_POINTS = 160
 """Points drawn of a curve; a longer one is thinned, its best and last epochs kept."""
 
-BASELINE_LABELS = {"global_mean": "global mean", "item_mean": "movie mean", "user_item_bias": "user + movie bias"}
+BASELINE_LABELS = {
+    "global_mean": later("global mean"),
+    "item_mean": later("movie mean"),
+    "user_item_bias": later("user + movie bias"),
+}
 """What people call the baselines, weakest first."""
-PARTS = {"train": TRAIN, "validation": VALID, "test": TEST}
+PARTS = {later("train"): TRAIN, later("validation"): VALID, later("test"): TEST}
 """Parts of a split and their colours."""
 SHAPES = {"train": "circle", "validation": "diamond", "test": "triangle-up"}
 """The same by shape, for whoever can't tell the colours apart."""
-GAVE, LEFT_OUT, KNOWN = "you gave", "predicted without it", "given back with it"
+GAVE, LEFT_OUT, KNOWN = later("you gave"), later("predicted without it"), later("given back with it")
 """What is compared for each rating of a visitor."""
 
 _GRID = 0.05
@@ -131,7 +136,7 @@ def loss_curve(
             {
                 "x": at.get(best.epoch, best.epoch),
                 "rmse": best.valid_rmse,
-                "label": f"best {best.valid_rmse:.4f}",
+                "label": _("best {rmse:.4f}", rmse=best.valid_rmse),
                 "place": min(max(at.get(best.epoch, best.epoch), 0.09 * end), 0.91 * end),  # inside the frame
             }
         ],
@@ -145,7 +150,7 @@ def loss_curve(
         **_refit_rows(refits, by_seconds, end),
         "others": _other_rows(others, by_seconds, end),
     }
-    frame = _frame_of_loss_curve(end, span, ink, is_log, by_seconds, num_epochs <= 60)
+    frame = _frame_of_loss_curve(end, span, ink, is_log, by_seconds, num_epochs <= 60, language())
     return {**json.loads(frame), "datasets": datasets}
 
 
@@ -169,11 +174,11 @@ def round_end(
 
 
 SHORT_NAMES = {
-    "learning_rate": "rate",
+    "learning_rate": later("rate"),
     "regularization": "λ",
-    "encoder_regularization_factor": "encoder λ ×",
-    "input_dropout": "input dropout",
-    "code_dropout": "code dropout",
+    "encoder_regularization_factor": later("encoder λ ×"),
+    "input_dropout": later("input dropout"),
+    "code_dropout": later("code dropout"),
 }
 """What can change while it trains, as the curve has room for it."""
 
@@ -187,7 +192,7 @@ def _change_rows(changes: Sequence[HyperparametersChanged], at: Mapping[int, flo
         [
             {
                 "x": min(at.get(epoch, epoch), end),
-                "label": ", ".join(f"{SHORT_NAMES.get(name, name)} {value:g}" for name, value in values.items()),
+                "label": ", ".join(f"{_(SHORT_NAMES.get(name, name))} {value:g}" for name, value in values.items()),
             }
             for epoch, values in by_epoch.items()
         ],
@@ -202,7 +207,7 @@ def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, end: float)
         {"x": min(at.get(event.epoch, event.epoch), end), "rmse": event.train_rmse} for event in _thinned(refits, 100)
     ]
     names = [
-        {"place": min(max(row["x"], 0.22 * end), 0.78 * end), "rmse": row["rmse"], "label": "fitted once more"}
+        {"place": min(max(row["x"], 0.22 * end), 0.78 * end), "rmse": row["rmse"], "label": _("fitted once more")}
         for row in rows[-1:]
     ]
     columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}
@@ -229,12 +234,15 @@ def _other_rows(others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, en
 
 @lru_cache(maxsize=64)
 def _frame_of_loss_curve(
-    end: float, span: tuple[float, float], ink: str, is_log: bool, by_seconds: bool, has_points: bool
+    end: float, span: tuple[float, float], ink: str, is_log: bool, by_seconds: bool, has_points: bool, language: str
 ) -> str:
-    """All of the picture but its data, as JSON: to read that is the quickest way to a copy of one's own."""
+    """All of the picture but its data, as JSON: to read that is the quickest way to a copy of one's own.
+
+    Each visitor's language is drawn once: `language` is here to be told apart by.
+    """
     curve, baselines, best = (alt.Chart(alt.NamedData(name)) for name in ("curve", "baselines", "best"))
     changed, others, refits = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others", "refits"))
-    title = "seconds of training" if by_seconds else "epoch"
+    title = _("seconds of training") if by_seconds else _("epoch")
     axis = alt.Axis(grid=False) if by_seconds else alt.Axis(tickMinStep=1, format="d", grid=False)
     scale_of_x = alt.Scale(domain=[0, end], nice=False)
     x = alt.X("x:Q", title=title, scale=scale_of_x, axis=axis)
@@ -243,14 +251,21 @@ def _frame_of_loss_curve(
     kind: Any = "log" if is_log else "linear"
     y = alt.Y(
         "rmse:Q",
-        title="RMSE in rating units",
+        title=_("RMSE in rating units"),
         scale=alt.Scale(type=kind, domain=list(span), clamp=True, **({"nice": False} if is_log else {"zero": False})),
         axis=alt.Axis(tickCount=6, format=".2f") if is_log else alt.Axis(),
     )
     colour = alt.Color(
         "series:N",
         scale=alt.Scale(domain=["train", "validation"], range=[TRAIN, VALID]),
-        legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, offset=4),
+        legend=alt.Legend(
+            title=None,
+            orient="top",
+            symbolType="stroke",
+            symbolStrokeWidth=3,
+            offset=4,
+            labelExpr=in_words(["train", "validation"]),
+        ),
     )
     lines = (
         curve.transform_fold(["train", "validation"], as_=["series", "rmse"])
@@ -259,13 +274,15 @@ def _frame_of_loss_curve(
     )
     dashes = baselines.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4).encode(y=y)
     names = baselines.mark_text(align="right", baseline="bottom", dy=-3, color=ink, fontSize=12).encode(
-        x=x, y=alt.Y("place:Q", title="RMSE in rating units"), text="label:N"
+        x=x, y=alt.Y("place:Q", title=_("RMSE in rating units")), text="label:N"
     )
     ring = best.mark_point(size=130, filled=False, strokeWidth=2.2, color=VALID).encode(x=x, y=y)
     ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(
         x=alt.X("place:Q", title=title), y=y, text="label:N"
     )
-    rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2]).encode(x=x, tooltip=["label:N"])
+    rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2]).encode(
+        x=x, tooltip=[alt.Tooltip("label:N", title=_("changed"))]
+    )
     rule_names = changed.mark_text(
         angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230
     )
@@ -277,7 +294,8 @@ def _frame_of_loss_curve(
         .encode(x=alt.X("place:Q", title=title), y=y, text="label:N")
     )
     behind = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5)
-    behind = behind.encode(x=x, y=y, detail="run:N", tooltip=["run:N", alt.Tooltip("rmse:Q", format=".4f")])
+    hint = [alt.Tooltip("run:N", title=_("run")), alt.Tooltip("rmse:Q", title="RMSE", format=".4f")]
+    behind = behind.encode(x=x, y=y, detail="run:N", tooltip=hint)
     behind_names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11)
     behind_names = behind_names.encode(x=x, y=y, text="label:N")
     near = alt.selection_point(
@@ -290,13 +308,13 @@ def _frame_of_loss_curve(
             x=x_of_curve,
             opacity=alt.condition(near, alt.value(0.8), alt.value(0)),
             tooltip=[
-                alt.Tooltip("epoch:Q", format="d"),
-                alt.Tooltip("train:Q", title="train RMSE", format=".4f"),
-                alt.Tooltip("validation:Q", title="validation RMSE", format=".4f"),
-                alt.Tooltip("again:N", title="once more"),
-                alt.Tooltip("objective:Q", format=".4f"),
-                alt.Tooltip("learning rate:Q", format=".2e"),
-                alt.Tooltip("seconds:Q", format=".3f"),
+                alt.Tooltip("epoch:Q", title=_("epoch"), format="d"),
+                alt.Tooltip("train:Q", title=_("train RMSE"), format=".4f"),
+                alt.Tooltip("validation:Q", title=_("validation RMSE"), format=".4f"),
+                alt.Tooltip("again:N", title=_("once more")),
+                alt.Tooltip("objective:Q", title=_("objective"), format=".4f"),
+                alt.Tooltip("learning rate:Q", title=_("learning rate"), format=".2e"),
+                alt.Tooltip("seconds:Q", title=_("seconds"), format=".3f"),
             ],
         )
         .add_params(near)
@@ -307,6 +325,16 @@ def _frame_of_loss_curve(
     specification: dict[str, Any] = layers.to_dict()
     specification.pop("config", None)
     return json.dumps(specification)
+
+
+def in_words(names: Sequence[str], of: str = "datum.label") -> str:
+    """What some names are in the visitor's language, as a Vega expression; the data keeps its names.
+
+    Args:
+        names: what is in the data.
+        of: what holds one of them; in a legend, its label.
+    """
+    return f"({json.dumps({name: _(name) for name in names}, ensure_ascii=False)})[{of}]"
 
 
 def as_arrow(columns: Mapping[str, Any]) -> bytes:
@@ -331,7 +359,7 @@ def _baseline_rows(baselines: dict[str, float], span: tuple[float, float], end: 
     )
     gap = 15 / (LIVE_HEIGHT - 110) * (span[1] - span[0])  # the height of a line of text
     bundles: list[list[float]] = []
-    for value, _ in known:
+    for value, _label in known:
         if bundles and value < bundles[-1][-1] + gap * len(bundles[-1]):
             bundles[-1].append(value)
         else:
@@ -339,7 +367,7 @@ def _baseline_rows(baselines: dict[str, float], span: tuple[float, float], end: 
     places = [bundle[-1] + gap * place for bundle in bundles for place in range(len(bundle))]
     return pd.DataFrame(
         [
-            {"rmse": value, "label": f"{label} {value:.4f}", "place": place, "x": end}
+            {"rmse": value, "label": f"{_(label)} {value:.4f}", "place": place, "x": end}
             for (value, label), place in zip(known, places, strict=True)
         ],
         columns=["rmse", "label", "place", "x"],
@@ -363,9 +391,9 @@ def scores(test_rmse: float, baselines: dict[str, float], ink: str = BASELINE) -
         ink: colour of words.
     """
     rows = pd.DataFrame(
-        [{"name": "this model", "rmse": test_rmse, "kind": "model"}]
+        [{"name": _("this model"), "rmse": test_rmse, "kind": "model"}]
         + [
-            {"name": label, "rmse": baselines[name], "kind": "baseline"}
+            {"name": _(label), "rmse": baselines[name], "kind": "baseline"}
             for name, label in BASELINE_LABELS.items()
             if math.isfinite(baselines.get(name, math.nan))
         ]
@@ -374,7 +402,7 @@ def scores(test_rmse: float, baselines: dict[str, float], ink: str = BASELINE) -
     room = max(0.02, high - low)
     x = alt.X(
         "rmse:Q",
-        title="test RMSE, lower is better",
+        title=_("test RMSE, lower is better"),
         scale=alt.Scale(domain=[low - 0.12 * room, high + 0.42 * room], nice=False, zero=False),
         axis=alt.Axis(grid=False, tickCount=4),
     )
@@ -382,7 +410,7 @@ def scores(test_rmse: float, baselines: dict[str, float], ink: str = BASELINE) -
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["model", "baseline"], range=[TEST, BASELINE]), legend=None)
     base = alt.Chart(rows).encode(x=x, y=y)
     dots = base.mark_circle(size=150, opacity=1).encode(
-        color=colour, tooltip=["name:N", alt.Tooltip("rmse:Q", format=".4f")]
+        color=colour, tooltip=[alt.Tooltip("name:N", title=_("of")), alt.Tooltip("rmse:Q", title="RMSE", format=".4f")]
     )
     numbers = base.mark_text(align="left", dx=10, fontSize=13, color=ink).encode(text=alt.Text("rmse:Q", format=".4f"))
     return alt.layer(dots, numbers).properties(height=170)
@@ -408,19 +436,21 @@ def given_against_predicted(rows: pd.DataFrame, scale: RatingScale, parts: Seque
     order = rows["part"].map({part: place for place, part in enumerate(parts)})
     shown = rows.iloc[np.argsort(order.to_numpy(), kind="stable")]  # held-out points come last, on top
     turn = (np.arange(len(shown)) * 0.618034) % 1.0 - 0.5
-    shown = shown.assign(place=shown["given"] + turn * 0.5 * min(scale.step, scale.span / 5))
+    shown = shown.assign(place=shown["given"] + turn * 0.5 * min(scale.step, scale.span / 5), said=shown["part"].map(_))
     ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
     axis = alt.Axis(values=ticks, format="~g") if ticks else alt.Axis()
     points = (
         alt.Chart(shown)
         .mark_point(filled=True)
         .encode(
-            x=alt.X("place:Q", title="rating given", scale=alt.Scale(domain=domain, nice=False), axis=axis),
-            y=alt.Y("predicted:Q", title="rating predicted", scale=alt.Scale(domain=domain, nice=False), axis=axis),
+            x=alt.X("place:Q", title=_("rating given"), scale=alt.Scale(domain=domain, nice=False), axis=axis),
+            y=alt.Y("predicted:Q", title=_("rating predicted"), scale=alt.Scale(domain=domain, nice=False), axis=axis),
             color=alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=list(parts), range=[PARTS[part] for part in parts]),
-                legend=alt.Legend(title=None, orient="top", symbolOpacity=1, symbolSize=90),
+                legend=alt.Legend(
+                    title=None, orient="top", symbolOpacity=1, symbolSize=90, labelExpr=in_words(list(parts))
+                ),
             ),
             shape=alt.Shape("part:N", scale=alt.Scale(domain=list(parts), range=[SHAPES[part] for part in parts])),
             size=alt.condition(alt.datum.part == "train", alt.value(40), alt.value(75)),
@@ -428,10 +458,10 @@ def given_against_predicted(rows: pd.DataFrame, scale: RatingScale, parts: Seque
                 alt.datum.part == "train", alt.value(0.5 if len(rows) <= 600 else 0.25), alt.value(0.95)
             ),
             tooltip=[
-                alt.Tooltip("name:N", title="whose"),
-                alt.Tooltip("given:Q", format=".1f"),
-                alt.Tooltip("predicted:Q", format=".2f"),
-                alt.Tooltip("part:N", title="part of the split"),
+                alt.Tooltip("name:N", title=_("whose")),
+                alt.Tooltip("given:Q", title=_("given"), format=".1f"),
+                alt.Tooltip("predicted:Q", title=_("predicted"), format=".2f"),
+                alt.Tooltip("said:N", title=_("part of the split")),
             ],
         )
     )
@@ -459,7 +489,7 @@ def dumbbells(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> al
     ticks = np.arange(math.ceil(scale.low), math.floor(scale.high) + 1).tolist() if scale.span <= 12 else []
     x = alt.X(
         "rating:Q",
-        title="rating",
+        title=_("rating"),
         scale=alt.Scale(domain=[scale.low - pad, scale.high + pad], nice=False, zero=False),
         axis=alt.Axis(values=ticks, format="~g", grid=False) if ticks else alt.Axis(grid=False),
     )
@@ -470,6 +500,7 @@ def dumbbells(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> al
     )
     kinds = {"given_back": KNOWN, "left_out": LEFT_OUT, "given": GAVE}
     long = rows.rename(columns=kinds).melt("movie", list(kinds.values()), var_name="what", value_name="rating")
+    long = long.assign(said=long["what"].map(_))
     legend = [GAVE, LEFT_OUT, KNOWN]
     points = (
         alt.Chart(long)
@@ -480,10 +511,16 @@ def dumbbells(rows: pd.DataFrame, scale: RatingScale, ink: str = BASELINE) -> al
             color=alt.Color(
                 "what:N",
                 scale=alt.Scale(domain=legend, range=[YOU, VALID, TRAIN]),
-                legend=alt.Legend(title=None, orient="top", columns=1, symbolSize=90, offset=14),
+                legend=alt.Legend(
+                    title=None, orient="top", columns=1, symbolSize=90, offset=14, labelExpr=in_words(legend)
+                ),
             ),
             shape=alt.Shape("what:N", scale=alt.Scale(domain=legend, range=["circle", "diamond", "triangle-up"])),
-            tooltip=["movie:N", "what:N", alt.Tooltip("rating:Q", format=".2f")],
+            tooltip=[
+                alt.Tooltip("movie:N", title=_("movie")),
+                alt.Tooltip("said:N", title=_("what")),
+                alt.Tooltip("rating:Q", title=_("rating"), format=".2f"),
+            ],
         )
     )
     return alt.layer(tracks, names, surprise, points).properties(height=ROW_HEIGHT * len(rows) + 150)

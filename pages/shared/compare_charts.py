@@ -12,6 +12,7 @@ import pandas as pd
 from autorec_core.comparison import Summary
 from autorec_core.hyperparameters import choice_of
 from pages.shared.palette import BASELINE, RUNS
+from pages.shared.words import _, later
 
 HEIGHT = 360
 """Of each picture, in pixels."""
@@ -25,7 +26,7 @@ _COLUMNS = alt.ExprRef("width < 420 ? 1 : 2")
 """Of a legend, by the width of the picture."""
 _AXIS_HEIGHT = 58
 """Between two axes of `parallel`, in pixels."""
-ERROR = "validation RMSE"
+ERROR = later("validation RMSE")
 """The last axis of `parallel`."""
 
 
@@ -61,7 +62,7 @@ def curves(group: Sequence[Summary], labels: Mapping[str, str], over: str) -> al
     names = [labels[one.run_id] for one in group]
     x = alt.X(
         f"{over}:Q",
-        title="epoch" if over == "epoch" else "seconds of training",
+        title=_("epoch") if over == "epoch" else _("seconds of training"),
         scale=alt.Scale(zero=True, nice=False),
         axis=alt.Axis(grid=False, format="d", tickMinStep=1) if over == "epoch" else alt.Axis(grid=False),
     )
@@ -71,16 +72,16 @@ def curves(group: Sequence[Summary], labels: Mapping[str, str], over: str) -> al
     room = max(0.01, high - low)
     y = alt.Y(
         "rmse:Q",
-        title="validation RMSE",
+        title=_("validation RMSE"),
         scale=alt.Scale(domain=[low - 0.06 * room, high + 0.04 * room], nice=False, zero=False, clamp=True),
         axis=alt.Axis(tickCount=6),
     )
     columns = ["run", "epoch", "seconds", "rmse"]
     tooltip = [
-        "run:N",
-        alt.Tooltip("epoch:Q", format="d"),
-        alt.Tooltip("seconds:Q", format=".2f"),
-        alt.Tooltip("rmse:Q", title="validation RMSE", format=".4f"),
+        alt.Tooltip("run:N", title=_("run")),
+        alt.Tooltip("epoch:Q", title=_("epoch"), format="d"),
+        alt.Tooltip("seconds:Q", title=_("seconds"), format=".2f"),
+        alt.Tooltip("rmse:Q", title=_("validation RMSE"), format=".4f"),
     ]
     base = alt.Chart(pd.DataFrame(rows, columns=columns)).encode(x=x, y=y, color=_colour(names))
     dash = alt.StrokeDash("run:N", scale=alt.Scale(domain=names, range=_dashes(len(names))), legend=None)
@@ -128,13 +129,13 @@ def time_against_error(group: Sequence[Summary], labels: Mapping[str, str], ink:
     base = alt.Chart(rows).encode(
         x=alt.X(
             "seconds:Q",
-            title="seconds of training",
+            title=_("seconds of training"),
             scale=alt.Scale(type="log", domain=[least / 1.3, most * 1.3], nice=False),
             axis=alt.Axis(grid=False, tickCount=5, format="~g"),
         ),
         y=alt.Y(
             "rmse:Q",
-            title="validation RMSE",
+            title=_("validation RMSE"),
             scale=alt.Scale(domain=[low - 0.2 * room, high + 0.2 * room], nice=False, zero=False),
             axis=alt.Axis(tickCount=6, format=".3f"),
         ),
@@ -143,11 +144,11 @@ def time_against_error(group: Sequence[Summary], labels: Mapping[str, str], ink:
         color=_colour(names, legend=None),
         size=alt.Size("parameters:Q", scale=alt.Scale(type="sqrt", range=[70, 700]), legend=None),
         tooltip=[
-            "run:N",
-            alt.Tooltip("seconds:Q", format=".2f"),
-            alt.Tooltip("rmse:Q", title="validation RMSE", format=".4f"),
-            alt.Tooltip("test:Q", title="test RMSE", format=".4f"),
-            alt.Tooltip("parameters:Q", format=","),
+            alt.Tooltip("run:N", title=_("run")),
+            alt.Tooltip("seconds:Q", title=_("seconds"), format=".2f"),
+            alt.Tooltip("rmse:Q", title=_("validation RMSE"), format=".4f"),
+            alt.Tooltip("test:Q", title=_("test RMSE"), format=".4f"),
+            alt.Tooltip("parameters:Q", title=_("parameters"), format=","),
         ],
     )
     middle = math.sqrt(least * most)  # names stand on the side where there is room
@@ -174,17 +175,17 @@ def parallel(
     lines: list[dict[str, Any]] = []
     stops: list[dict[str, Any]] = []
     for at, name in enumerate([*names, ERROR]):
-        title = choice_of(name).label if name != ERROR else ERROR
+        title = _(choice_of(name).label) if name != ERROR else _(ERROR)
         values = [one.valid_rmse if name == ERROR else getattr(one.hyperparameters, name) for one in group]
         places = _places(name, values)
         lines += [
-            {"run": labels[one.run_id], "axis": title, "at": at, "place": place, "value": _written(name, value)}
+            {"run": labels[one.run_id], "axis": title, "at": at, "place": place, "value": written(name, value)}
             for one, place, value in zip(group, places, values, strict=True)
         ]
-        written = {place: _written(name, value) for place, value in sorted(zip(places, values, strict=True))}
-        ends = list(written) if len(written) <= _MOST_STOPS else [min(written), max(written)]
-        stops += [{"axis": title, "place": place, "value": written[place]} for place in ends]
-    order = [choice_of(name).label for name in names] + [ERROR]
+        known = {place: written(name, value) for place, value in sorted(zip(places, values, strict=True))}
+        ends = list(known) if len(known) <= _MOST_STOPS else [min(known), max(known)]
+        stops += [{"axis": title, "place": place, "value": known[place]} for place in ends]
+    order = [_(choice_of(name).label) for name in names] + [_(ERROR)]
     y = alt.Y(
         "axis:N",
         sort=order,
@@ -200,7 +201,11 @@ def parallel(
         strokeDash=dash, detail="run:N", order=alt.Order("at:Q")
     )
     points = base.mark_circle(size=70, opacity=1).encode(
-        tooltip=["run:N", alt.Tooltip("axis:N", title="of"), alt.Tooltip("value:N")]
+        tooltip=[
+            alt.Tooltip("run:N", title=_("run")),
+            alt.Tooltip("axis:N", title=_("of")),
+            alt.Tooltip("value:N", title=_("value")),
+        ]
     )
     words = [
         alt.Chart(
@@ -215,13 +220,13 @@ def parallel(
     return alt.layer(drawn, points, *words).properties(height=_AXIS_HEIGHT * len(order) + 60)
 
 
-def _written(name: str, value: Any) -> str:
-    """A value as it stands on an axis."""
+def written(name: str, value: Any) -> str:
+    """A value as it stands on an axis and in the table."""
     if name == ERROR:
         return f"{value:.4f}"
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)
+        return _("yes") if value else _("no")
+    return f"{value:.4g}" if isinstance(value, (int, float)) else _(str(value))
 
 
 def _places(name: str, values: Sequence[Any]) -> list[float]:

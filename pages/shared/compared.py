@@ -11,15 +11,19 @@ from autorec_core import comparison, shelf
 from autorec_core.comparison import SplitKey, Summary
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import choice_of
-from autorec_core.runs import Run
+from autorec_core.runs import Run, RunConfig
 from pages.shared import compare_charts, live, plain, services, state
 from pages.shared import pictures as pictures_
 from pages.shared.palette import RUNS, ink
-from pages.shared.words import _
+from pages.shared.words import _, later, ngettext
 
 MOST_DRAWN = len(RUNS)
 DRAWN_AT_FIRST = 6
 MOST_AXES = 6
+STARTER = later("Starter")
+"""What the core calls the starter's run for short."""
+EPOCH, SECONDS = later("epoch"), later("seconds")
+"""What curves can be drawn over."""
 _PROBLEM, _RESTORED = "_compare_problem", "_compare_restored"
 
 
@@ -44,30 +48,49 @@ def split_control(found: Sequence[Summary]) -> list[Summary]:
     """Draws the choice of a split where there are several; returns its runs."""
     groups = comparison.by_split(found)
     by_text: dict[str, SplitKey] = {}
+    names: dict[str, str] = {}
     for key, group in groups.items():
-        text = comparison.split_in_words(group[0].config)
-        by_text[text if text not in by_text else f"{text}, other ratings"] = key
+        text, name = comparison.split_in_words(group[0].config), split_name(group[0].config)
+        if text in by_text:
+            text, name = f"{text}, other ratings", _("{split}, other ratings", split=name)
+        by_text[text] = key
+        names[text] = ngettext("{split}: {count} run", "{split}: {count} runs", len(group), split=name)
     if state.get("compare_split") not in by_text:
         state.forget("compare_split")
     most = max(by_text, key=lambda text: len(groups[by_text[text]]))
     chosen = st.selectbox(
-        "Split",
+        _("Split"),
         list(by_text),
         index=list(by_text).index(most),
-        format_func=lambda text: f"{text}: {_count(len(groups[by_text[text]]), 'run')}",
+        format_func=names.__getitem__,
         key="compare_split",
-        help="Same ratings, same seed, same shares: the parts that a run learnt from, was chosen by and was tested on.",
+        help=_(
+            "Same ratings, same seed, same shares: the parts that a run learnt from, was chosen by and was tested on."
+        ),
         persist_state="session",
     )
     st.caption(
-        "Only runs on the same split are ranked against each other: on another split they sat another exam. "
-        "Validation ranks them, since it is what may choose; the test is there to be read, not to be picked by."
+        _(
+            "Only runs on the same split are ranked against each other: on another split they sat another exam. "
+            "Validation ranks them, since it is what may choose; the test is there to be read, not to be picked by."
+        )
     )
     return groups[by_text[chosen]] if chosen in by_text else []
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def split_name(config: RunConfig) -> str:
+    """What people call the split of a run, as `comparison.split_in_words` has it, in the visitor's language."""
+    share = 100 * config.test_fraction
+    test = _("test {share:g} % newest", share=share) if config.by_time else _("test {share:g} % random", share=share)
+    parts = [
+        config.source.title,
+        _("seed {seed}", seed=config.seed),
+        _("own test set") if config.source.test_ratings is not None else test,
+        _("validation {share:g} % of the rest", share=100 * config.valid_fraction),
+    ]
+    if config.holdout_users:
+        parts.append(_("{share:g} % of the users held out", share=100 * config.holdout_users))
+    return _(", ").join(parts)
 
 
 def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
@@ -92,23 +115,25 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
     )
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     columns = {
-        "rank": number("Rank", width=60, help="By validation RMSE, among the runs on this split that have ended."),
-        "run": text("Run", width="medium"),
-        "pinned": st.column_config.CheckboxColumn("Pinned", width=70),
-        "valid": number("Validation RMSE", format="%.4f", help="The lowest of its epochs."),
-        "test": number("Test RMSE", format="%.4f", help="Scored once, at the end."),
-        "seconds": number("Seconds", format="%.2f", help="Training of all epochs, without measuring and refit."),
-        "epochs": number("Epochs", format="%d"),
-        "parameters": number("Parameters", format="localized", help="Weights and biases."),
-        "size": number("MB on disk", format="%.1f"),
+        "rank": number(
+            _("Rank"), width=60, help=_("By validation RMSE, among the runs on this split that have ended.")
+        ),
+        "run": text(_("Run"), width="medium"),
+        "pinned": st.column_config.CheckboxColumn(_("Pinned"), width=70),
+        "valid": number(_("Validation RMSE"), format="%.4f", help=_("The lowest of its epochs.")),
+        "test": number(_("Test RMSE"), format="%.4f", help=_("Scored once, at the end.")),
+        "seconds": number(_("Seconds"), format="%.2f", help=_("Training of all epochs, without measuring and refit.")),
+        "epochs": number(_("Epochs"), format="%d"),
+        "parameters": number(_("Parameters"), format="localized", help=_("Weights and biases.")),
+        "size": number(_("MB on disk"), format="%.1f"),
     }
     for name in differing:
         choice, value = choice_of(name), rows[name].iloc[0]
         if isinstance(value, (str, bool)):
-            rows[name] = rows[name].map(lambda one: {True: "yes", False: "no"}.get(one, one))
-            columns[name] = text(choice.label, help=choice.help)
+            rows[name] = [compare_charts.written(name, one) for one in rows[name].tolist()]
+            columns[name] = text(_(choice.label), help=_(choice.help))
         else:
-            columns[name] = number(choice.label, format="%g", help=choice.help)
+            columns[name] = number(_(choice.label), format="%g", help=_(choice.help))
     st.dataframe(rows, hide_index=True, height=38 + 35 * min(10, len(rows)), column_config=columns, key="compare_table")
 
 
@@ -124,13 +149,15 @@ def drawn_control(group: Sequence[Summary], labels: Mapping[str, str]) -> list[S
     state.put(key, [*chosen_before, *back][-MOST_DRAWN:])
     state.forget(_RESTORED)
     chosen = st.multiselect(
-        "In the pictures",
+        _("In the pictures"),
         ids,
         format_func=lambda run_id: labels[run_id],
         key=key,
         max_selections=MOST_DRAWN,
-        placeholder="Choose runs to draw",
-        help=f"At first the pinned and the best, {DRAWN_AT_FIRST} of them; at most {MOST_DRAWN}.",
+        placeholder=_("Choose runs to draw"),
+        help=_(
+            "At first the pinned and the best, {first} of them; at most {most}.", first=DRAWN_AT_FIRST, most=MOST_DRAWN
+        ),
     )
     return [one for one in best_first if one.run_id in chosen]
 
@@ -138,29 +165,35 @@ def drawn_control(group: Sequence[Summary], labels: Mapping[str, str]) -> list[S
 def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
     """Draws curves, time against error, and the hyperparameters that make the difference."""
     if not drawn:
-        st.info("Choose a run above, and its curve is drawn here.")
+        st.info(_("Choose a run above, and its curve is drawn here."))
         return
     words = ink(st.context.theme.type)
     over = st.segmented_control(
-        "Curves over", ["epoch", "seconds"], default="epoch", required=True, key="compare_over", persist_state="session"
+        _("Curves over"),
+        [EPOCH, SECONDS],
+        default=EPOCH,
+        format_func=_,
+        required=True,
+        key="compare_over",
+        persist_state="session",
     )
     with pictures_.place("curves"):
         st.altair_chart(
-            compare_charts.curves(drawn, labels, over or "epoch"),
+            compare_charts.curves(drawn, labels, over or EPOCH),
             width="stretch",
             key="compare_curves",
-            alt="Validation RMSE of each run; the table above has the lowest of each.",
+            alt=_("Validation RMSE of each run; the table above has the lowest of each."),
         )
-    st.subheader("Time against error", anchor=False)
-    st.caption("The lower left is where to be: a low error, soon. The larger the point, the more parameters.")
+    st.subheader(_("Time against error"), anchor=False)
+    st.caption(_("The lower left is where to be: a low error, soon. The larger the point, the more parameters."))
     with pictures_.place("time"):
         st.altair_chart(
             compare_charts.time_against_error(drawn, labels, words),
             width="stretch",
             key="compare_time",
-            alt="Seconds of training against validation RMSE; the table above has both of each run.",
+            alt=_("Seconds of training against validation RMSE; the table above has both of each run."),
         )
-    st.subheader("What makes the difference", anchor=False)
+    st.subheader(_("What makes the difference"), anchor=False)
     has_parallel = _parallel(drawn, labels, words)
     names = {"curves": _("Curves"), "time": _("Time against error")}
     names |= {"parallel": _("What makes the difference")} if has_parallel else {}
@@ -171,21 +204,24 @@ def _parallel(drawn: Sequence[Summary], labels: Mapping[str, str], words: str) -
     """Draws a line a run through the hyperparameters that differ; whether any do."""
     differing = comparison.differing(drawn)
     if not differing:
-        st.caption("The runs in the pictures have the same hyperparameters. Train one with others to see what they do.")
+        st.caption(
+            _("The runs in the pictures have the same hyperparameters. Train one with others to see what they do.")
+        )
         return False
     most_varied = sorted(differing, key=lambda name: -len({getattr(one.hyperparameters, name) for one in drawn}))
     names = [name for name in differing if name in most_varied[:MOST_AXES]]
-    left_out = [choice_of(name).label for name in differing if name not in names]
-    st.caption(
+    left_out = [_(choice_of(name).label) for name in differing if name not in names]
+    note = _(
         "A line a run, from setting to setting and on to its error. With few runs this shows what went together, not "
-        "what caused it." + (f" Not drawn: {', '.join(left_out)}." if left_out else "")
+        "what caused it."
     )
+    st.caption(note + (_(" Not drawn: {names}.", names=_(", ").join(left_out)) if left_out else ""))
     with pictures_.place("parallel"):
         st.altair_chart(
             compare_charts.parallel(drawn, labels, names, words),
             width="stretch",
             key="compare_parallel",
-            alt="The hyperparameters that differ and the validation RMSE, a line a run; the table has all values.",
+            alt=_("The hyperparameters that differ and the validation RMSE, a line a run; the table has all values."),
         )
     return True
 
@@ -197,43 +233,43 @@ def actions(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
     """Draws name, pin and deletion of one of the visitor's own runs."""
     own = [one for one in group if one.config.owner == state.owner()]
     if not own:
-        st.caption("The starter model is everybody's: it can be neither named nor deleted.")
+        st.caption(_("The starter model is everybody's: it can be neither named nor deleted."))
         return
     ids = [one.run_id for one in own]
     if state.get("compare_run") not in ids:
         state.forget("compare_run")
     with st.container(border=True, key="compare_actions"):
         which, called, pinned, gone = st.columns([1.3, 1.3, 0.5, 0.5], vertical_alignment="bottom")
-        run_id = which.selectbox("One of your runs", ids, format_func=lambda one: labels[one], key="compare_run")
+        run_id = which.selectbox(_("One of your runs"), ids, format_func=lambda one: labels[one], key="compare_run")
         one = next(one for one in own if one.run_id == run_id)
         run = services.run_store().get(one.run_id)
         name_key, pin_key = f"compare_name_{run.id}", f"compare_pin_{run.id}"
         called.text_input(
-            "Name",
+            _("Name"),
             one.note.name,
             max_chars=shelf.LONGEST_NAME,
             key=name_key,
-            placeholder="A name of your own",
+            placeholder=_("A name of your own"),
             on_change=lambda: _do(lambda: shelf.name(run, state.get(name_key) or "")),
         )
         pinned.toggle(
-            "Pin",
+            _("Pin"),
             one.note.is_pinned,
             key=pin_key,
-            help="Pinned runs come first, and are in the pictures.",
+            help=_("Pinned runs come first, and are in the pictures."),
             on_change=lambda: _do(lambda: shelf.pin(run, bool(state.get(pin_key)))),
         )
         is_active = services.jobs().status(run.id).is_active
         gone.button(
-            "Delete",
+            _("Delete"),
             key="compare_delete",
             disabled=is_active,
             on_click=_do,
             args=(lambda: shelf.delete(run),),
-            help="Stop it on the Train page first." if is_active else "Hides it; it can be taken back for a day.",
+            help=_("Stop it on the Train page first.") if is_active else _("Hides it; it can be taken back for a day."),
         )
     if state.get(_PROBLEM):
-        st.warning(plain.lines(state.get(_PROBLEM)))
+        st.warning(plain.lines(_(state.get(_PROBLEM))))
 
 
 def deleted() -> None:
@@ -241,8 +277,8 @@ def deleted() -> None:
     for run in services.deleted_runs():
         with st.container(horizontal=True, vertical_alignment="center", key=f"deleted_{run.id}"):
             name = plain.escaped(live.run_name(run))
-            st.markdown(f"Deleted: {name}. It is removed for good after a day.", width="stretch")
-            st.button("Undo", key=f"undo_{run.id}", on_click=_do, args=(_restoring(run),))
+            st.markdown(_("Deleted: {name}. It is removed for good after a day.", name=name), width="stretch")
+            st.button(_("Undo"), key=f"undo_{run.id}", on_click=_do, args=(_restoring(run),))
 
 
 def _restoring(run: Run) -> Callable[[], None]:
@@ -259,4 +295,4 @@ def _do(act: Callable[[], None]) -> None:
         act()
         state.put(_PROBLEM, None)
     except AutoRecError as error:
-        state.put(_PROBLEM, str(error))
+        state.put(_PROBLEM, error.sentence)

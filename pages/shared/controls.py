@@ -26,19 +26,19 @@ from autorec_core.hyperparameters import (
 )
 from autorec_core.links import HIGHEST_SEED
 from pages.shared import plain, sets, state
-from pages.shared.words import _
+from pages.shared.words import _, later
 
 CUSTOM, FITTED = "custom", "fitted"
-UNNAMED = {CUSTOM: "Custom", FITTED: "Fitted to the data set"}
+UNNAMED = {CUSTOM: later("Custom"), FITTED: later("Fitted to the data set")}
 """What is no preset by name, as people read it."""
-GROUPS = {"model": "Model", "input": "Input", "training": "Training"}
+GROUPS = {"model": later("Model"), "input": later("Input"), "training": later("Training")}
 """Groups of the table, in the order of the form."""
 ON_TOP = "based_on"
 """Drawn beside data set and preset, and not among its group."""
 
 WORDS = {
-    ("based_on", "items"): "Movies",
-    ("based_on", "users"): "Users",
+    ("based_on", "items"): later("Movies"),
+    ("based_on", "users"): later("Users"),
     ("encoder_activation", "relu"): "ReLU",
     ("encoder_activation", "selu"): "SELU",
     ("decoder_activation", "relu"): "ReLU",
@@ -46,7 +46,7 @@ WORDS = {
     ("optimizer", "adam"): "Adam",
     ("optimizer", "rprop"): "RProp",
     ("optimizer", "lbfgs"): "L-BFGS",
-    ("loss_over", "all"): "all, unknown as 0",
+    ("loss_over", "all"): later("all, unknown as 0"),
 }
 """How an option is written where its own word is not how people write it."""
 
@@ -179,14 +179,16 @@ def dataset_control() -> str:
     if state.get("dataset") not in (None, *options):  # a set of the visitor's own that they have deleted since
         state.forget("dataset")
     name = st.selectbox(
-        "Data set",
+        _("Data set"),
         options,
         index=options.index(datasets.BUNDLED),
         format_func=sets.label,
         key="dataset",
         on_change=_take_dataset,
         args=(state.get("dataset") or datasets.BUNDLED,),
-        help="The ratings to learn from. What is not on this machine can be downloaded here; Own ratings takes yours.",
+        help=_(
+            "The ratings to learn from. What is not on this machine can be downloaded here; Own ratings takes yours."
+        ),
         persist_state="session",
     )
     return name or datasets.BUNDLED
@@ -195,19 +197,22 @@ def dataset_control() -> str:
 def download_control(name: str) -> None:
     """Offers to download a data set that is not here, and shows how far that is."""
     known = datasets.find(name)
-    st.markdown(f"**{known.title}** is not on this machine yet. {known.licence}")
-    if st.button(f"Download {known.size_mb:,.0f} MB", key="download", help=f"From {known.source}."):
-        bar = st.progress(0.0, f"Downloading {known.title} …")
+    st.markdown(
+        _("**{title}** is not on this machine yet. {licence}", title=known.title, licence=_(known.licence)),
+    )
+    label = _("Download {size:,.0f} MB", size=known.size_mb)
+    if st.button(label, key="download", help=_("From {source}.", source=known.source)):
+        bar = st.progress(0.0, _("Downloading {title} …", title=known.title))
 
         def show(come: int, total: int) -> None:
-            share = min(1.0, come / total) if total else 0.0
-            bar.progress(share, f"{come / 1e6:,.1f} of {(total or 1e6 * known.size_mb) / 1e6:,.1f} MB")
+            share, size = min(1.0, come / total) if total else 0.0, (total or 1e6 * known.size_mb) / 1e6
+            bar.progress(share, _("{come:,.1f} of {total:,.1f} MB", come=come / 1e6, total=size))
 
         try:
             datasets.load(name, show)
         except AutoRecError as error:
             bar.empty()
-            st.warning(plain.lines(str(error)))
+            st.warning(plain.lines(_(error.sentence)))
         else:
             st.rerun()
 
@@ -215,12 +220,12 @@ def download_control(name: str) -> None:
 def preset_control() -> None:
     """Draws the choice of a preset, which moves all controls."""
     st.selectbox(
-        "Preset",
+        _("Preset"),
         [*PRESETS, FITTED, CUSTOM],
         format_func=lambda name: _(PRESETS[name].label) if name in PRESETS else _(UNNAMED[name]),
         key="preset",
         on_change=take_preset,
-        help="A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom.",
+        help=_("A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom."),
         persist_state="session",
     )
 
@@ -229,8 +234,8 @@ def preset_note() -> str:
     """What the chosen preset is for, in a sentence."""
     name = state.get("preset")
     if name == FITTED:
-        return "By the rule that goes from the number of ratings: what a search would choose for a set of this size."
-    return _(PRESETS[name].help) if name in PRESETS else "Your own choice of hyperparameters."
+        return _("By the rule that goes from the number of ratings: what a search would choose for a set of this size.")
+    return _(PRESETS[name].help) if name in PRESETS else _("Your own choice of hyperparameters.")
 
 
 def based_on_control() -> None:
@@ -246,7 +251,7 @@ def hyperparameters_form() -> None:
         for name in names():
             if choice_of(name).group == group and name not in advanced and name != ON_TOP:
                 _control(name)
-    with st.expander("Advanced"):
+    with st.expander(_("Advanced")):
         for name in advanced:
             _control(name)
         _seed_control()
@@ -254,11 +259,11 @@ def hyperparameters_form() -> None:
 
 def _seed_control() -> None:
     st.number_input(
-        "Seed",
+        _("Seed"),
         0,
         HIGHEST_SEED,
         key="seed",
-        help="What chance is drawn from: the split, the first weights, the batches and dropout.",
+        help=_("What chance is drawn from: the split, the first weights, the batches and dropout."),
         persist_state="session",
     )
 
@@ -305,12 +310,18 @@ def _predicted_bytes(name: str) -> float:
 def dataset_note(name: str) -> str:
     """How large a data set is, and how much memory this training will take, in a line."""
     known = sets.size(name)
-    return (
-        f"{known.num_ratings:,} ratings of {known.num_items:,} movies by {known.num_users:,} people, "
-        f"on a scale of {known.scale}; about {memory.in_words(_predicted_bytes(name))} of memory"
+    return _(
+        "{ratings:,} ratings of {movies:,} movies by {people:,} people, on a scale of {low:g} to {high:g}; about "
+        "{memory} of memory",
+        ratings=known.num_ratings,
+        movies=known.num_items,
+        people=known.num_users,
+        low=known.scale.low,
+        high=known.scale.high,
+        memory=memory.in_words(_predicted_bytes(name)),
     )
 
 
 def shortage(name: str) -> str:
     """Why this training would not fit into the memory; nothing where it does."""
-    return memory.shortage(_predicted_bytes(name) - memory.BASE)  # the worker holds the base already
+    return _(memory.shortage(_predicted_bytes(name) - memory.BASE))  # the worker holds the base already

@@ -13,11 +13,12 @@ from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEn
 from autorec_core.runs import Run
 from pages.shared import charts, pictures, state
 from pages.shared.palette import ink
+from pages.shared.words import _, language, later
 
 MOST_OTHERS = 3
 """Earlier runs that can be drawn behind a curve."""
-SCALES, AXES = ("Linear", "Log"), ("Epochs", "Seconds")
-NOTE = (
+SCALES, AXES = (later("Linear"), later("Log")), (later("Epochs"), later("Seconds"))
+NOTE = later(
     "Each point is the error after an epoch, in stars: RMSE, the root of the mean squared error. "
     "**Validation** ratings are hidden from training and choose the best epoch. **Train** is measured while "
     "learning, with dropout on. At the end the network is fitted **once more**, to both together, for as many epochs "
@@ -59,24 +60,26 @@ def draw(
     """
     with st.container(horizontal=True, key="curve_choices", vertical_alignment="center"):
         st.segmented_control(
-            "Vertical axis",
+            _("Vertical axis"),
             SCALES,
+            format_func=_,
             default=SCALES[0],
             key="curve_scale",
             required=True,
             label_visibility="collapsed",
-            help="Whether equal steps of the vertical axis are equal differences or equal ratios.",
+            help=_("Whether equal steps of the vertical axis are equal differences or equal ratios."),
         )
         st.segmented_control(
-            "Horizontal axis",
+            _("Horizontal axis"),
             AXES,
+            format_func=_,
             default=AXES[0],
             key="curve_axis",
             required=True,
             label_visibility="collapsed",
-            help="Whether runs are laid over each other by epoch or by seconds of training.",
+            help=_("Whether runs are laid over each other by epoch or by seconds of training."),
         )
-        with st.popover("Earlier runs", help=f"Lay up to {MOST_OTHERS} behind this curve."):
+        with st.popover(_("Earlier runs"), help=_("Lay up to {most} behind this curve.", most=MOST_OTHERS)):
             others = _others(run, list(runs()), name_of)
     drawn_behind = {_short(name_of(other)): read(other).epochs for other in others}
     epochs, refits = known.epochs, known.refits
@@ -99,27 +102,27 @@ def draw(
         for name, frame in specification["datasets"].items()
     }
     # The words for the picture stay the same too: where they change, the browser draws another picture.
-    alt = "Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is."
+    alt = _("Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is.")
     with pictures.place("curve"):
         st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
-    st.caption(NOTE)
+    st.caption(_(NOTE))
     return span
 
 
 def _others(run: Run | None, runs: Sequence[Run], name_of: Callable[[Run], str]) -> list[Run]:
     by_id = {other.id: other for other in runs if run is None or other.id != run.id}
-    names: dict[str, str] = state.live("run_names", {})
+    names: dict[str, str] = state.live(f"run_names_{language()}", {})
     for run_id, other in by_id.items():
         if run_id not in names:  # a name costs a look into the run's folder
             names[run_id] = name_of(other)
     chosen = st.multiselect(
-        "Runs behind this one",
+        _("Runs behind this one"),
         list(by_id),
         format_func=lambda run_id: names.get(run_id, run_id),
         key="curve_others",
         max_selections=MOST_OTHERS,
-        placeholder="None",
-        help="Their validation RMSE is drawn in grey.",
+        placeholder=_("None"),
+        help=_("Their validation RMSE is drawn in grey."),
     )
     return [by_id[run_id] for run_id in chosen if run_id in by_id]
 

@@ -15,6 +15,7 @@ from autorec_core.ratings import FloatArray
 from autorec_core.snapshots import Look
 from pages.shared import charts, pictures
 from pages.shared.palette import BASELINE, RATING, TRAIN, VALID, ink
+from pages.shared.words import _, language, later
 
 HEIGHT = 150
 """Of a picture, in pixels."""
@@ -23,15 +24,27 @@ MOST_POINTS = 36
 BANDS = {"p1": 0, "p10": 1, "p25": 2, "p50": 3, "p75": 4, "p90": 5, "p99": 6}
 """Columns of the bands, and where each stands among a look's quantiles."""
 
+NAMES = {"weights": later("Weights"), "codes": later("Codes"), "units": later("Units"), "steps": later("Step lengths")}
+"""What people call the pictures."""
 SENTENCES = {
-    "weights": "**Weights.** Half of the decoder's lie in the dark band, 98 % in the pale one; dashed, 98 % of the "
-    "encoder's. They begin narrow and spread as it learns; a band that never stops widening wants more λ.",
-    "codes": "**Codes.** What the units say of a sample of rows. All of them at one value is a code that says nothing.",
-    "units": "**Units.** Dead ones say the same of every row, saturated ones lie at an end of their range: "
-    "both have stopped learning.",
-    "steps": "**Steps.** How far the weights move in an epoch, in per cent of their length, and the gradient's length. "
-    "It rises when the learning rate is too high.",
+    "weights": later(
+        "**Weights.** Half of the decoder's lie in the dark band, 98 % in the pale one; dashed, 98 % of the encoder's. "
+        "They begin narrow and spread as it learns; a band that never stops widening wants more λ."
+    ),
+    "codes": later(
+        "**Codes.** What the units say of a sample of rows. All of them at one value is a code that says nothing."
+    ),
+    "units": later(
+        "**Units.** Dead ones say the same of every row, saturated ones lie at an end of their range: both have "
+        "stopped learning."
+    ),
+    "steps": later(
+        "**Steps.** How far the weights move in an epoch, in per cent of their length, and the gradient's length. It "
+        "rises when the learning rate is too high."
+    ),
 }
+DEAD, SATURATED, MOVEMENT, GRADIENT = later("dead"), later("saturated"), later("movement"), later("gradient")
+"""Columns of the lines, as the legends name them."""
 
 
 Columns = dict[str, FloatArray]
@@ -83,8 +96,8 @@ def _bands(looks: Sequence[Look], name: str, *, encoder: bool = False) -> Column
 
 
 @lru_cache(maxsize=64)
-def _frame(name: str, end: int, colour_of_words: str) -> str:
-    """All of a picture but its numbers, which then move while the picture stays; as JSON."""
+def _frame(name: str, end: int, colour_of_words: str, language: str) -> str:
+    """All of a picture but its numbers, which then move while the picture stays; as JSON, once for each language."""
     base = alt.Chart(alt.NamedData(name))
     x = alt.X(
         "epoch:Q",
@@ -107,20 +120,22 @@ def _frame(name: str, end: int, colour_of_words: str) -> str:
             for edge in ("low", "high"):
                 line = base.mark_line(color=BASELINE, strokeWidth=1.2, strokeDash=[4, 3])
                 layers.append(line.encode(x=x, y=alt.Y(f"{edge}:Q", axis=axis)))
-        tips = [alt.Tooltip("epoch:Q", format="d")]
-        tips += [alt.Tooltip(f"{band}:Q", format=".3f", title=f"{band[1:]} % below") for band in ("p1", "p50", "p99")]
+        tips = [alt.Tooltip("epoch:Q", title=_("epoch"), format="d")]
+        tips += [
+            alt.Tooltip(f"{band}:Q", format=".3f", title=_("{share} % below", share=band[1:]))
+            for band in ("p1", "p50", "p99")
+        ]
         layers.append(base.mark_rule(opacity=0, strokeWidth=8).encode(x=x, y=y, y2="p99:Q", tooltip=tips))
         picture = alt.layer(*layers)
     else:
         series, colours = (
-            (("dead", "saturated"), (BASELINE, VALID))
-            if name == "units"
-            else (("movement", "gradient"), (TRAIN, VALID))
+            ((DEAD, SATURATED), (BASELINE, VALID)) if name == "units" else ((MOVEMENT, GRADIENT), (TRAIN, VALID))
         )
         scale = alt.Scale(domain=[0, 100]) if name == "units" else alt.Scale(type="log", nice=False)
         picture = (
             base.transform_fold(list(series), as_=["what", "value"])
             .transform_filter("isValid(datum.value)" + ("" if name == "units" else " && datum.value > 0"))
+            .transform_calculate(said=charts.in_words(series, "datum.what"))
             .mark_line(strokeWidth=2, point={"size": 14} if end <= 60 else False)
             .encode(
                 x=x,
@@ -128,9 +143,20 @@ def _frame(name: str, end: int, colour_of_words: str) -> str:
                 color=alt.Color(
                     "what:N",
                     scale=alt.Scale(domain=list(series), range=list(colours)),
-                    legend=alt.Legend(title=None, orient="top", offset=2, symbolType="stroke", symbolStrokeWidth=3),
+                    legend=alt.Legend(
+                        title=None,
+                        orient="top",
+                        offset=2,
+                        symbolType="stroke",
+                        symbolStrokeWidth=3,
+                        labelExpr=charts.in_words(series),
+                    ),
                 ),
-                tooltip=[alt.Tooltip("epoch:Q", format="d"), "what:N", alt.Tooltip("value:Q", format=".3g")],
+                tooltip=[
+                    alt.Tooltip("epoch:Q", title=_("epoch"), format="d"),
+                    alt.Tooltip("said:N", title=_("what")),
+                    alt.Tooltip("value:Q", title=_("value"), format=".3g"),
+                ],
             )
         )
     specification: dict[str, Any] = picture.properties(height=HEIGHT).to_dict()
@@ -150,7 +176,7 @@ def specification(name: str, rows: Columns, num_epochs: int, colour_of_words: st
         num_epochs: that the run will have; the horizontal axis does not move.
         colour_of_words: of labels.
     """
-    frame = json.loads(_frame(name, max(1, num_epochs), colour_of_words))
+    frame = json.loads(_frame(name, max(1, num_epochs), colour_of_words, language()))
     return {**frame, "datasets": {name: charts.as_arrow(rows)}}
 
 
@@ -171,6 +197,6 @@ def draw(looks: Mapping[int, Look], up_to: int, num_epochs: int) -> None:
                     width="stretch",
                     height=HEIGHT + 40,
                     key=f"inside_{name}",
-                    alt=f"{SENTENCES[name].replace('*', '').split('.')[0]} of the network by epoch.",
+                    alt=_("{what} of the network by epoch.", what=_(NAMES[name])),
                 )
-                st.caption(SENTENCES[name])
+                st.caption(_(SENTENCES[name]))

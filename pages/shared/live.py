@@ -25,9 +25,9 @@ from autorec_core.events import (
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
-from pages.shared import curve, services, show, state, steady, transport
+from pages.shared import curve, services, show, state, steady, told, transport
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID
-from pages.shared.words import _
+from pages.shared.words import _, ngettext
 
 SECONDS_A_TICK = 0.5
 MOST_RUNS = 50
@@ -183,12 +183,12 @@ def run_control(runs: Sequence[Run], shown: Run) -> None:
     state.put("shown_run", shown.id)
     by_id = {run.id: run for run in runs}
     st.selectbox(
-        "Run",
+        _("Run"),
         list(by_id),
         format_func=lambda run_id: run_name(by_id[run_id]),
         key="shown_run",
         on_change=lambda: state.watch_run(state.get("shown_run")),
-        help="Your trainings, newest first, and the starter model that the app trained by itself.",
+        help=_("Your trainings, newest first, and the starter model that the app trained by itself."),
     )
 
 
@@ -196,13 +196,13 @@ def run_name(run: Run) -> str:
     """A run in a line: what it was, when, and how good it is where that is known."""
     config = run.config
     kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
-    named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
-    what = "Starter model" if config.kind == "starter" else shelf.note_of(run).name or named
+    named = _(PRESETS[config.preset].label) if config.preset in PRESETS else _("Custom")
+    what = _("Starter model") if config.kind == "starter" else shelf.note_of(run).name or named
     if config.fork_of is not None:
-        what += f", from epoch {config.fork_epoch}"
-    when = time.strftime("%d %b %H:%M", time.localtime(config.created))
+        what += _(", from epoch {epoch}", epoch=config.fork_epoch)
+    when = time.strftime(_("%d %b %H:%M"), time.localtime(config.created))
     score = (run.result or {}).get("test_rmse")
-    scored = [f"test RMSE {score:.4f}"] if score is not None else []
+    scored = [_("test RMSE {rmse:.4f}", rmse=score)] if score is not None else []
     return " · ".join([what, f"{kind} {config.hyperparameters.hidden_units}", when, *scored, config.source.title])
 
 
@@ -272,7 +272,7 @@ def _say(run: Run | None, status: JobStatus | None, known: Progress, num_epochs:
     name, text = sentence(run, status, known, num_epochs)
     problem = state.get("_live_problem")
     if problem:
-        name, text = "failed", problem
+        name, text = "failed", _(problem)
     mark = {"running": TRAIN, "starting": TRAIN, "ended": TEST, "paused": VALID, "failed": VALID}.get(name, BASELINE)
     mark = VALID if name in ("interrupted", "diverged") else mark
     steady.html(
@@ -294,20 +294,23 @@ def sentence(run: Run | None, status: JobStatus | None, known: Progress, num_epo
         The state's name, "diverged" where it ended so, and the sentence.
     """
     if run is None or status is None:
-        return "empty", (
+        return "empty", _(
             "Nothing is trained yet. Press Start training: the model reads the ratings epoch by epoch, and its error "
             "is drawn below as it falls."
         )
     name = status.state
     if name == "queued":
-        before = f"{status.position} {'run' if status.position == 1 else 'runs'} before yours"
-        return name, f"Waiting: {before}. It starts by itself when its turn comes."
+        return name, ngettext(
+            "Waiting: {count} run before yours. It starts by itself when its turn comes.",
+            "Waiting: {count} runs before yours. It starts by itself when its turn comes.",
+            status.position,
+        )
     if name == "starting":
-        return name, "Starting: the ratings are being loaded and split."
+        return name, _("Starting: the ratings are being loaded and split.")
     if name == "running" and known.asked == "stop":
-        return name, "Stopping: the best epoch so far is kept, and scored on the test ratings."
+        return name, _("Stopping: the best epoch so far is kept, and scored on the test ratings.")
     if name == "running" and known.asked == "pause":
-        return name, "Holding after the epoch that is under way."
+        return name, _("Holding after the epoch that is under way.")
     hyperparameters, refit = run.config.hyperparameters, known.refit
     if name in ("running", "paused") and refit is not None and refit.epoch < refit.epochs:
         done = _("epoch {epoch} of {epochs}", epoch=refit.epoch, epochs=refit.epochs)
@@ -324,16 +327,21 @@ def sentence(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     if name == "running" and (refit is not None or known.has_chosen(hyperparameters)):
         return name, _("All epochs are done. The model is being finished, and scored on the test ratings.")
     if name == "running":
-        return name, f"Training epoch {min(len(known.epochs) + 1, num_epochs)} of {num_epochs}."
+        at = min(len(known.epochs) + 1, num_epochs)
+        return name, _("Training epoch {epoch} of {epochs}.", epoch=at, epochs=num_epochs)
     if name == "paused":
-        return name, f"Paused after epoch {len(known.epochs)}. Resume goes on, Step trains one more epoch."
+        return name, _(
+            "Paused after epoch {epoch}. Resume goes on, Step trains one more epoch.", epoch=len(known.epochs)
+        )
     if name == "interrupted":
-        return name, status.message or f"This training was interrupted after epoch {len(known.epochs)}. It can go on."
+        return name, _(status.message) or _(
+            "This training was interrupted after epoch {epoch}. It can go on.", epoch=len(known.epochs)
+        )
     if name == "failed":
-        return name, status.message
+        return name, _(status.message)
     if known.ended is None:
-        return name, "This training has ended."
-    return ("diverged" if known.ended.reason == "diverged" else name), known.ended.message
+        return name, _("This training has ended.")
+    return ("diverged" if known.ended.reason == "diverged" else name), told.said(known.ended.message)
 
 
 def seconds_in_words(seconds: float | None) -> str:
@@ -345,9 +353,11 @@ def seconds_in_words(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
+        return _("{seconds:.1f} s", seconds=seconds)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02} h"
+    if minutes < 60:
+        return _("{minutes}:{seconds:02} min", minutes=minutes, seconds=rest)
+    return _("{hours}:{minutes:02} h", hours=minutes // 60, minutes=minutes % 60)
 
 
 def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
@@ -359,15 +369,18 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     remaining = known.remaining(num_epochs, now, is_running, refits) if is_active else None
     rate = known.epochs[-1].ratings_per_second if known.epochs else None
     refit = known.refit if is_active else None  # what is under way, until the end is there
-    first = ("Epochs done", f"{done:,}", f"of {num_epochs:,}" + ("" if best is None else f", best: {best.epoch:,}"))
+    of_all = _("of {epochs:,}", epochs=num_epochs)
+    if best is not None:
+        of_all = _("of {epochs:,}, best: {best:,}", epochs=num_epochs, best=best.epoch)
+    first = (_("Epochs done"), f"{done:,}", of_all)
     if refit is not None:
         first = (_("Fitted once more"), f"{refit.epoch:,}", _("of {epochs:,} epochs", epochs=refit.epochs))
     cells = [
         first,
-        ("Validation RMSE", "–" if best is None else f"{best.valid_rmse:.4f}", "best so far"),
-        ("Elapsed", seconds_in_words(known.elapsed(now, is_running)), "of training"),
-        ("Remaining", seconds_in_words(remaining), "about"),
-        ("Speed", "–" if rate is None else f"{rate:,.0f}", "ratings a second"),
+        (_("Validation RMSE"), "–" if best is None else f"{best.valid_rmse:.4f}", _("best so far")),
+        (_("Elapsed"), seconds_in_words(known.elapsed(now, is_running)), _("of training")),
+        (_("Remaining"), seconds_in_words(remaining), _("about")),
+        (_("Speed"), "–" if rate is None else f"{rate:,.0f}", _("ratings a second")),
     ]
     inner = "".join(
         f"<div><span>{escape(label)}</span><b>{escape(value)}</b><small>{escape(note)}</small></div>"
@@ -389,26 +402,29 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
 def _buttons(run: Run | None, status: JobStatus | None) -> None:
     runner, name = services.jobs(), "" if status is None else status.state
     run_id = "" if run is None else run.id
-    resumes, resume_label = runner.go_on, "Resume"
+    resumes, resume_label = runner.go_on, _("Resume")
     is_own = run is not None and run.config.owner == state.owner()
     can_go_on = name == "interrupted" or (name == "failed" and run is not None and run.state != "ended")
     if run is not None and can_go_on:
         checkpoint = run.checkpoint_epoch
-        resumes, resume_label = runner.resume, f"Resume from epoch {checkpoint}" if checkpoint else "Start again"
+        resumes = runner.resume
+        resume_label = _("Resume from epoch {epoch}", epoch=checkpoint) if checkpoint else _("Start again")
     is_queued = name in ("queued", "starting")
     with st.container(horizontal=True, key="transport"):
         holds, goes_on = is_own and name == "running", can_go_on or (is_own and name == "paused")
         steps = is_own and name in ("paused", "running")
-        _button("pause", "Pause", runner.pause, run_id, holds, "Hold after the epoch that is under way.")
-        _button("resume", resume_label, resumes, run_id, goes_on, "Go on training.")
-        _button("step", "Step", runner.step, run_id, steps, "Train one epoch, then hold.")
+        _button("pause", _("Pause"), runner.pause, run_id, holds, _("Hold after the epoch that is under way."))
+        _button("resume", resume_label, resumes, run_id, goes_on, _("Go on training."))
+        _button("step", _("Step"), runner.step, run_id, steps, _("Train one epoch, then hold."))
         _button(
             "stop",
-            "Leave the queue" if name == "queued" else "Stop",
+            _("Leave the queue") if name == "queued" else _("Stop"),
             runner.stop,
             run_id,
             is_own and (is_queued or name in ("running", "paused")),
-            "Take it out of the line." if name == "queued" else "End here: the best epoch so far is kept and tested.",
+            _("Take it out of the line.")
+            if name == "queued"
+            else _("End here: the best epoch so far is kept and tested."),
         )
 
 
@@ -440,8 +456,13 @@ def starter_notice() -> None:
     status = None if run is None else services.jobs().status(run.id)
     why = services.begin()
     if run is None or status is None or why or status.state in ("failed", "interrupted"):
-        st.info(f"There is no model yet. {why} Train one: with the preset Balanced it takes a few seconds.")
+        st.info(
+            _(
+                "There is no model yet. {why} Train one: with the preset Balanced it takes a few seconds.",
+                why=_(why),
+            )
+        )
         return
     done, epochs = len(read(run).epochs), run.config.hyperparameters.epochs
-    st.info("The app is training a small starter model by itself. This page fills in when it is ready.")
-    st.progress(min(1.0, done / epochs), f"Epoch {done} of {epochs}")
+    st.info(_("The app is training a small starter model by itself. This page fills in when it is ready."))
+    st.progress(min(1.0, done / epochs), _("Epoch {done} of {epochs}", done=done, epochs=epochs))

@@ -3,7 +3,7 @@
 
 const GLIDE = 380; // milliseconds from one epoch's colours to the next
 const UNKNOWN = 255; // the byte that stands for no rating
-const PARTS = ["unknown", "training rating", "validation rating, hidden from training", "test rating, hidden from training"];
+const PARTS = ["", "of_train", "of_validation", "of_test"]; // the words for each part of the split
 const NARROW = 520; // pixels; below, one picture at a time
 
 function bytes(text) {
@@ -42,7 +42,8 @@ function setUp(root) {
   const errors = root.querySelector(".errors");
   const written = root.querySelector(".written-after");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  const self = { data: null, given: null, parts: null, from: null, shown: null, target: null, began: 0, cell: null };
+  const self = { data: null, words: null, given: null, parts: null, from: null, shown: null, target: null };
+  Object.assign(self, { began: 0, cell: null });
   let chosen = null; // until the person chooses, the width does
   let frame = 0;
 
@@ -122,24 +123,26 @@ function setUp(root) {
     frame = share < 1 ? requestAnimationFrame(glide) : 0;
   }
 
+  const say = (name, values) => self.words[name].replace(/\{(\w+)\}/g, (_all, key) => values[key]);
   const inStars = (value) => self.data.scale[0] + (value / 254) * (self.data.scale[1] - self.data.scale[0]);
 
   function read() {
     if (self.cell === null || !self.data || self.cell >= self.given.length) {
-      reading.textContent = self.data
-        ? "Point at a cell to read it. With the keyboard: Tab to a picture, then the arrow keys."
-        : "The matrix is drawn here when a training begins.";
+      reading.textContent = self.data ? self.words.hint : self.words.empty;
       return;
     }
     const [row, column] = [Math.floor(self.cell / self.columns), self.cell % self.columns];
     const part = self.parts[self.cell];
-    const given = part ? `gave ${Number(inStars(self.given[self.cell]).toFixed(1))}` : "has not rated it";
+    const user = self.data.rows[row];
+    const given = part
+      ? say("gave", { user, rating: Number(inStars(self.given[self.cell]).toFixed(1)) })
+      : say("unrated", { user });
     const value = self.target ? self.target[self.cell] : UNKNOWN;
-    const model = value > 254 ? "the model has written nothing yet" : `the model writes ${inStars(value).toFixed(1)}`;
+    const model = value > 254 ? self.words.unwritten : say("writes", { rating: inStars(value).toFixed(1) });
     reading.replaceChildren();
     const title = document.createElement("b");
     title.textContent = self.data.columns[column];
-    reading.append(title, ` · user ${self.data.rows[row]} ${given}, ${model}${part ? ` · ${PARTS[part]}` : ""}`);
+    reading.append(title, ` · ${say("cell", { given, model })}${part ? ` · ${self.words[PARTS[part]]}` : ""}`);
   }
 
   function score() {
@@ -156,13 +159,21 @@ function setUp(root) {
       return count ? Math.sqrt(parts.reduce((sum, part) => sum + sums[part], 0) / count).toFixed(2) : "–";
     };
     const known = self.parts.reduce((sum, part) => sum + (part > 0), 0);
-    errors.textContent =
-      `RMSE in this part: training ${rmse([1])}, held out ${rmse([2, 3])}. ` +
-      `${Math.round((100 * known) / self.parts.length)} % of its cells are rated.`;
+    const share = Math.round((100 * known) / self.parts.length);
+    errors.textContent = say("errors", { train: rmse([1]), held: rmse([2, 3]), share });
   }
 
   self.small = document.createElement("canvas");
   self.take = (known) => {
+    const isOtherLanguage = JSON.stringify(self.words) !== JSON.stringify(known.words);
+    self.words = known.words;
+    if (isOtherLanguage) {
+      for (const one of root.querySelectorAll("[data-word]")) {
+        const word = self.words[one.dataset.word];
+        if (one.dataset.as) one.setAttribute(one.dataset.as, word);
+        else one.textContent = word;
+      }
+    }
     const news = window.autorecWritten;
     const isMine = news && news.name === known.name;
     const data = { ...known, written: isMine ? news.written : null, epoch: isMine ? news.epoch : 0 };
@@ -194,12 +205,12 @@ function setUp(root) {
         self.began = performance.now();
         frame = requestAnimationFrame(glide);
       } else self.shown = fresh ? fresh.slice() : null;
-      score();
     }
-    written.textContent = fresh ? `, after epoch ${data.epoch}` : "";
+    if (isNew || isOtherLanguage) score();
+    written.textContent = fresh ? say("after", { epoch: data.epoch }) : "";
     for (const [name, canvas] of Object.entries(pictures)) {
-      const what = name === "known" ? "known ratings" : `ratings that the model writes, after epoch ${data.epoch}`;
-      canvas.setAttribute("aria-label", `${self.rows} users by ${self.columns} movies, ${data.block}: ${what}. Arrow keys read a cell.`);
+      const values = { users: self.rows, movies: self.columns, part: data.block, epoch: data.epoch };
+      canvas.setAttribute("aria-label", say(`picture_${name}`, values));
     }
     root.querySelector(".low").textContent = data.scale[0];
     root.querySelector(".high").textContent = data.scale[1];

@@ -10,6 +10,7 @@ from autorec_core import takeaway
 from autorec_core.runs import Run
 from pages.shared import charts, live, pictures, services, state
 from pages.shared.palette import ink
+from pages.shared.words import _
 
 
 def of_run(run: Run) -> None:
@@ -20,24 +21,29 @@ def of_run(run: Run) -> None:
         return
     num_test = int(result["split"]["num_test"])
     if ended.test_rmse is not None and ended.test_mae is not None and num_test:
-        st.subheader("The test, scored once", anchor=False)
+        st.subheader(_("The test, scored once"), anchor=False)
         fitted = (
-            f"fitted to train and validation ratings together for {ended.best_epoch} epochs"
+            _("fitted to train and validation ratings together for {epochs} epochs", epochs=ended.best_epoch)
             if ended.is_refitted
-            else f"as it was after epoch {ended.best_epoch}"
+            else _("as it was after epoch {epoch}", epoch=ended.best_epoch)
         )
-        fallback = (
-            f" For {ended.num_test_fallback:,} of them the user or movie was never seen in training; averages stand in."
-            if ended.num_test_fallback
-            else ""
+        told = _(
+            "The model, {fitted}, on {ratings:,} ratings that neither trained it nor chose its epoch, beside what "
+            "needs no network. Predictions are clipped to the rating scale.",
+            fitted=fitted,
+            ratings=num_test,
         )
-        st.markdown(
-            f"The model, {fitted}, on {num_test:,} ratings that neither trained it nor chose its epoch, beside what "
-            f"needs no network. Predictions are clipped to the rating scale.{fallback}"
-        )
+        if ended.num_test_fallback:
+            told += _(
+                " For {ratings:,} of them the user or movie was never seen in training; averages stand in.",
+                ratings=ended.num_test_fallback,
+            )
+        st.markdown(told)
         numbers, picture = st.columns([1, 3])
-        numbers.metric("Test RMSE", f"{ended.test_rmse:.4f}", help="Root of the mean squared error, in rating units.")
-        numbers.metric("Test MAE", f"{ended.test_mae:.4f}", help="Mean absolute error, in rating units.")
+        numbers.metric(
+            _("Test RMSE"), f"{ended.test_rmse:.4f}", help=_("Root of the mean squared error, in rating units.")
+        )
+        numbers.metric(_("Test MAE"), f"{ended.test_mae:.4f}", help=_("Mean absolute error, in rating units."))
         with picture, pictures.place("scores"):
             st.altair_chart(
                 charts.scores(ended.test_rmse, ended.baselines, ink(st.context.theme.type)),
@@ -48,43 +54,45 @@ def of_run(run: Run) -> None:
     current = services.current_run()
     is_current = current is not None and current.id == run.id
     if run.has_model and not is_current and not run.beats_averages:
-        st.caption("Averages alone predict better than this model, so it is not taken into use by itself.")
+        st.caption(_("Averages alone predict better than this model, so it is not taken into use by itself."))
     with st.container(horizontal=True):
         st.button(
-            "This model is in use" if is_current else "Use this model",
+            _("This model is in use") if is_current else _("Use this model"),
             key="use_model",
             type="secondary" if is_current else "primary",
             disabled=is_current or not run.has_model,
             on_click=state.choose_run,
             args=(run.id,),
-            help="Rate, Recommendations and Reconstruction then speak of this model.",
+            help=_("Rate, Recommendations and Reconstruction then speak of this model."),
         )
         st.download_button(
-            "Curve as CSV",
+            _("Curve as CSV"),
             lambda: takeaway.curve_csv(known.epochs),
             f"autorec-{run.id}-curve.csv",
             "text/csv",
             key="curve_csv",
             on_click="ignore",
-            help="A row an epoch: objective, RMSEs, learning rate, seconds.",
+            help=_("A row an epoch: objective, RMSEs, learning rate, seconds."),
         )
         if run.has_model:
             st.download_button(
-                "Model and figures",
+                _("Model and figures"),
                 lambda: takeaway.archive(run),
                 f"autorec-{run.id}.zip",
                 "application/zip",
                 key="model_zip",
                 on_click="ignore",
-                help="A zip: weights as safetensors, hyperparameters, items, metrics, curve and a script to train it.",
+                help=_(
+                    "A zip: weights as safetensors, hyperparameters, items, metrics, curve and a script to train it."
+                ),
             )
 
 
 def _in_words(ended: live.TrainingEnded) -> str:
-    parts = [f"this model {ended.test_rmse:.4f}"]
+    parts = [f"{_('this model')} {ended.test_rmse:.4f}"]
     parts += [
-        f"{label} {ended.baselines[name]:.4f}"
+        f"{_(label)} {ended.baselines[name]:.4f}"
         for name, label in charts.BASELINE_LABELS.items()
         if math.isfinite(ended.baselines.get(name, math.nan))
     ]
-    return "Test RMSE: " + ", ".join(parts)
+    return _("Test RMSE: {figures}", figures=", ".join(parts))

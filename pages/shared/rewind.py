@@ -9,6 +9,7 @@ import streamlit as st
 from autorec_core.runs import Run
 from autorec_core.snapshots import Watched
 from pages.shared import services, state, steady, transport
+from pages.shared.words import _, ngettext
 
 
 def shown_epoch(epochs: Sequence[int], wanted: int) -> int:
@@ -46,24 +47,24 @@ def draw(run: Run | None, state_name: str, watched: Watched | None, epochs: Sequ
         state.put(key, newest)
     with st.container(horizontal=True, key="rewind_row", vertical_alignment="bottom"):
         wanted = st.slider(
-            "Epoch shown below",
+            _("Epoch shown below"),
             0,
             max(1, num_epochs),
             None if is_live else newest,
             key=key,
             disabled=is_live or len(epochs) < 2,
-            help="While it is paused or when it has ended, go back: matrix, you and inside show that epoch.",
+            help=_("While it is paused or when it has ended, go back: matrix, you and inside show that epoch."),
         )
         epoch = newest if is_live else shown_epoch(epochs, int(wanted))
         checkpoints = [] if watched is None else watched.album.epochs("checkpoint")
         begins = max((known for known in checkpoints if known <= epoch and known < num_epochs), default=None)
         st.button(
-            "Resume from here" if begins is None else f"Resume from epoch {begins}",
+            _("Resume from here") if begins is None else _("Resume from epoch {epoch}", epoch=begins),
             key="fork",
             disabled=is_live or begins is None,
             on_click=_fork,
             args=("" if run is None else run.id, begins or 0),
-            help="A new run with the weights and the optimiser's state of that epoch; this one stays as it is.",
+            help=_("A new run with the weights and the optimiser's state of that epoch; this one stays as it is."),
         )
     words = _in_words(epochs, checkpoints)
     steady.html("rewind_words", f'<div class="autorec-muted" style="min-height:2.8rem">{words}</div>')
@@ -72,10 +73,19 @@ def draw(run: Run | None, state_name: str, watched: Watched | None, epochs: Sequ
 
 def _in_words(epochs: Sequence[int], checkpoints: Sequence[int]) -> str:
     if not epochs:
-        return "The network is kept by epoch while it trains, as far as that costs it little. Nothing is kept yet."
-    shown = f"{len(epochs)} {'epoch' if len(epochs) == 1 else 'epochs'} can be shown again"
-    listed = ", ".join(map(str, checkpoints))
-    return f"{shown}; " + (f"a new run can go on from {listed}." if listed else "none can be gone on from yet.")
+        return _("The network is kept by epoch while it trains, as far as that costs it little. Nothing is kept yet.")
+    if not checkpoints:
+        return ngettext(
+            "{count} epoch can be shown again; none can be gone on from yet.",
+            "{count} epochs can be shown again; none can be gone on from yet.",
+            len(epochs),
+        )
+    return ngettext(
+        "{count} epoch can be shown again; a new run can go on from {listed}.",
+        "{count} epochs can be shown again; a new run can go on from {listed}.",
+        len(epochs),
+        listed=", ".join(map(str, checkpoints)),
+    )
 
 
 def _fork(run_id: str, epoch: int) -> None:

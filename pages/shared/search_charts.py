@@ -11,13 +11,15 @@ import pandas as pd
 
 from autorec_core.hyperparameters import choice_of
 from autorec_core.trials import Trial
+from pages.shared import charts
 from pages.shared.palette import BASELINE, TRAIN, VALID
+from pages.shared.words import _, later
 
 HEIGHT = 300
 """Of the history, in pixels."""
 BAR = 34
 """Of one hyperparameter's importance, in pixels."""
-WHOLE, GIVEN_UP = "completed", "given up early"
+WHOLE, GIVEN_UP = later("completed"), later("given up early")
 
 
 def history(trials: Sequence[Trial], num_trials: int) -> alt.LayerChart:
@@ -52,18 +54,18 @@ def history(trials: Sequence[Trial], num_trials: int) -> alt.LayerChart:
     room = max(0.02, 2.5 * (middle - low))
     x = alt.X(
         "trial:Q",
-        title="trial",
+        title=_("trial"),
         scale=alt.Scale(domain=[0, max(num_trials, len(trials)) + 0.5], nice=False),
         axis=alt.Axis(tickMinStep=1, format="d", grid=False),
     )
     y = alt.Y(
         "rmse:Q",
-        title="validation RMSE",
+        title=_("validation RMSE"),
         scale=alt.Scale(domain=[low - 0.08 * room, low + room], nice=False, zero=False, clamp=True),
         axis=alt.Axis(tickCount=6, format=".3f"),
     )
     dots = (
-        alt.Chart(points)
+        alt.Chart(points.assign(said=[_(outcome) for outcome in points["outcome"].tolist()]))
         .mark_point(filled=True, size=75, opacity=0.95)
         .encode(
             x=x,
@@ -71,15 +73,15 @@ def history(trials: Sequence[Trial], num_trials: int) -> alt.LayerChart:
             color=alt.Color(
                 "outcome:N",
                 scale=alt.Scale(domain=[WHOLE, GIVEN_UP], range=[VALID, BASELINE]),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=alt.Legend(title=None, orient="top", labelExpr=charts.in_words([WHOLE, GIVEN_UP])),
             ),
             shape=alt.Shape("outcome:N", scale=alt.Scale(domain=[WHOLE, GIVEN_UP], range=["circle", "cross"])),
             tooltip=[
-                alt.Tooltip("trial:Q", format="d"),
-                alt.Tooltip("rmse:Q", title="validation RMSE", format=".4f"),
-                "outcome:N",
-                alt.Tooltip("epochs:Q", format="d"),
-                alt.Tooltip("seconds:Q", format=".1f"),
+                alt.Tooltip("trial:Q", title=_("trial"), format="d"),
+                alt.Tooltip("rmse:Q", title=_("validation RMSE"), format=".4f"),
+                alt.Tooltip("said:N", title=_("outcome")),
+                alt.Tooltip("epochs:Q", title=_("epochs"), format="d"),
+                alt.Tooltip("seconds:Q", title=_("seconds"), format=".1f"),
             ],
         )
     )
@@ -100,11 +102,11 @@ def importance(shares: Mapping[str, float], names: Sequence[str], ink: str = BAS
         names: of all that is searched, in order.
         ink: colour of words.
     """
-    rows = pd.DataFrame([{"name": choice_of(name).label, "share": shares.get(name, 0.0)} for name in names])
+    rows = pd.DataFrame([{"name": _(choice_of(name).label), "share": shares.get(name, 0.0)} for name in names])
     base = alt.Chart(rows).encode(
         x=alt.X(
             "share:Q",
-            title="share of the difference between trials",
+            title=_("share of the difference between trials"),
             scale=alt.Scale(domain=[0, 1.12], nice=False),
             axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=False),
         ),

@@ -16,8 +16,9 @@ from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
-from pages.shared import controls, frame, plain, search_charts, services, sets, state
+from pages.shared import controls, frame, plain, search_charts, services, sets, state, told
 from pages.shared.palette import ink
+from pages.shared.words import _, later, ngettext
 
 SECONDS_A_TICK = 1.0
 FIXED = ("based_on", "refit", "loss_over", "precision", "steps_per_epoch")
@@ -29,6 +30,8 @@ AT_FIRST = {
     "input_dropout": (0.2, 0.8),
 }
 """Chosen at first, with a range that is worth trying."""
+TRIALS, MINUTES = later("trials"), later("minutes")
+"""What a budget can be of."""
 TABLE_ROWS = 8
 _PROBLEM = "_search_problem"
 
@@ -41,12 +44,12 @@ def form() -> None:
     base, dataset = controls.chosen(), str(state.get("dataset") or datasets.BUNDLED)
     with st.container(border=True):
         chosen = st.multiselect(
-            "Try",
+            _("Try"),
             [name for name in names() if name not in FIXED],
             default=list(AT_FIRST),
-            format_func=lambda name: choice_of(name).label,
+            format_func=lambda name: _(choice_of(name).label),
             key="search_names",
-            help="Everything else stays as it is on the Train page, data set and seed too.",
+            help=_("Everything else stays as it is on the Train page, data set and seed too."),
             persist_state="session",
         )
         ranges: dict[str, tuple[float, float]] = {}
@@ -57,14 +60,14 @@ def form() -> None:
         kind, amount, button = st.columns([1, 1, 1.2], vertical_alignment="bottom")
         with kind:
             budget = st.segmented_control(
-                "Budget", ["trials", "minutes"], default="trials", required=True, key="search_budget",
+                _("Budget"), [TRIALS, MINUTES], default=TRIALS, format_func=_, required=True, key="search_budget",
                 persist_state="session",
             )  # fmt: skip
         with amount:
-            by_trials = budget != "minutes"
+            by_trials = budget != MINUTES
             number = st.number_input(
-                "How many", 1, 1000 if by_trials else 600, 30 if by_trials else 5, key=f"search_{budget}",
-                help="The search ends then; Stop ends it sooner.", persist_state="session",
+                _("How many"), 1, 1000 if by_trials else 600, 30 if by_trials else 5, key=f"search_{budget}",
+                help=_("The search ends then; Stop ends it sooner."), persist_state="session",
             )  # fmt: skip
         problem, config, is_ready = "", None, False
         try:
@@ -84,12 +87,12 @@ def form() -> None:
             )
             is_ready = sets.is_ready(dataset)
             if not is_ready:
-                problem = "This data set is not on this machine yet. Download it on the Train page."
+                problem = _("This data set is not on this machine yet. Download it on the Train page.")
         except AutoRecError as error:
-            problem = str(error)
+            problem = _(error.sentence)
         with button:
             st.button(
-                "Start searching",
+                _("Start searching"),
                 key="start_search",
                 type="primary",
                 disabled=config is None or not is_ready,
@@ -108,16 +111,16 @@ def _columns(count: int) -> list[Any]:
 def _one(name: str, ranges: dict[str, tuple[float, float]], options: dict[str, tuple[Any, ...]]) -> None:
     """Draws the range or the options of one hyperparameter, and notes what they say."""
     choice, default, key = choice_of(name), getattr(Hyperparameters(), name), f"search_of_{name}"
-    common: dict[str, Any] = {"key": key, "help": choice.help, "persist_state": "session"}
+    common: dict[str, Any] = {"key": key, "help": _(choice.help), "persist_state": "session"}
     if isinstance(default, bool):
         options[name] = (True, False)
-        st.markdown(f"**{choice.label}**: on and off")
+        st.markdown(_("**{name}**: on and off", name=_(choice.label)))
     elif choice.options:
         words = st.multiselect(
-            choice.label,
+            _(choice.label),
             choice.options,
             default=choice.options,
-            format_func=lambda option: controls.word_of(name, option),
+            format_func=lambda option: _(controls.word_of(name, option)),
             **common,
         )
         options[name] = tuple(words)
@@ -125,14 +128,14 @@ def _one(name: str, ranges: dict[str, tuple[float, float]], options: dict[str, t
         stops = [stop for stop in controls.nice_values(name) if stop > 0]
         low, high = AT_FIRST.get(name, (default / 3, default * 3))
         ends = (_nearest(stops, low), _nearest(stops, high))
-        found = st.select_slider(choice.label, stops, ends, format_func=lambda value: f"{value:g}", **common)
+        found = st.select_slider(_(choice.label), stops, ends, format_func=lambda value: f"{value:g}", **common)
         ranges[name] = (found[0], found[1])
     else:
         whole = isinstance(default, int)
         low, high = AT_FIRST.get(name, (choice.low, choice.high))
         kind = int if whole else float
         found = st.slider(
-            choice.label,
+            _(choice.label),
             kind(choice.low or 0),
             kind(choice.high or 1),
             (kind(low or 0), kind(high or 1)),
@@ -181,19 +184,24 @@ def _tick(run: Run, was_active: bool) -> None:
         search_charts.history(done, space.num_trials or 0),
         width="stretch",
         key="search_history",
-        alt="Validation RMSE of each trial, and the lowest so far; the table below has the best ones.",
+        alt=_("Validation RMSE of each trial, and the lowest so far; the table below has the best ones."),
     )
-    st.markdown("**What matters**")
+    st.markdown(f"**{_('What matters')}**")
     shares = trials.importance_of(run)
     st.caption(
-        "How much of the difference in validation RMSE between the trials each hyperparameter accounts for, within its "
-        "range." if shares else "Said as soon as five trials have gone their whole way."
-    )  # fmt: skip
+        _(
+            "How much of the difference in validation RMSE between the trials each hyperparameter accounts for, within "
+            "its range."
+        )
+        if shares
+        else _("Said as soon as five trials have gone their whole way.")
+    )
     st.altair_chart(
         search_charts.importance(shares, space.searched, words),
         width="stretch",
         key="search_importance",
-        alt=", ".join(f"{choice_of(name).label} {share:.0%}" for name, share in shares.items()) or "Nothing known yet.",
+        alt=", ".join(f"{_(choice_of(name).label)} {share:.0%}" for name, share in shares.items())
+        or _("Nothing known yet."),
     )
     _best_table(done)
     if was_active != status.is_active:  # once: the page around shows the end, or the ticks begin again
@@ -203,20 +211,34 @@ def _tick(run: Run, was_active: bool) -> None:
 def sentence(run: Run, status: JobStatus, done: list[Trial]) -> str:
     """How far a search is, in a sentence."""
     space, best = run.config.search, trials.best_of(done)
-    of = f" of {space.num_trials}" if space is not None and space.num_trials is not None else ""
-    told = "" if best is None else f" Best so far: {best.valid_rmse:.4f}, trial {best.number}."
+    most = None if space is None else space.num_trials
+    so_far = ""
+    if best is not None:
+        so_far = _(" Best so far: {rmse:.4f}, trial {trial}.", rmse=best.valid_rmse, trial=best.number)
     if status.state == "queued":
-        return f"Waiting: {status.position} before yours. It starts by itself when its turn comes."
+        return _("Waiting: {count} before yours. It starts by itself when its turn comes.", count=status.position)
     if status.state == "starting":
-        return "Starting: the ratings are being loaded and split."
+        return _("Starting: the ratings are being loaded and split.")
+    if status.state == "running" and most is None:
+        return _("Trying trial {trial}.", trial=len(done) + 1) + so_far
     if status.state == "running":
-        return f"Trying trial {len(done) + 1}{of}.{told}"
+        return _("Trying trial {trial} of {trials}.", trial=len(done) + 1, trials=most) + so_far
+    if status.state == "paused" and most is None:
+        return _("Paused in trial {trial}.", trial=len(done) + 1) + so_far
     if status.state == "paused":
-        return f"Paused in trial {len(done) + 1}{of}.{told}"
+        return _("Paused in trial {trial} of {trials}.", trial=len(done) + 1, trials=most) + so_far
     ended = run.ended
     if status.state == "ended" and ended is not None:
-        return ended.message
-    return status.message or f"Interrupted after {len(done)} trials. It can go on.{told}"
+        return told.said(ended.message)
+    return (
+        _(status.message)
+        or ngettext(
+            "Interrupted after {count} trial. It can go on.",
+            "Interrupted after {count} trials. It can go on.",
+            len(done),
+        )
+        + so_far
+    )
 
 
 def _buttons(run: Run, status: JobStatus) -> None:
@@ -224,19 +246,23 @@ def _buttons(run: Run, status: JobStatus) -> None:
     can_go_on = name in ("interrupted", "failed") and run.state != "ended"
     best = trials.best_of(trials.trials_of(run))
     with st.container(horizontal=True, key="search_transport"):
-        _button("search_pause", "Pause", runner.pause, run, name == "running")
+        _button("search_pause", _("Pause"), runner.pause, run, name == "running")
         _button(
-            "search_resume", "Resume", runner.resume if can_go_on else runner.go_on, run, can_go_on or name == "paused"
+            "search_resume",
+            _("Resume"),
+            runner.resume if can_go_on else runner.go_on,
+            run,
+            can_go_on or name == "paused",
         )
-        _button("search_stop", "Stop", runner.stop, run, name in ("queued", "starting", "running", "paused"))
+        _button("search_stop", _("Stop"), runner.stop, run, name in ("queued", "starting", "running", "paused"))
         if st.button(
-            "Take the best to Train",
+            _("Take the best to Train"),
             key="search_adopt",
             type="primary",
             disabled=best is None,
             on_click=_adopt,
             args=(run, best),
-            help="Moves the sliders of the Train page; a training there refits and is scored on the test, once.",
+            help=_("Moves the sliders of the Train page; a training there refits and is scored on the test, once."),
         ):
             st.switch_page(frame.page_path("train"))
 
@@ -261,20 +287,21 @@ def _best_table(done: list[Trial]) -> None:
     )
     number = st.column_config.NumberColumn
     columns: dict[str, Any] = {
-        "trial": number("Trial", width=60),
-        "valid": number("Validation RMSE", format="%.4f"),
-        "seconds": number("Seconds", format="%.1f"),
+        "trial": number(_("Trial"), width=60),
+        "valid": number(_("Validation RMSE"), format="%.4f"),
+        "seconds": number(_("Seconds"), format="%.1f"),
     }
     for name in rows.columns[3:]:
         numeric = not isinstance(whole[0].values[name], (bool, str))
-        columns[name] = number(choice_of(name).label, format="%.4g") if numeric else choice_of(name).label
+        label = _(choice_of(name).label)
+        columns[name] = number(label, format="%.4g") if numeric else label
     st.dataframe(rows, hide_index=True, height=38 + 35 * TABLE_ROWS, column_config=columns, key="search_table")
 
 
 def problem() -> None:
     """Tells what the last button could not do."""
     if state.get(_PROBLEM):
-        st.warning(plain.lines(state.get(_PROBLEM)))
+        st.warning(plain.lines(_(state.get(_PROBLEM))))
 
 
 def _do(act: Callable[[], object]) -> None:
@@ -283,4 +310,4 @@ def _do(act: Callable[[], object]) -> None:
         act()
         state.put(_PROBLEM, None)
     except AutoRecError as error:
-        state.put(_PROBLEM, str(error))
+        state.put(_PROBLEM, error.sentence)

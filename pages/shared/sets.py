@@ -11,6 +11,7 @@ from autorec_core.ratings import RatingScale
 from autorec_core.runs import RunConfig, Source
 from autorec_core.uploads import Upload
 from pages.shared import services, state
+from pages.shared.words import _
 
 OWN = "own:"
 """Before the id of a set of the visitor's own."""
@@ -50,11 +51,13 @@ def label(name: str) -> str:
     """What people call it, with the size of the download where it needs one."""
     if name.startswith(OWN):
         try:
-            return f"Yours: {own(name).name}"
+            return _("Yours: {name}", name=own(name).name)
         except NotFoundError:
-            return "Yours, deleted"
+            return _("Yours, deleted")
     known = datasets.find(name)
-    return known.title if datasets.is_ready(name) else f"{known.title} – download, {known.size_mb:,.0f} MB"
+    if datasets.is_ready(name):
+        return known.title
+    return _("{title} – download, {size:,.0f} MB", title=known.title, size=known.size_mb)
 
 
 def is_ready(name: str) -> bool:

@@ -9,14 +9,16 @@ import streamlit as st
 
 from autorec_core import links, scripts, takeaway
 from autorec_core.runs import Run, RunConfig
-from pages.shared import controls, pictures, sets, state
-from pages.shared.words import _
+from pages.shared import controls, inside, pictures, sets, state
+from pages.shared.words import _, later
 
 SECONDS_TO_ARRIVE = 5.0
 """How long a browser may still speak of the address that it had before."""
 MOST_LEFT = 20
 """Addresses that were left and are remembered."""
 _ADDRESS, _FAULTS, _LEFT = "_shared_query", "_shared_faults", "_shared_left"
+CONTROLS, RUN = later("These controls"), later("The run shown")
+"""What can be shared."""
 
 
 def follow_link() -> None:
@@ -49,7 +51,8 @@ def keep_address(config: RunConfig) -> None:
     state.put(_ADDRESS, query)
     taken, faults = state.get(_FAULTS, ({}, []))
     if faults and taken == query:  # until something is changed
-        st.warning("  \n".join(["Part of the link could not be taken; the default stands there:", *faults]))
+        why = _("Part of the link could not be taken; the default stands there:")
+        st.warning("  \n".join([why, *map(_, faults)]))
 
 
 def panel(config: RunConfig, run: Run | None) -> None:
@@ -59,32 +62,40 @@ def panel(config: RunConfig, run: Run | None) -> None:
         config: what the controls say.
         run: the run that is shown, or None.
     """
-    with st.expander("Share and take home", key="share", on_change="ignore"):
+    with st.expander(_("Share and take home"), key="share", on_change="ignore"):
         stop_after = None
         if run is not None and run.ended is not None and _is_of_run():
             config, stop_after = run.config, takeaway.stopped_after(run)
             trained_with = (run.result or {}).get("hyperparameters")
             if trained_with not in (None, config.hyperparameters.to_json()):
-                st.caption("This run was changed while it trained, so another one will not be the same.")
+                st.caption(_("This run was changed while it trained, so another one will not be the same."))
             if run.config.fork_of is not None:
-                st.caption("This run went on from an epoch of another, so one from the beginning will not be the same.")
+                st.caption(
+                    _("This run went on from an epoch of another, so one from the beginning will not be the same.")
+                )
         config = sets.for_others(config)
-        link, python, command = st.tabs(["Link", "Python", "Command line"])
+        link, python, command = st.tabs([_("Link"), "Python", _("Command line")])
         with link:
             query = urlencode(links.to_query(config))
             st.code(f"{st.context.url or ''}{'?' if query else ''}{query}", language=None, wrap_lines=True)
             st.caption(
-                "Opens this page with the same data set, seed and hyperparameters; Start training then gives the same "
-                "curve."
+                _(
+                    "Opens this page with the same data set, seed and hyperparameters; Start training then gives the "
+                    "same curve."
+                )
                 if config.source.dataset is not None
-                else "Opens this page with the same seed and hyperparameters. A link can't carry ratings of one's own."
+                else _(
+                    "Opens this page with the same seed and hyperparameters. A link can't carry ratings of one's own."
+                )
             )
         with python:
             st.code(scripts.python_script(config, stop_after=stop_after), language="python", height=380)
-            st.caption("Runs as it stands where `autorec_core` can be imported, and prints the same curve.")
+            st.caption(_("Runs as it stands where `autorec_core` can be imported, and prints the same curve."))
         with command:
             st.code(scripts.command(config, stop_after=stop_after), language="bash", wrap_lines=True)
-            st.caption("`--tensorboard DIR` beside it writes the curves for TensorBoard; `--json` prints all figures.")
+            st.caption(
+                _("`--tensorboard DIR` beside it writes the curves for TensorBoard; `--json` prints all figures.")
+            )
         pictures.save_row("share_pictures", _pictures(run), "autorec" if run is None else f"autorec-{run.id}")
 
 
@@ -95,21 +106,19 @@ def _pictures(run: Run | None) -> dict[str, str]:
         "curve": _("Curve"),
         **scores,
         "matrix": _("Matrix"),
-        "inside_weights": _("Weights"),
-        "inside_codes": _("Codes"),
-        "inside_units": _("Units"),
-        "inside_steps": _("Steps"),
+        **{f"inside_{name}": _(label) for name, label in inside.NAMES.items()},
     }
 
 
 def _is_of_run() -> bool:
     """Draws the choice between what the controls say and the run that is shown; whether it is the run."""
-    controls_, run = "These controls", "The run shown"
-    return run == st.segmented_control(
-        "What to share",
-        [controls_, run],
-        default=controls_,
+    chosen = st.segmented_control(
+        _("What to share"),
+        [CONTROLS, RUN],
+        default=CONTROLS,
+        format_func=_,
         required=True,
         key="share_what",
         label_visibility="collapsed",
     )
+    return chosen == RUN

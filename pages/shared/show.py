@@ -7,6 +7,7 @@ import streamlit as st
 from autorec_core import snapshots
 from autorec_core.runs import Run
 from pages.shared import frame, inside, matrix, pictures, rewind, services, yourself
+from pages.shared.words import _
 
 
 def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
@@ -23,18 +24,19 @@ def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
     epoch = rewind.draw(run, state_name, watched, list(looks))
     names = [snapshots.TOP] if scene is None else [block.name for block in scene.blocks]
     head = st.columns([1.2, 1], vertical_alignment="bottom")
-    head[0].subheader("The matrix fills in", anchor=False)
+    head[0].subheader(_("The matrix fills in"), anchor=False)
     name = head[1].selectbox(
-        "Part of the matrix",
+        _("Part of the matrix"),
         names,
+        format_func=_,
         key="block",
         persist_state="session",
-        help="A column a movie, most rated first; a row a user, most active first.",
+        help=_("A column a movie, most rated first; a row a user, most active first."),
     )
     with pictures.place("matrix"):
         matrix.draw("" if run is None else run.id, scene, name, looks.get(epoch))
-    st.subheader("You, as it sees you", anchor=False)
+    st.subheader(_("You, as it sees you"), anchor=False)
     yourself.draw(run, watched, epoch)
-    st.page_link(frame.page_path("rate"), label="Rate more movies")
-    st.subheader("Inside the network", anchor=False)
+    st.page_link(frame.page_path("rate"), label=_("Rate more movies"))
+    st.subheader(_("Inside the network"), anchor=False)
     inside.draw(looks, epoch, num_epochs)

@@ -13,10 +13,16 @@ from autorec_core.events import HyperparametersChanged
 from autorec_core.hyperparameters import Hyperparameters, choice_of
 from autorec_core.runs import Run, RunConfig
 from pages.shared import controls, services, state
+from pages.shared.words import _, later
 
 CHANGEABLE = ("learning_rate", "regularization", "encoder_regularization_factor", "input_dropout", "code_dropout")
 """Hyperparameters that may change while it trains, in the order of their sliders."""
-PACES = {0.0: "As fast as it can", 10.0: "10 epochs a second", 4.0: "4 epochs a second", 1.0: "1 epoch a second"}
+PACES = {
+    0.0: later("As fast as it can"),
+    10.0: later("10 epochs a second"),
+    4.0: later("4 epochs a second"),
+    1.0: later("1 epoch a second"),
+}
 """Epochs a second, and what people call that."""
 
 
@@ -49,27 +55,27 @@ def draw(
     run_id = "" if run is None else run.id
     with st.container(horizontal=True, key="transport_more", vertical_alignment="bottom"):
         st.selectbox(
-            "Pace",
+            _("Pace"),
             list(PACES),
-            format_func=PACES.__getitem__,
+            format_func=lambda pace: _(PACES[pace]),
             key="pace",
             on_change=_take_pace,
             args=(run_id,),
             width=190,
-            help="How fast epochs may follow each other; slower lets you watch. It changes no number.",
+            help=_("How fast epochs may follow each other; slower lets you watch. It changes no number."),
             persist_state="session",
         )
-        with st.popover("Change while it trains", disabled=not is_under_way, help="From the next epoch on."):
-            st.caption("Each change holds from the next epoch on and is marked on the curve.")
+        with st.popover(_("Change while it trains"), disabled=not is_under_way, help=_("From the next epoch on.")):
+            st.caption(_("Each change holds from the next epoch on and is marked on the curve."))
             if run is not None:
                 _sliders(run, now(run, changes), is_under_way)
         st.button(
-            "Restart",
+            _("Restart"),
             key="transport_restart",
             disabled=run is None or state_name == "",
             on_click=_restart,
             args=(run, state_name, is_own),
-            help="Trains anew with the same hyperparameters, from the same first weights.",
+            help=_("Trains anew with the same hyperparameters, from the same first weights."),
         )
 
 
@@ -81,9 +87,9 @@ def _sliders(run: Run, current: Hyperparameters, is_under_way: bool) -> None:
         choice, value = choice_of(name), float(getattr(begins, name))
         key = f"change_{run.id}_{name}"
         common: dict[str, Any] = {
-            "label": choice.label,
+            "label": _(choice.label),
             "value": value,
-            "help": choice.help,
+            "help": _(choice.help),
             "key": key,
             "on_change": _change,
             "args": (run.id, name, key),
@@ -126,4 +132,4 @@ def do(act: Callable[[], object]) -> None:
         act()
         state.put("_live_problem", None)
     except AutoRecError as error:
-        state.put("_live_problem", str(error))
+        state.put("_live_problem", error.sentence)

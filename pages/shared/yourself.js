@@ -40,6 +40,16 @@ export default function (component) {
   const root = parentElement.querySelector(".yourself");
   if (!root.autorec) root.autorec = setUp(root);
   const self = root.autorec;
+  const words = data.words;
+  const put = (selector, text) => {
+    const one = root.querySelector(selector);
+    if (one.textContent !== text) one.textContent = text;
+  };
+  put(".gave", words.gave);
+  put("h4 .back", words.back);
+  put(".top h4", words.named);
+  root.querySelector(".own").setAttribute("aria-label", words.own);
+  root.querySelector(".top").setAttribute("aria-label", words.top);
   if (self.note.textContent !== data.note) self.note.textContent = data.note;
   root.classList.toggle("empty", !data.own);
   root.classList.toggle("short", !!data.short);
@@ -54,7 +64,8 @@ export default function (component) {
     parts.back.style.left = `${share(one.back)}%`;
     parts.between.style.left = `${Math.min(share(one.given), share(one.back))}%`;
     parts.between.style.width = `${Math.abs(share(one.given) - share(one.back))}%`;
-    parts.row.setAttribute("aria-label", `${one.title}: you gave ${one.given}, ${one.back} comes back`);
+    const values = { movie: one.title, given: one.given, back: one.back };
+    parts.row.setAttribute("aria-label", words.row.replace(/\{(\w+)\}/g, (_all, key) => values[key]));
     parts.row.setAttribute("role", "img");
   });
 

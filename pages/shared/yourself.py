@@ -17,6 +17,7 @@ from autorec_core.snapshots import Watched
 from autorec_core.trained_model import TrainedModel
 from pages.shared import assets, services, state
 from pages.shared.palette import TRAIN, YOU
+from pages.shared.words import _, language, ngettext
 
 MOST_READ = 100
 """Ratings of a visitor that are folded in while it trains, newest first."""
@@ -26,10 +27,10 @@ LEAST_RATINGS = 10
 """A movie that fewer people rated is not named while the network learns."""
 
 _HTML = f"""<div class="yourself" style="--you:{YOU};--model:{TRAIN}">
-  <section class="own" aria-label="Your ratings and what the model gives back">
-    <h4>You gave <i class="dot"></i> it gives back <i class="tip"></i></h4><div class="rows"></div></section>
-  <section class="top" aria-label="The ten movies with the highest predictions"><h4>What it would name</h4>
+  <section class="own">
+    <h4><span class="gave"></span> <i class="dot"></i> <span class="back"></span> <i class="tip"></i></h4>
     <div class="rows"></div></section>
+  <section class="top"><h4></h4><div class="rows"></div></section>
   <p class="note" role="status"></p>
 </div>
 """
@@ -43,25 +44,39 @@ def draw(run: Run | None, watched: Watched | None, epoch: int) -> None:
         watched: its pictures.
         epoch: the newest kept model up to this one is asked.
     """
-    assets.component("yourself", _HTML)(key="yourself", data=_seen(run, watched, epoch))
+    assets.component("yourself", _HTML)(key="yourself", data={**_seen(run, watched, epoch), "words": words()})
+
+
+def words() -> dict[str, str]:
+    """What the panel says by itself, in the visitor's language."""
+    return {
+        "own": _("Your ratings and what the model gives back"),
+        "gave": _("You gave"),
+        "back": _("it gives back"),
+        "top": _("The ten movies with the highest predictions"),
+        "named": _("What it would name"),
+        "row": _("{movie}: you gave {given}, {back} comes back"),
+    }
 
 
 def _seen(run: Run | None, watched: Watched | None, epoch: int) -> dict[str, Any]:
     if run is None or watched is None:
-        return {"note": "When a training begins, it is shown here what the network makes of you."}
+        return {"note": _("When a training begins, it is shown here what the network makes of you.")}
     try:
         by_id = _ratings_for(run)
     except AutoRecError as error:  # of the visitor's ratings; the training needs none
-        return {"note": str(error)}
+        return {"note": _(error.sentence)}
     if not by_id:
         # Nothing else comes here while the page is open, so no room is kept for it.
-        note = "You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you."
+        note = _("You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you.")
         return {"note": note, "short": True}
     found = watched.model_at(epoch)
     if found is None:
-        return {"note": "The network has not been kept yet; it is kept about once a second, where it is small enough."}
+        return {
+            "note": _("The network has not been kept yet; it is kept about once a second, where it is small enough.")
+        }
     at, model = found
-    key = (run.id, at, watched.album.age("model", at), tuple(by_id.items()))
+    key = (run.id, at, watched.album.age("model", at), tuple(by_id.items()), language())
     known: dict[str, Any] = state.live("yourself", {"key": None, "seen": {}})
     if known["key"] != key:  # between two kept models nothing changes
         items, ratings = _known(model, by_id)
@@ -107,11 +122,16 @@ def as_json(model: TrainedModel, glimpse: Glimpse, epoch: int) -> dict[str, Any]
         for item in glimpse.top
     ]
     count = len(glimpse.ratings)
-    note = "None of the movies that you rated is in this data set."
+    note = _("None of the movies that you rated is in this data set.")
     if count:
-        note = (
-            f"After epoch {epoch}: it gives your {count} {'rating' if count == 1 else 'ratings'} back with an RMSE of "
-            f"{rmse(glimpse.given_back, glimpse.ratings):.2f}, and foresees each from the others with "
-            f"{rmse(glimpse.left_out, glimpse.ratings):.2f}."
+        note = ngettext(
+            "After epoch {epoch}: it gives your {count} rating back with an RMSE of {back:.2f}, and foresees each from "
+            "the others with {left_out:.2f}.",
+            "After epoch {epoch}: it gives your {count} ratings back with an RMSE of {back:.2f}, and foresees each "
+            "from the others with {left_out:.2f}.",
+            count,
+            epoch=epoch,
+            back=rmse(glimpse.given_back, glimpse.ratings),
+            left_out=rmse(glimpse.left_out, glimpse.ratings),
         )
     return {"own": own, "top": top, "note": note, "scale": [model.scale.low, model.scale.high], "epoch": epoch}
