@@ -97,7 +97,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except AutoRecError as error:
-        st.error(plain.lines(str(error)))
+        st.error(plain.lines(_(error.sentence)))
         st.stop()
 
 
@@ -134,7 +134,7 @@ def _sidebar() -> None:
         try:
             count = len(services.given().by_id)
         except AutoRecError as error:  # the pages that need no ratings go on without them
-            st.markdown(str(error))
+            st.markdown(plain.lines(_(error.sentence)))
         else:
             st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", count))
         words.switch()
@@ -146,13 +146,18 @@ def _wait_for_starter() -> None:
     run = services.starter_run()
     why = services.begin()
     if run is None or why:
-        st.markdown(why or _("None yet: train one."))
+        st.markdown(plain.lines(_(why)) if why else _("None yet: train one."))
         return
     if services.is_usable(run) and run.state == "ended":
         st.rerun()
     status, last = services.jobs().status(run.id), run.last_epoch
     if status.state in ("failed", "interrupted"):
-        st.markdown(_("The starter model did not train: {why}", why=status.message or _("see the log")))
+        st.markdown(
+            _(
+                "The starter model did not train: {why}",
+                why=plain.escaped(_(status.message)) if status.message else _("see the log"),
+            )
+        )
         return
     epochs = run.config.hyperparameters.epochs
     done = last.epoch if last else 0

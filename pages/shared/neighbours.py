@@ -72,7 +72,7 @@ def _ratings_of(run_id: str) -> Compressed:
 
 
 def _person(twin: Twin, recommender: Recommender, catalogue: Catalogue) -> str:
-    user = escape(_("User {user}", user=recommender.model.user_ids[twin.user_index]))
+    user = escape(_("User {id}", id=recommender.model.user_ids[twin.user_index]))
     common = ngettext("{count} movie rated by both of you", "{count} movies rated by both of you", twin.num_common)
     if not math.isnan(twin.mean_difference):
         common += _(", {difference:.1f} stars apart on average", difference=twin.mean_difference)
@@ -129,8 +129,12 @@ def movies(recommender: Recommender, item: int, catalogue: Catalogue, own: dict[
     lines = []
     for near, cosine in found:
         count = int(catalogue.counts[near])
-        facts = ngettext("{count:,} rating", "{count:,} ratings", count)
-        facts += _(", mean {mean:.2f}", mean=float(catalogue.means[near]))
+        facts = ngettext(
+            "{count:,} rating, mean {mean:.2f}",
+            "{count:,} ratings, mean {mean:.2f}",
+            count,
+            mean=float(catalogue.means[near]),
+        )
         if near in own:
             facts += _(", you gave {rating:g}", rating=own[near])
         kinds = genres.genre_list(catalogue.items.genres[near])
