@@ -72,8 +72,8 @@ def route() -> None:
             ]
             for section, pages in MENU.items()
         }
-        # Streamlit's own words for a menu that is folded are English.
-        st.navigation(menu, expanded=words.language() != "en").run()
+        # Folded, it would hide what is inside a model, behind words of Streamlit's that are always English.
+        st.navigation(menu, expanded=True).run()
     finally:
         state.mark_routed(False)
 
