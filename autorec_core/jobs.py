@@ -156,11 +156,12 @@ class JobRunner:
             if self.status(run_id).is_active:
                 raise QueueError("Run {run} is in line already.", run=run_id)
             if run.state not in ("interrupted", "waiting"):
-                raise QueueError(
-                    "Run {run} is {state}; only an interrupted one can be resumed.",
-                    run=run_id,
-                    state=Sentence(run.state),
+                why = (
+                    "Run {run} is running; only an interrupted one can be resumed."
+                    if run.state == "running"
+                    else "Run {run} is ended; only an interrupted one can be resumed."
                 )
+                raise QueueError(why, run=run_id)
             self._check_room(run.config.owner)
             self._put_in_line(run)
 

@@ -13,7 +13,7 @@ with frame.open_page("neighbours"):
     if run is None:
         live.starter_notice()
         st.markdown(_("Rate some movies meanwhile, and see who is like you."))
-        frame.go_button("Rate movies", "rate")
+        frame.go_button(_("Rate movies"), "rate")
     else:
         recommender, catalogue, given = services.recommender(run.id), services.catalogue_of(run.id), services.given()
         own = dict(zip(given.item_indices.tolist(), given.ratings.tolist(), strict=True))
@@ -25,7 +25,7 @@ with frame.open_page("neighbours"):
                 neighbours.people(run, recommender, met, catalogue)
             else:
                 st.info(_("Rate a few movies, five are enough for a start, and see here whose taste is yours."))
-                frame.go_button("Rate movies", "rate")
+                frame.go_button(_("Rate movies"), "rate")
         with movies:
             st.subheader(_("Movies near each other"))
             item = neighbours.movie_control(catalogue, list(own))

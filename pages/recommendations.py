@@ -6,33 +6,39 @@ import streamlit as st
 
 from autorec_core import ordering
 from pages.shared import ensemble, frame, live, recommended, services, wishes
+from pages.shared.words import _
 
 with frame.open_page("recommendations"):
-    st.title("Recommendations")
+    st.title(_("Recommendations"))
     run = services.current_run()
     given = services.given()
     if run is None:
         live.starter_notice()
-        st.markdown("Rate some movies meanwhile; five are enough for a start.")
-        frame.go_button("Rate movies", "rate")
+        st.markdown(_("Rate some movies meanwhile; five are enough for a start."))
+        frame.go_button(_("Rate movies"), "rate")
     elif not len(given.item_indices):
         if given.num_unknown:
             st.info(
-                f"None of the movies that you rated ({given.num_unknown:,}) is known to this model. Rate a few that it "
-                "knows, and your list appears here."
+                _(
+                    "None of the movies that you rated ({count:,}) is known to this model. Rate a few that it knows, "
+                    "and your list appears here.",
+                    count=given.num_unknown,
+                )
             )
         else:
             st.info(
-                "Nothing to go by yet. Rate a few movies, five are enough for a start, and this page lists what the "
-                "model predicts for all others, how sure it is, and which of your ratings moved it."
+                _(
+                    "Nothing to go by yet. Rate a few movies, five are enough for a start, and this page lists what "
+                    "the model predicts for all others, how sure it is, and which of your ratings moved it."
+                )
             )
-        frame.go_button("Rate movies", "rate")
+        frame.go_button(_("Rate movies"), "rate")
     else:
         catalogue = services.catalogue_of(run.id)
         recommender, ensemble_name = ensemble.in_use(run)
         wanted, count = recommended.filters(catalogue)
         wish = wishes.trade_off(recommender.model.by_items)
-        with st.expander("What if, and what your ratings say"):
+        with st.expander(_("What if, and what your ratings say")):
             would_be = wishes.what_if(given, catalogue, recommender.model.scale)
             own = ordering.own_ratings(recommender, recommender.fold_in(would_be.item_indices, would_be.ratings))
             wishes.profile(own, catalogue)
@@ -55,23 +61,25 @@ with frame.open_page("recommendations"):
             )
         )
         if not found:
-            st.info("No movie that you have not rated passes these filters.")
-            st.button("Clear all filters", on_click=recommended.clear_filters)
+            st.info(_("No movie that you have not rated passes these filters."))
+            st.button(_("Clear all filters"), on_click=recommended.clear_filters)
         else:
-            st.html(recommended.KEY)
+            st.html(recommended.key())
             wishes.not_interested(found, catalogue)
             st.html(recommended.listing(found, recommender.model.scale, moves))
             st.caption(
-                "The interval says how sure the model is: of many such movies, four in five would get a rating of "
-                "yours inside it. The numbers before “because” are exact: by so much would the prediction "
-                "change back if you took that rating away. Movies are ordered by prediction, those at the top of the "
-                "scale by how far they would go beyond it, unless you wish otherwise above."
+                _(
+                    "The interval says how sure the model is: of many such movies, four in five would get a rating of "
+                    "yours inside it. The numbers before “because” are exact: by so much would the prediction "
+                    "change back if you took that rating away. Movies are ordered by prediction, those at the top of "
+                    "the scale by how far they would go beyond it, unless you wish otherwise above."
+                )
             )
             st.download_button(
-                "Download as CSV",
+                _("Download as CSV"),
                 recommended.as_csv(found),
                 "autorec-recommendations.csv",
                 "text/csv",
                 on_click="ignore",
-                help="This list, with intervals and reasons.",
+                help=_("This list, with intervals and reasons."),
             )

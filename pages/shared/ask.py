@@ -11,8 +11,9 @@ from autorec_core.errors import AutoRecError
 from autorec_core.fold_in import ItemBasedFoldIn
 from autorec_core.runs import Run
 from pages.shared import plain, services, stars, state, undo
+from pages.shared.words import _, later
 
-ME = "Ask me"
+ME = later("Ask me")
 """What the Rate page calls it."""
 NOT_SEEN = "not seen"
 
@@ -21,30 +22,32 @@ def me(given: services.Given) -> None:
     """One proposed movie with its stars, and what is known of the visitor."""
     run = services.current_run()
     if run is None:
-        st.info("There is no model yet that could ask. The starter model trains; rate from the list meanwhile.")
+        st.info(_("There is no model yet that could ask. The starter model trains; rate from the list meanwhile."))
         return
     proposed, known = _proposal(run, given)
     error = state.live("ask_error", None)
     if error:
-        st.error(plain.lines(error))
-    card, words = st.columns([1, 1.35], gap="large")
+        st.error(plain.lines(_(error)))
+    card, told = st.columns([1, 1.35], gap="large")
     with card:
-        st.markdown("**Have you seen this one?**")
+        st.markdown(_("**Have you seen this one?**"))
         if proposed is None:
-            st.info("Nothing left to ask. You have rated or passed over every movie that this model knows.")
+            st.info(_("Nothing left to ask. You have rated or passed over every movie that this model knows."))
         else:
             _card(proposed, given)
-    with words:
+    with told:
         if known is None:
-            st.markdown("**The most popular movies come first.**")
-            st.caption("A user-based model can't tell which answer would teach it most.")
+            st.markdown(_("**The most popular movies come first.**"))
+            st.caption(_("A user-based model can't tell which answer would teach it most."))
         else:
-            st.markdown(f"**What the model knows about you: {100 * known:.1f}\u00a0%**")
+            st.markdown(_("**What the model knows about you: {share:.1f}\u00a0%**", share=100 * known))
             st.progress(known)
             st.caption(
-                "By so much did your ratings make the variance of all predictions fall, each movie counted as often as "
-                "it is watched. Asked is what would make it fall most, counting how likely you are to have seen it; "
-                "nobody is ever known whole."
+                _(
+                    "By so much did your ratings make the variance of all predictions fall, each movie counted as "
+                    "often as it is watched. Asked is what would make it fall most, counting how likely you are to "
+                    "have seen it; nobody is ever known whole."
+                )
             )
 
 
@@ -75,19 +78,19 @@ def _card(proposed: int, given: services.Given) -> None:
     )
     with st.container(horizontal=True):
         st.button(
-            "Not seen",
+            _("Not seen"),
             key="ask_not_seen",
             on_click=_pass_over,
             args=(str(catalogue.items.ids[proposed]),),
-            help="Another movie is asked about; this one no more.",
+            help=_("Another movie is asked about; this one no more."),
         )
         if len(services.passed_over(NOT_SEEN)):
             st.button(
-                "Ask again about all",
+                _("Ask again about all"),
                 key="ask_again",
                 type="tertiary",
                 on_click=_again,
-                help="Movies that you said you had not seen may be asked about again.",
+                help=_("Movies that you said you had not seen may be asked about again."),
             )
 
 
@@ -112,4 +115,4 @@ def _told(act: Callable[[], None]) -> None:
     try:
         act()
     except AutoRecError as error:
-        state.set_live("ask_error", str(error))
+        state.set_live("ask_error", error.sentence)

@@ -41,12 +41,17 @@ MENU = {
 PAGES = {name: title for section in MENU.values() for name, title in section.items()}
 """Name of the script -> title."""
 
+# A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour, white
+# by Streamlit's choice, could not be read in the dark theme, where that colour is light.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
 .autorec-muted { opacity: .72; font-size: .9rem; }
 .autorec-brand { font-weight: 750; font-size: 1.15rem; letter-spacing: -.01em; line-height: 1.25; }
 .autorec-brand small { display: block; font-weight: 400; font-size: .82rem; opacity: .72; letter-spacing: 0; }
+[data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
+[data-testid^="stBaseButton-primary"], [data-baseweb="tag"] { color: light-dark(#fff, #12131c); }
+[data-testid^="stBaseButton-primary"] *, [data-baseweb="tag"] * { color: inherit; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""
 
@@ -97,7 +102,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except AutoRecError as error:
-        st.error(plain.lines(str(error)))
+        st.error(plain.lines(_(error.sentence)))
         st.stop()
 
 
@@ -134,7 +139,7 @@ def _sidebar() -> None:
         try:
             count = len(services.given().by_id)
         except AutoRecError as error:  # the pages that need no ratings go on without them
-            st.markdown(str(error))
+            st.markdown(plain.lines(_(error.sentence)))
         else:
             st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", count))
         words.switch()
@@ -146,13 +151,18 @@ def _wait_for_starter() -> None:
     run = services.starter_run()
     why = services.begin()
     if run is None or why:
-        st.markdown(why or _("None yet: train one."))
+        st.markdown(plain.lines(_(why)) if why else _("None yet: train one."))
         return
     if services.is_usable(run) and run.state == "ended":
         st.rerun()
     status, last = services.jobs().status(run.id), run.last_epoch
     if status.state in ("failed", "interrupted"):
-        st.markdown(_("The starter model did not train: {why}", why=status.message or _("see the log")))
+        st.markdown(
+            _(
+                "The starter model did not train: {why}",
+                why=plain.escaped(_(status.message)) if status.message else _("see the log"),
+            )
+        )
         return
     epochs = run.config.hyperparameters.epochs
     done = last.epoch if last else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,7 +14,7 @@ from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
 from pages.shared import frame, lesson_network, lesson_rows, lesson_training, lesson_use, reader, services, state
 from pages.shared.reader import Example
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, later, ngettext
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ STEPS: dict[str, Step] = {
 
 FORWARD = r"\hat{\mathbf r} = f\bigl(\mathbf W\, g(\mathbf V \mathbf x_{you} + \boldsymbol\mu) + \mathbf b\bigr)"
 """The fold-in of a user-based model."""
+WORDS = (later("observed"), later("unknown"), later("or"))
+"""Words in the formulas."""
 
 
 def draw(run: Run, model: TrainedModel) -> None:
@@ -143,7 +146,7 @@ def draw(run: Run, model: TrainedModel) -> None:
         step.draw(about)
     with text:
         is_forward = name == "fold_in" and not model.by_items
-        st.latex(FORWARD if is_forward else step.formula)
+        st.latex(in_words(FORWARD if is_forward else step.formula))
         st.markdown("\n".join(f"- {symbol}: {what}" for symbol, what in step.shapes(about)))
     st.markdown(_("**The lines that do it**, read off the source as it runs here:"))
     for function, shown in groupby(
@@ -156,6 +159,11 @@ def draw(run: Run, model: TrainedModel) -> None:
         _move(_("Back"), order[place - 1] if place else None, "learn_back")
         _move(_("Next"), order[place + 1] if place + 1 < len(order) else None, "learn_next", is_primary=True)
     _who(about)
+
+
+def in_words(formula: str) -> str:
+    """A formula with the words in it as the visitor writes them."""
+    return re.sub(r"\\text\{(\w+)\}", lambda found: rf"\text{{{_(found[1])}}}", formula)
 
 
 def _move(label: str, to: str | None, key: str, *, is_primary: bool = False) -> None:

@@ -15,7 +15,7 @@ from autorec_core.neighbours import Twin
 from autorec_core.ratings import Compressed, union
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
-from pages.shared import rows, services, state
+from pages.shared import genres, rows, services, state
 from pages.shared.palette import YOU
 from pages.shared.words import _, ngettext
 
@@ -72,7 +72,7 @@ def _ratings_of(run_id: str) -> Compressed:
 
 
 def _person(twin: Twin, recommender: Recommender, catalogue: Catalogue) -> str:
-    user = escape(_("User {user}", user=recommender.model.user_ids[twin.user_index]))
+    user = escape(_("User {id}", id=recommender.model.user_ids[twin.user_index]))
     common = ngettext("{count} movie rated by both of you", "{count} movies rated by both of you", twin.num_common)
     if not math.isnan(twin.mean_difference):
         common += _(", {difference:.1f} stars apart on average", difference=twin.mean_difference)
@@ -89,7 +89,7 @@ def movie_control(catalogue: Catalogue, rated: Sequence[int]) -> int | None:
     query = st.text_input(
         _("Search"),
         key="near_query",
-        placeholder="the matrix",
+        placeholder=_("the matrix"),
         help=_("Words of the title; a slip is forgiven."),
         persist_state="session",
     )
@@ -129,17 +129,21 @@ def movies(recommender: Recommender, item: int, catalogue: Catalogue, own: dict[
     lines = []
     for near, cosine in found:
         count = int(catalogue.counts[near])
-        facts = ngettext("{count:,} rating", "{count:,} ratings", count)
-        facts += _(", mean {mean:.2f}", mean=float(catalogue.means[near]))
+        facts = ngettext(
+            "{count:,} rating, mean {mean:.2f}",
+            "{count:,} ratings, mean {mean:.2f}",
+            count,
+            mean=float(catalogue.means[near]),
+        )
         if near in own:
             facts += _(", you gave {rating:g}", rating=own[near])
-        genres = ", ".join(catalogue.items.genres[near])
+        kinds = genres.genre_list(catalogue.items.genres[near])
         lines.append(
             _row(
                 cosine,
                 f'<div class="name">{escape(catalogue.display_titles[near])}'
                 f"<span>{int(catalogue.items.years[near]) or ''}</span></div>"
-                f'<div class="facts">{escape(genres)}</div><div class="facts">{escape(facts)}</div>',
+                f'<div class="facts">{escape(kinds)}</div><div class="facts">{escape(facts)}</div>',
             )
         )
     st.html(_STYLE + f'<div role="list">{"".join(lines)}</div>')

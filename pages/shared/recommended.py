@@ -18,7 +18,9 @@ from autorec_core.ratings import RatingScale
 from autorec_core.recommender import Filter, Reason, Recommendation
 from autorec_core.trained_model import TrainedModel
 from pages.shared import services
+from pages.shared.genres import genre_name
 from pages.shared.palette import BASELINE, YOU
+from pages.shared.words import _, ngettext, sentences
 
 COUNTS = (10, 20, 50, 100)
 NUMBERS_OF_RATINGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 20_000)
@@ -44,11 +46,12 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
     left, right = st.columns(2, gap="medium")
     with left:
         genres = st.multiselect(
-            "Genres",
+            _("Genres"),
             catalogue.items.genre_names,
+            format_func=genre_name,
             key="rec_genres",
-            placeholder="All genres",
-            help="Movies with any of these genres.",
+            placeholder=_("All genres"),
+            help=_("Movies with any of these genres."),
             persist_state="session",
         )
     first, last = catalogue.year_span
@@ -56,33 +59,33 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
     with right:
         if first < last:
             years = st.slider(
-                "Years",
+                _("Years"),
                 first,
                 last,
                 years,
                 key="rec_years",
-                help="Years of release, both included; a movie of unknown year is there while all years are.",
+                help=_("Years of release, both included; a movie of unknown year is there while all years are."),
                 persist_state="session",
             )
     stops = steps_to(max(FEWEST + 1, int(catalogue.counts.max(initial=0))))
     with left:
         fewest, most = st.select_slider(
-            "Number of ratings",
+            _("Number of ratings"),
             stops,
             (FEWEST, stops[-1]),
             format_func=lambda stop: f"{stop:,}",
             key="rec_ratings",
-            help="How many people's ratings a movie has in training; both ends move, and 0 lets everything in.",
+            help=_("How many people's ratings a movie has in training; both ends move, and 0 lets everything in."),
             persist_state="session",
         )
     with right:
         count = st.segmented_control(
-            "How many",
+            _("How many"),
             COUNTS,
             default=20,
             required=True,
             key="rec_count",
-            help="Length of the list.",
+            help=_("Length of the list."),
             persist_state="session",
         )
     wanted = Filter(
@@ -103,18 +106,41 @@ def left_out_by_number(model: TrainedModel, wanted: Filter, fold_in: FoldIn) -> 
 
 def note(num_given: int, num_unknown: int, left_out: int, wanted: Filter, model_name: str) -> str:
     """What the list is made from, and what it leaves out, in a few sentences."""
-    ratings = "rating" if num_given == 1 else "ratings"
-    text = f"From your {num_given:,} {ratings}, by {model_name}."
+    told = [
+        ngettext(
+            "From your {count:,} rating, by {model}.",
+            "From your {count:,} ratings, by {model}.",
+            num_given,
+            model=model_name,
+        )
+    ]
     if num_unknown:
-        verb = "is of a movie" if num_unknown == 1 else "are of movies"
-        text += f" {num_unknown:,} more of yours {verb} that this model does not know."
+        told.append(
+            ngettext(
+                "{count:,} more of yours is of a movie that this model does not know.",
+                "{count:,} more of yours are of movies that this model does not know.",
+                num_unknown,
+            )
+        )
     if left_out:
-        titles = "title is" if left_out == 1 else "titles are"
-        bounds = f"fewer than {wanted.min_ratings:,}" if wanted.min_ratings else ""
-        if wanted.max_ratings is not None:
-            bounds += f"{' or ' if bounds else ''}more than {wanted.max_ratings:,}"
-        text += f" {left_out:,} {titles} left out for having {bounds} ratings; move *Number of ratings* to see them."
-    return text
+        told.append(
+            ngettext(
+                "{count:,} title is left out for having {bounds} ratings; move *Number of ratings* to see them.",
+                "{count:,} titles are left out for having {bounds} ratings; move *Number of ratings* to see them.",
+                left_out,
+                bounds=_bounds(wanted.min_ratings, wanted.max_ratings),
+            )
+        )
+    return sentences(*told)
+
+
+def _bounds(fewest: int, most: int | None) -> str:
+    """Which numbers of ratings are left out."""
+    if most is None:
+        return _("fewer than {fewest:,}", fewest=fewest)
+    if not fewest:
+        return _("more than {most:,}", most=most)
+    return _("fewer than {fewest:,} or more than {most:,}", fewest=fewest, most=most)
 
 
 def clear_filters() -> None:
@@ -127,8 +153,8 @@ def clear_filters() -> None:
 _STYLE = f"""<style>
 .rec {{ display: grid; grid-template-columns: 2rem minmax(0, 1fr) minmax(0, 15rem); gap: .2rem 1.4rem;
   padding: .9rem 0; border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); align-items: start; }}
-.rec .place {{ opacity: .62; text-align: right; font-variant-numeric: tabular-nums; padding-top: .1rem; }}
-.rec .place small {{ display: block; font-size: .72rem; color: color-mix(in srgb, {YOU} 70%, currentColor); }}
+.rec .place {{ opacity: .7; text-align: right; font-variant-numeric: tabular-nums; padding-top: .1rem; }}
+.rec .place small {{ display: block; font-size: .72rem; color: color-mix(in srgb, {YOU} 55%, currentColor); }}
 .rec .name {{ font-weight: 650; font-size: 1.08rem; line-height: 1.3; overflow-wrap: anywhere; }}
 .rec .name span {{ opacity: .74; font-weight: 400; margin-left: .15rem; }}
 .rec .genres {{ display: flex; flex-wrap: wrap; gap: .1rem .7rem; font-size: .85rem; opacity: .9;
@@ -138,7 +164,7 @@ _STYLE = f"""<style>
   gap: 0 .55rem; }}
 .rec .why b {{ font-variant-numeric: tabular-nums; font-weight: 650; text-align: right; white-space: nowrap; }}
 .rec .why span {{ opacity: .86; overflow-wrap: anywhere; }}
-.rec .why em {{ font-style: normal; color: color-mix(in srgb, {YOU} 70%, currentColor); white-space: nowrap; }}
+.rec .why em {{ font-style: normal; color: color-mix(in srgb, {YOU} 55%, currentColor); white-space: nowrap; }}
 .rec .score {{ font-variant-numeric: tabular-nums; line-height: 1.2; font-size: .88rem; }}
 .rec .score b {{ font-size: 1.35rem; font-weight: 700; margin-right: .35rem; }}
 .rec .facts {{ font-size: .82rem; opacity: .78; font-variant-numeric: tabular-nums; }}
@@ -159,16 +185,21 @@ _STYLE = f"""<style>
   .rec .right {{ grid-column: 2; margin-top: .4rem; }} }}
 </style>"""
 
-KEY = (
-    f'{_STYLE}<div class="rec-key">'
-    '<div><span class="rec-scale"><i class="line"></i><i class="dot" style="left:50%"></i></span>'
-    "predicted for you</div>"
-    '<div><span class="rec-scale"><i class="line"></i><i class="range" style="left:5%;width:90%"></i></span>'
-    "where your own rating would fall: 80 % of such ratings do, on average</div>"
-    '<div><span class="rec-scale"><i class="line"></i><i class="mean" style="left:50%"></i></span>'
-    "what everybody gives it</div></div>"
-)
-"""What the marks of the list mean, with the style that it needs."""
+
+def key() -> str:
+    """What the marks of the list mean, with the style that it needs, as HTML."""
+    marks = (
+        ('<i class="dot" style="left:50%"></i>', _("predicted for you")),
+        (
+            '<i class="range" style="left:5%;width:90%"></i>',
+            _("where your own rating would fall: 80 % of such ratings do, on average"),
+        ),
+        ('<i class="mean" style="left:50%"></i>', _("what everybody gives it")),
+    )
+    lines = "".join(
+        f'<div><span class="rec-scale"><i class="line"></i>{mark}</span>{escape(told)}</div>' for mark, told in marks
+    )
+    return f'{_STYLE}<div class="rec-key">{lines}</div>'
 
 
 def listing(found: Sequence[Recommendation], scale: RatingScale, moved: Mapping[int, str] | None = None) -> str:
@@ -187,26 +218,35 @@ def listing(found: Sequence[Recommendation], scale: RatingScale, moved: Mapping[
 def _row(place: int, one: Recommendation, scale: RatingScale, move: str) -> str:
     year = f" <span>{one.year}</span>" if one.year else ""
     genres = "".join(
-        f'<span><i style="background:hsl({hue_of(genre)} 55% 52%)"></i>{escape(genre)}</span>' for genre in one.genres
+        f'<span><i style="background:hsl({hue_of(genre)} 55% 52%)"></i>{escape(genre_name(genre))}</span>'
+        for genre in one.genres
     )
     low, high = one.interval
-    people = "person" if one.num_ratings == 1 else "people"
+    facts = ngettext(
+        "everybody {mean:.2f}, {count:,} person",
+        "everybody {mean:.2f}, {count:,} people",
+        one.num_ratings,
+        mean=one.mean_rating,
+    )
+    bounds = _("{low:.1f} to {high:.1f}", low=low, high=high)
     why = f'<div class="why">{"".join(map(_reason, one.because))}</div>' if one.because else ""
-    mark = f"<small>{move}</small>" if move else ""
+    mark = f"<small>{escape(move)}</small>" if move else ""
     return (
         f'<div class="rec" role="listitem"><div class="place">{place}{mark}</div><div class="left">'
         f'<div class="name">{escape(display_title(one.title))}{year}</div><div class="genres">{genres}</div>{why}</div>'
-        f'<div class="right"><div class="score"><b>{one.predicted_rating:.2f}</b>{low:.1f} to {high:.1f}</div>'
+        f'<div class="right"><div class="score"><b>{one.predicted_rating:.2f}</b>{bounds}</div>'
         f"{interval_bar(one.predicted_rating, one.interval, one.mean_rating, scale)}"
-        f'<div class="facts">everybody {one.mean_rating:.2f}, {one.num_ratings:,} {people}</div></div></div>'
+        f'<div class="facts">{escape(facts)}</div></div></div>'
     )
 
 
 def _reason(reason: Reason) -> str:
-    return (
-        f"<b>{signed(reason.effect)}</b><span>because you gave {escape(display_title(reason.title))} "
-        f"<em>{reason.rating:g}&nbsp;★</em></span>"
+    said = _(
+        "because you gave {title} {stars}",
+        title=escape(display_title(reason.title)),
+        stars=f"<em>{reason.rating:g}&nbsp;★</em>",
     )
+    return f"<b>{signed(reason.effect)}</b><span>{said}</span>"
 
 
 def signed(number: float) -> str:
@@ -238,7 +278,17 @@ def interval_bar(predicted: float, interval: tuple[float, float], mean: float, s
         return 100 * min(1.0, max(0.0, (rating - scale.low) / scale.span))
 
     low, high = interval
-    words = f"On the scale from {scale}: predicted {predicted:.2f}, likely {low:.1f} to {high:.1f}, mean {mean:.2f}"
+    words = escape(
+        _(
+            "On the scale from {scale}: predicted {predicted:.2f}, likely {low:.1f} to {high:.1f}, mean {mean:.2f}",
+            scale=_(scale.sentence),
+            predicted=predicted,
+            low=low,
+            high=high,
+            mean=mean,
+        ),
+        quote=True,
+    )
     return (
         f'<div class="rec-scale" role="img" aria-label="{words}" title="{words}"><i class="line"></i>'
         f'<i class="range" style="left:{share(low):.1f}%;width:{share(high) - share(low):.1f}%"></i>'

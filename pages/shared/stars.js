@@ -18,6 +18,10 @@ function element(tag, className, text) {
   return made;
 }
 
+function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
+}
+
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector(".grid");
@@ -29,6 +33,7 @@ export default function (component) {
   }
   const self = root.autorec;
   self.data = data;
+  self.words = data.words;
   self.send = () => {
     clearTimeout(self.timer);
     if (!self.pending.length) return;
@@ -56,9 +61,9 @@ export default function (component) {
     else self.send();
   }
 
-  const ids = JSON.stringify(data.cards.map((card) => card.id));
-  if (ids !== self.shown) {
-    self.shown = ids;
+  const shown = JSON.stringify([data.cards.map((card) => card.id), data.words]); // in another language all is new
+  if (shown !== self.shown) {
+    self.shown = shown;
     self.cards.clear();
     root.replaceChildren(...data.cards.map((card) => makeCard(self, card)));
   }
@@ -70,8 +75,8 @@ export default function (component) {
     const refused = data.refused[card.id];
     const last = justDone.findLast((change) => change.id === card.id);
     if (refused) parts.say(refused, true);
-    else if (last && "notSeen" in last) parts.say(last.notSeen ? "✓ not asked about again" : "✓ may be asked again", false);
-    else if (last) parts.say(parts.value === null ? "✓ cleared" : "✓ saved", false);
+    else if (last && "notSeen" in last) parts.say(last.notSeen ? self.words.unseen : self.words.seen, false);
+    else if (last) parts.say(parts.value === null ? self.words.cleared : self.words.saved, false);
     parts.draw(parts.value, false);
     if (data.notSeen) parts.mark(data.notSeen.includes(card.id));
   }
@@ -85,18 +90,17 @@ function makeCard(self, card) {
   const title = element("div", "title", card.title);
   if (card.year) title.append(element("span", "year", card.year));
   const genres = element("div", "genres");
-  for (const genre of card.genres) {
-    const label = element("span", "", genre);
+  for (const [genre, name] of card.genres) {
+    const label = element("span", "", name);
     label.style.setProperty("--hue", hueOf(genre));
     genres.append(label);
   }
-  const count = card.count.toLocaleString("en");
-  const facts = element("div", "facts", `${count} ${card.count === 1 ? "rating" : "ratings"}, mean ${card.mean.toFixed(2)}`);
+  const facts = element("div", "facts", card.facts);
 
   const stars = element("span", "stars");
   stars.tabIndex = 0;
   stars.setAttribute("role", "slider");
-  stars.setAttribute("aria-label", `Rate ${card.title}`);
+  stars.setAttribute("aria-label", filled(self.words.rate, card));
   const full = element("span", "full", "★".repeat(STARS));
   full.setAttribute("aria-hidden", "true");
   const empty = element("span", "empty", "★".repeat(STARS));
@@ -105,14 +109,14 @@ function makeCard(self, card) {
   const number = element("span", "value");
   const clear = element("button", "clear", "✕");
   clear.type = "button";
-  clear.title = "Clear this rating";
-  clear.setAttribute("aria-label", `Clear the rating of ${card.title}`);
+  clear.title = self.words.clear;
+  clear.setAttribute("aria-label", filled(self.words.clearOf, card));
   const row = element("div", "row");
   row.append(stars, number, clear);
-  const unseen = element("button", "unseen", "Not seen");
+  const unseen = element("button", "unseen", self.words.notSeen);
   unseen.type = "button";
-  unseen.title = "Ask me does not ask about it";
-  unseen.setAttribute("aria-label", `I have not seen ${card.title}`);
+  unseen.title = self.words.notAsked;
+  unseen.setAttribute("aria-label", filled(self.words.notSeenOf, card));
   if (self.data.notSeen) row.append(unseen);
   const note = element("div", "state");
   note.setAttribute("role", "status");
@@ -140,7 +144,7 @@ function makeCard(self, card) {
       stars.setAttribute("aria-valuemin", low);
       stars.setAttribute("aria-valuemax", high);
       stars.setAttribute("aria-valuenow", value ?? low);
-      stars.setAttribute("aria-valuetext", value === null ? "not rated" : `${value} of ${high}`);
+      stars.setAttribute("aria-valuetext", value === null ? self.words.notRated : filled(self.words.rated, { value, high }));
     },
   };
   self.cards.set(card.id, parts);
@@ -158,7 +162,7 @@ function makeCard(self, card) {
     return snap(low + Math.ceil((value - low) / step - 1e-6) * step);
   };
   const tell = (what) => {
-    parts.say("saving …", false);
+    parts.say(self.words.saving, false);
     self.number += 1;
     self.pending.push({ number: self.number, id: card.id, ...what });
     if (!self.isOnItsWay()) self.send();

@@ -12,7 +12,8 @@ from typing import Any
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError
 from autorec_core.ratings import IntArray, RatingScale
-from pages.shared import assets, state
+from pages.shared import assets, genres, state
+from pages.shared.words import _, ngettext
 
 _HTML = '<div class="grid" role="list"></div>\n'
 
@@ -62,7 +63,7 @@ def cards(
                     say_not_seen(item_id, bool(change["notSeen"]))
                 done["refused"].pop(item_id, None)
             except AutoRecError as error:
-                done["refused"][item_id] = str(error)
+                done["refused"][item_id] = error.sentence
             done["acknowledged"][client] = number
 
     titles, items = catalogue.display_titles, catalogue.items
@@ -75,9 +76,8 @@ def cards(
                     "id": str(items.ids[index]),
                     "title": titles[index],
                     "year": int(items.years[index]),
-                    "genres": list(items.genres[index]),
-                    "count": int(catalogue.counts[index]),
-                    "mean": round(float(catalogue.means[index]), 2),
+                    "genres": [[genre, genres.genre_name(genre)] for genre in items.genres[index]],
+                    "facts": _facts(catalogue, index),
                 }
                 for index in item_indices
             ],
@@ -85,7 +85,36 @@ def cards(
             "notSeen": None if say_not_seen is None else [str(items.ids[index]) for index in unseen],
             "scale": {"low": scale.low, "high": scale.high, "step": scale.step},
             "acknowledged": done["acknowledged"],
-            "refused": done["refused"],
+            "refused": {item_id: _(why) for item_id, why in done["refused"].items()},
+            "words": _words(),
         },
         on_rated_change=take_changes,
     )
+
+
+def _facts(catalogue: Catalogue, index: int) -> str:
+    return ngettext(
+        "{count:,} rating, mean {mean:.2f}",
+        "{count:,} ratings, mean {mean:.2f}",
+        int(catalogue.counts[index]),
+        mean=float(catalogue.means[index]),
+    )
+
+
+def _words() -> dict[str, str]:
+    """What the script says; it fills in what stands in braces."""
+    return {
+        "rate": _("Rate {title}"),
+        "clear": _("Clear this rating"),
+        "clearOf": _("Clear the rating of {title}"),
+        "notSeen": _("Not seen"),
+        "notAsked": _("Ask me does not ask about it"),
+        "notSeenOf": _("I have not seen {title}"),
+        "notRated": _("not rated"),
+        "rated": _("{value} of {high}"),
+        "saving": _("saving …"),
+        "saved": _("✓ saved"),
+        "cleared": _("✓ cleared"),
+        "seen": _("✓ may be asked again"),
+        "unseen": _("✓ not asked about again"),
+    }

@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError
-from pages.shared import services, state
+from pages.shared import plain, services, state
 from pages.shared.words import _
 
 MOST = 100
@@ -41,17 +41,17 @@ def button(catalogue: Catalogue) -> None:
     steps, name = _steps(), services.catalogue_name()
     last = next((step for step in reversed(steps) if step.catalogue == name), None)
     index = None if last is None else catalogue.items.find(last.item_id)
-    words = _("Takes back what you rated last.")
+    told = _("Takes back what you rated last.")
     if last is not None and index is not None:
         title = catalogue.display_titles[index]
         if last.before is None:
-            words = _("{title} will be unrated again.", title=title)
+            told = _("{title} will be unrated again.", title=title)
         else:
-            words = _("{title} gets {rating:g} again.", title=title, rating=last.before)
-    st.button(_("Undo"), key="undo_rating", disabled=last is None, help=words, on_click=_undo, args=(name,))
+            told = _("{title} gets {rating:g} again.", title=title, rating=last.before)
+    st.button(_("Undo"), key="undo_rating", disabled=last is None, help=told, on_click=_undo, args=(name,))
     error = state.live("undo_error", None)
     if error:
-        st.error(error)
+        st.error(plain.lines(_(error)))
 
 
 def _undo(catalogue: str) -> None:
@@ -63,7 +63,7 @@ def _undo(catalogue: str) -> None:
     try:
         services.rate(catalogue, steps[place].item_id, steps[place].before)
     except AutoRecError as error:
-        state.set_live("undo_error", str(error))
+        state.set_live("undo_error", error.sentence)
     else:
         del steps[place]
 

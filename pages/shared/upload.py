@@ -13,12 +13,13 @@ from autorec_core.errors import AutoRecError, InvalidRatingsError
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.scales import COMMON_SCALES
 from pages.shared import frame, plain, services, sets, state
+from pages.shared.words import _, later
 
 ROLES = {
-    "user": ("Who", "The column with the people who rate."),
-    "item": ("What", "The column with the movies, or whatever they rate."),
-    "rating": ("Rating", "The column with the ratings, as numbers."),
-    "timestamp": ("When", "The column with the time in seconds since 1970, where there is one."),
+    "user": (later("Who"), later("The column with the people who rate.")),
+    "item": (later("What"), later("The column with the movies, or whatever they rate.")),
+    "rating": (later("Rating"), later("The column with the ratings, as numbers.")),
+    "timestamp": (later("When"), later("The column with the time in seconds since 1970, where there is one.")),
 }
 NONE = "–"
 LINES_SHOWN = 20
@@ -29,17 +30,17 @@ def uploaders() -> None:
     left, right = st.columns(2)
     with left:
         st.file_uploader(
-            "Ratings",
+            _("Ratings"),
             type=["csv", "tsv", "txt", "dat", "data", "zip", "parquet"],
             key=_key("ratings"),
-            help=f"At most {uploads.largest() / 1e6:.0f} MB.",
+            help=_("At most {most:.0f} MB.", most=uploads.largest() / 1e6),
         )
     with right:
         st.file_uploader(
-            "Titles (optional)",
+            _("Titles (optional)"),
             type=["csv"],
             key=_key("titles"),
-            help="A CSV with a header: item, title, and perhaps genres (separated by |) and year.",
+            help=_("A CSV with a header: item, title, and perhaps genres (separated by |) and year."),
         )
 
 
@@ -54,22 +55,22 @@ def look() -> None:
     done = state.live("upload_done", None)
     if file is None:
         if done:
-            st.success(plain.lines(done))
-            frame.go_button("Train on it", "train")
+            st.success(plain.lines(_("Kept. {name} is chosen on the page Train.", name=done)))
+            frame.go_button(_("Train on it"), "train")
         return
     content = file.getvalue()
     try:
         seen = uploads.preview(file.name, content)
     except AutoRecError as error:
-        st.error(plain.lines(str(error)))
+        st.error(plain.lines(_(error.sentence)))
         return
     columns = _columns(seen) if seen.columns else None
     if seen.columns:
         _first_rows(seen)
     if columns is not None and (
-        missing := [ROLES[role][0] for role in ("user", "item", "rating") if not columns[role]]
+        missing := [_(ROLES[role][0]) for role in ("user", "item", "rating") if not columns[role]]
     ):
-        st.info(f"Say which column is **{'**, **'.join(missing)}**.")
+        st.info(_("Say which column is {roles}.", roles=_(", ").join(f"**{role}**" for role in missing)))
         return
     scale = _scale()
     titles = state.get(_key("titles"))
@@ -81,10 +82,10 @@ def look() -> None:
         _faults(error)
         return
     except AutoRecError as error:
-        st.error(plain.lines(str(error)))
+        st.error(plain.lines(_(error.sentence)))
         return
     _found(ratings)
-    st.button("Keep it", type="primary", key="upload_keep", on_click=_keep, args=(file.name, ratings))
+    st.button(_("Keep it"), type="primary", key="upload_keep", on_click=_keep, args=(file.name, ratings))
 
 
 def _columns(seen: uploads.Preview) -> Mapping[str, str | None]:
@@ -95,12 +96,12 @@ def _columns(seen: uploads.Preview) -> Mapping[str, str | None]:
         guess = seen.guesses[role]
         with place:
             found = st.selectbox(
-                label,
+                _(label),
                 options,
                 index=0 if guess is None else options.index(guess),
                 # another header, another control: what was chosen for one file says nothing of the next
                 key=f"upload_{role}_{abs(hash(seen.columns))}",
-                help=help,
+                help=_(help),
             )
         chosen[role] = None if found in (None, NONE) else found
     return chosen
@@ -115,23 +116,23 @@ def _first_rows(seen: uploads.Preview) -> None:
 
 def _scale() -> RatingScale | None:
     """The scale that the visitor says, or None to detect it."""
-    words = {"detect": "As detected"} | {str(place): str(scale) for place, scale in enumerate(COMMON_SCALES)}
+    names = {"detect": _("As detected")} | {str(place): _(scale.sentence) for place, scale in enumerate(COMMON_SCALES)}
     found = st.selectbox(
-        "Rating scale",
-        list(words),
-        format_func=words.__getitem__,
+        _("Rating scale"),
+        list(names),
+        format_func=names.__getitem__,
         key="upload_scale",
-        help="The lowest and the highest rating that anybody could give.",
+        help=_("The lowest and the highest rating that anybody could give."),
     )
     return None if found in (None, "detect") else COMMON_SCALES[int(found)]
 
 
 def _faults(error: InvalidRatingsError) -> None:
-    lines = str(error).splitlines()
+    lines = _(error.sentence).splitlines()
     st.error(
         f"**{plain.escaped(lines[0])}**"
         if len(lines) == 1
-        else "**These rows can't be used.** Correct the file and bring it again."
+        else _("**These rows can't be used.** Correct the file and bring it again.")
     )
     if len(lines) > 1:
         st.code("\n".join(lines[:LINES_SHOWN]), language=None, wrap_lines=True)
@@ -139,8 +140,15 @@ def _faults(error: InvalidRatingsError) -> None:
 
 def _found(ratings: Ratings) -> None:
     st.markdown(
-        f"**{ratings.num_ratings:,} ratings** of {ratings.num_items:,} items by {ratings.num_users:,} people, on a "
-        f"scale of {ratings.scale}; {ratings.density:.2%} of the matrix is known."
+        _(
+            "**{ratings:,} ratings** of {items:,} items by {users:,} people, on a scale of {scale}; {density:.2%} of "
+            "the matrix is known.",
+            ratings=ratings.num_ratings,
+            items=ratings.num_items,
+            users=ratings.num_users,
+            scale=_(ratings.scale.sentence),
+            density=ratings.density,
+        )
     )
 
 
@@ -148,11 +156,11 @@ def _keep(name: str, ratings: Ratings) -> None:
     try:
         kept = services.upload_store().keep(state.owner(), name, ratings)
     except AutoRecError as error:
-        state.set_live("upload_error", str(error))
+        state.set_live("upload_error", error.sentence)
         return
     state.forget_live("upload_error")
     state.put("dataset", sets.OWN + kept.id)
-    state.set_live("upload_done", f"Kept. {kept.name} is chosen on the page Train.")
+    state.set_live("upload_done", kept.name)
     state.set_live("uploads_kept", state.live("uploads_kept", 0) + 1)
 
 
@@ -160,27 +168,33 @@ def own_sets() -> None:
     """The visitor's sets, each with what it holds and a button that deletes it."""
     error = state.live("upload_error", None)
     if error:
-        st.error(plain.lines(error))
+        st.error(plain.lines(_(error)))
     own = services.upload_store().of(state.owner())
-    st.subheader("Yours")
+    st.subheader(_("Yours"))
     if not own:
-        st.caption(f"Nothing yet. What you keep is listed here, {settings.limits().uploads} sets at most.")
+        st.caption(_("Nothing yet. What you keep is listed here, {most} sets at most.", most=settings.limits().uploads))
     for one in own:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             with st.container(gap=None, width="stretch"):
                 st.text(one.name)  # as it is called: nothing of a file's name is markup
                 st.caption(
-                    f"{one.num_ratings:,} ratings of {one.num_items:,} items by {one.num_users:,} people, {one.scale}"
+                    _(
+                        "{ratings:,} ratings of {items:,} items by {users:,} people, {scale}",
+                        ratings=one.num_ratings,
+                        items=one.num_items,
+                        users=one.num_users,
+                        scale=_(one.scale.sentence),
+                    )
                 )
             st.download_button(
-                "Download",
+                _("Download"),
                 Path(services.upload_store().source(state.owner(), one.id).ratings or "").read_bytes,
                 "ratings.parquet",
                 on_click="ignore",
                 key=f"upload_download_{one.id}",
-                help="As it was read, for the script and the command that the page Train offers.",
+                help=_("As it was read, for the script and the command that the page Train offers."),
             )
-            st.button("Delete", key=f"upload_delete_{one.id}", on_click=_delete, args=(one.id,))
+            st.button(_("Delete"), key=f"upload_delete_{one.id}", on_click=_delete, args=(one.id,))
 
 
 def _delete(upload_id: str) -> None:
@@ -188,4 +202,4 @@ def _delete(upload_id: str) -> None:
     try:
         services.upload_store().delete(state.owner(), upload_id)
     except AutoRecError as error:
-        state.set_live("upload_error", str(error))
+        state.set_live("upload_error", error.sentence)

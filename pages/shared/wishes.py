@@ -15,15 +15,34 @@ from autorec_core.ratings import BoolArray, RatingScale
 from autorec_core.recommender import Recommendation
 from pages.shared import plain, recommended, services, state
 from pages.shared.palette import YOU
+from pages.shared.words import _, later
 
 NOT_INTERESTED = "not interested"
 AS_GIVEN = -1
 _STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _DIVERSE = (0.0, 0.25, 0.5, 0.75, 1.0)
 _WORDS = {
-    "wish_adventure": ("as safe as can be", "safer", "as predicted", "more adventurous", "as adventurous as can be"),
-    "wish_obscurity": ("as popular as can be", "more popular", "no matter", "more obscure", "as obscure as can be"),
-    "wish_diversity": ("no matter", "a little", "some", "more", "as diverse as can be"),
+    "wish_adventure": (
+        later("as safe as can be"),
+        later("safer"),
+        later("as predicted"),
+        later("more adventurous"),
+        later("as adventurous as can be"),
+    ),
+    "wish_obscurity": (
+        later("as popular as can be"),
+        later("more popular"),
+        later("no matter"),
+        later("more obscure"),
+        later("as obscure as can be"),
+    ),
+    "wish_diversity": (
+        later("no matter"),
+        later("a little"),
+        later("some"),
+        later("more"),
+        later("as diverse as can be"),
+    ),
 }
 WIDGETS = tuple(_WORDS)
 
@@ -36,23 +55,27 @@ def trade_off(by_items: bool) -> Wishes:
     adventure, obscurity, diversity = st.columns(3, gap="medium")
     with adventure:
         safe = _wish(
-            "Safe to adventurous",
+            _("Safe to adventurous"),
             "wish_adventure",
             _STEPS,
-            "Orders by the lower bound of each prediction, by the prediction, or by the upper bound."
+            _("Orders by the lower bound of each prediction, by the prediction, or by the upper bound.")
             if by_items
-            else "A user-based model is as sure of each movie, so that this changes nothing.",
+            else _("A user-based model is as sure of each movie, so that this changes nothing."),
             disabled=not by_items,
         )
     with obscurity:
         obscure = _wish(
-            *("Popular to obscure", "wish_obscurity", _STEPS),
-            "Movies that many or that few people rated come forward.",
+            _("Popular to obscure"),
+            "wish_obscurity",
+            _STEPS,
+            _("Movies that many or that few people rated come forward."),
         )
     with diversity:
         diverse = _wish(
-            *("Similar to diverse", "wish_diversity", _DIVERSE),
-            "The more, the more it counts against a movie that its code is like one above it on the list.",
+            _("Similar to diverse"),
+            "wish_diversity",
+            _DIVERSE,
+            _("The more, the more it counts against a movie that its code is like one above it on the list."),
         )
     return Wishes(adventure=safe, obscurity=obscure, diversity=diverse)
 
@@ -63,7 +86,7 @@ def _wish(label: str, key: str, steps: Sequence[float], help: str, *, disabled: 
         label,
         steps,
         value=0.0,
-        format_func=words.__getitem__,
+        format_func=lambda step: _(words[step]),
         key=key,
         help=help,
         disabled=disabled,
@@ -84,41 +107,41 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
     left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
     with left:
         item = st.selectbox(
-            "What if I had rated this otherwise?",
+            _("What if I had rated this otherwise?"),
             options,
             format_func=lambda index: (
-                "Nothing changed"
+                _("Nothing changed")
                 if index == AS_GIVEN
-                else f"{catalogue.display_titles[index]}, you gave {ratings[index]:g}"
+                else _("{title}, you gave {rating:g}", title=catalogue.display_titles[index], rating=ratings[index])
             ),
             key="what_if_item",
-            help="The list below is drawn as it would be then. Nothing is stored until you say so.",
+            help=_("The list below is drawn as it would be then. Nothing is stored until you say so."),
         )
     if item == AS_GIVEN:
         return given
     with right:
-        dropped = st.toggle("As if not rated", key=f"what_if_dropped_{item}", help="Leaves this rating out.")
+        dropped = st.toggle(_("As if not rated"), key=f"what_if_dropped_{item}", help=_("Leaves this rating out."))
         rating = st.slider(
-            "Your rating would be",
+            _("Your rating would be"),
             float(scale.low),
             float(scale.high),
             float(ratings[item]),
             float(scale.step),
             key=f"what_if_rating_{item}",
             disabled=dropped,
-            help="Drag it, and the list moves at once.",
+            help=_("Drag it, and the list moves at once."),
         )
     changed = dropped or rating != ratings[item]
     with st.container(horizontal=True, vertical_alignment="center"):
         item_id = str(catalogue.items.ids[item])
         st.button(
-            "Keep this change",
+            _("Keep this change"),
             key="what_if_keep",
             disabled=not changed,
             on_click=_keep,
             args=(item, item_id, None if dropped else rating),
         )
-        st.button("Back to what I gave", key="what_if_back", type="tertiary", on_click=_back, args=(item,))
+        st.button(_("Back to what I gave"), key="what_if_back", type="tertiary", on_click=_back, args=(item,))
     told_error()
     if not changed:
         return given
@@ -147,7 +170,7 @@ def moved(before: Sequence[int], after: Sequence[int]) -> dict[int, str]:
     found = {}
     for place, item in enumerate(after):
         if item not in places:
-            found[item] = "new"
+            found[item] = _("new")
         elif places[item] != place:
             found[item] = f"▲{places[item] - place}" if places[item] > place else f"▼{place - places[item]}"
     return found
@@ -169,31 +192,31 @@ def not_interested(found: Sequence[Recommendation], catalogue: Catalogue) -> Non
     passed = services.passed_over(NOT_INTERESTED).tolist()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Not interested in",
+            _("Not interested in"),
             list(titles),
             index=None,
-            placeholder="a movie of this list",
+            placeholder=_("a movie of this list"),
             format_func=titles.__getitem__,
             key="not_interested",
             on_change=_pass_over,
-            help="It goes from the list and stays away, until you bring it back.",
+            help=_("It goes from the list and stays away, until you bring it back."),
             width=360,
         )
         if passed:
             ids = [str(catalogue.items.ids[item]) for item in passed]
             names = {item_id: catalogue.display_titles[item] for item_id, item in zip(ids, passed, strict=True)}
-            with st.popover(f"Passed over ({len(passed):,})"):
+            with st.popover(_("Passed over ({count:,})", count=len(passed))):
                 st.selectbox(
-                    "Bring back",
+                    _("Bring back"),
                     ids,
                     index=None,
-                    placeholder="a movie",
+                    placeholder=_("a movie"),
                     format_func=names.__getitem__,
                     key="bring_back",
                     on_change=_bring_back,
-                    help="It may be recommended again.",
+                    help=_("It may be recommended again."),
                 )
-                st.button("Bring all back", on_click=_bring_all_back, key="bring_all_back")
+                st.button(_("Bring all back"), on_click=_bring_all_back, key="bring_all_back")
 
 
 def _pass_over() -> None:
@@ -219,7 +242,7 @@ def _try(act: Callable[[], None]) -> bool:
     try:
         act()
     except AutoRecError as error:
-        state.set_live("wishes_error", str(error))
+        state.set_live("wishes_error", error.sentence)
         return False
     return True
 
@@ -228,7 +251,7 @@ def told_error() -> None:
     """Why the last wish was not kept, in a sentence."""
     error = state.live("wishes_error", None)
     if error:
-        st.error(plain.lines(error))
+        st.error(plain.lines(_(error)))
 
 
 # -- the visitor's own ratings ----------------------------------------------------------------------------------------
@@ -246,27 +269,31 @@ def profile(own: Sequence[OwnRating], catalogue: Catalogue) -> None:
     """Which of the visitor's ratings matter most, and which surprise the model most."""
     matter, surprise = st.columns(2, gap="large")
     with matter:
-        st.markdown("**They matter most**")
+        st.markdown(_("**They matter most**"))
         first = sorted(own, key=lambda one: -one.influence)[:SHOWN]
         st.html(_STYLE + _rows([(_given(one, catalogue), f"{one.influence:.3f}") for one in first]))
-        st.caption("By so much would the average prediction of a popular movie change if you took the rating away.")
+        st.caption(_("By so much would the average prediction of a popular movie change if you took the rating away."))
     with surprise:
-        st.markdown("**They surprise the model most**")
+        st.markdown(_("**They surprise the model most**"))
         first = sorted(own, key=lambda one: -abs(one.surprise))[:SHOWN]
         st.html(
             _STYLE
             + _rows(
                 [
-                    (f"{_given(one, catalogue)}, it expected {one.expected:.1f}", recommended.signed(one.surprise))
+                    (
+                        _("{given}, it expected {expected:.1f}", given=_given(one, catalogue), expected=one.expected),
+                        recommended.signed(one.surprise),
+                    )
                     for one in first
                 ]
             )
         )
-        st.caption("What it expects of you when it knows all your ratings but this one.")
+        st.caption(_("What it expects of you when it knows all your ratings but this one."))
 
 
 def _given(one: OwnRating, catalogue: Catalogue) -> str:
-    return f"{escape(catalogue.display_titles[one.item_index])} <em>you gave {one.rating:g}</em>"
+    said = escape(_("you gave {rating:g}", rating=one.rating))
+    return f"{escape(catalogue.display_titles[one.item_index])} <em>{said}</em>"
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> str:
