@@ -13,7 +13,7 @@ _ROW_STYLE = f"""<style>
 .through {{ display: grid; grid-template-columns: minmax(0, 1fr) auto minmax(0, .72fr) auto minmax(0, 1fr); gap: .5rem;
   align-items: start; }}
 .through h4 {{ margin: 0 0 .5rem; font-size: .95rem; font-weight: 650; padding: 0; }}
-.through .arrow {{ align-self: center; text-align: center; opacity: .6; font-size: .78rem; padding: 0 .2rem; }}
+.through .arrow {{ align-self: center; text-align: center; opacity: .72; font-size: .78rem; padding: 0 .2rem; }}
 .through .arrow b {{ display: block; font-size: 1.5rem; font-weight: 400; }}
 .through .cells {{ display: grid; grid-template-columns: repeat(12, 1fr); gap: 3px; }}
 .through .cells i {{ aspect-ratio: 1; border-radius: 3px;

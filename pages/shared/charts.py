@@ -323,7 +323,7 @@ def _frame_of_loss_curve(
         dashes, names, behind, behind_names, rules, rule_names, again, again_name, lines, ring, ring_name, reader
     ).properties(height=LIVE_HEIGHT)
     specification: dict[str, Any] = layers.to_dict()
-    specification.pop("config", None)
+    specification["config"] = {"mark": {"aria": False}}  # the picture has a name; marks that move have none
     return json.dumps(specification)
 
 

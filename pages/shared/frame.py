@@ -41,12 +41,17 @@ MENU = {
 PAGES = {name: title for section in MENU.values() for name, title in section.items()}
 """Name of the script -> title."""
 
+# A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour, white
+# by Streamlit's choice, could not be read in the dark theme, where that colour is light.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
 .autorec-muted { opacity: .72; font-size: .9rem; }
 .autorec-brand { font-weight: 750; font-size: 1.15rem; letter-spacing: -.01em; line-height: 1.25; }
 .autorec-brand small { display: block; font-weight: 400; font-size: .82rem; opacity: .72; letter-spacing: 0; }
+[data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
+[data-testid^="stBaseButton-primary"], [data-baseweb="tag"] { color: light-dark(#fff, #12131c); }
+[data-testid^="stBaseButton-primary"] *, [data-baseweb="tag"] * { color: inherit; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""
 

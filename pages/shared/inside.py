@@ -163,7 +163,11 @@ def _frame(name: str, end: int, colour_of_words: str, language: str) -> str:
     specification.pop("config", None)
     for layer in specification.get("layer", []):  # all have the same: it is said once, as it is sent twice a second
         specification.setdefault("encoding", {})["x"] = layer["encoding"].pop("x")
-    specification["config"] = {"axis": {"labelColor": colour_of_words}, "legend": {"labelColor": colour_of_words}}
+    specification["config"] = {
+        "axis": {"labelColor": colour_of_words},
+        "legend": {"labelColor": colour_of_words},
+        "mark": {"aria": False},  # the picture has a name; marks without one that change twice a second help nobody
+    }
     return json.dumps(specification)
 
 

@@ -28,10 +28,10 @@ _HTML = f"""<div class="matrix" data-view="both">
   </div>
   <div class="pair">
     <figure class="of-known"><figcaption data-word="known"></figcaption>
-      <canvas class="known" tabindex="0" role="img"></canvas></figure>
+      <canvas class="known" tabindex="0" role="img" data-word="known" data-as="aria-label"></canvas></figure>
     <figure class="of-written">
       <figcaption><span data-word="model"></span><span class="written-after"></span></figcaption>
-      <canvas class="written" tabindex="0" role="img"></canvas></figure>
+      <canvas class="written" tabindex="0" role="img" data-word="written" data-as="aria-label"></canvas></figure>
   </div>
   <p class="reading" role="status"></p>
   <p class="errors"></p>

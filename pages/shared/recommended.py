@@ -153,8 +153,8 @@ def clear_filters() -> None:
 _STYLE = f"""<style>
 .rec {{ display: grid; grid-template-columns: 2rem minmax(0, 1fr) minmax(0, 15rem); gap: .2rem 1.4rem;
   padding: .9rem 0; border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); align-items: start; }}
-.rec .place {{ opacity: .62; text-align: right; font-variant-numeric: tabular-nums; padding-top: .1rem; }}
-.rec .place small {{ display: block; font-size: .72rem; color: color-mix(in srgb, {YOU} 70%, currentColor); }}
+.rec .place {{ opacity: .7; text-align: right; font-variant-numeric: tabular-nums; padding-top: .1rem; }}
+.rec .place small {{ display: block; font-size: .72rem; color: color-mix(in srgb, {YOU} 55%, currentColor); }}
 .rec .name {{ font-weight: 650; font-size: 1.08rem; line-height: 1.3; overflow-wrap: anywhere; }}
 .rec .name span {{ opacity: .74; font-weight: 400; margin-left: .15rem; }}
 .rec .genres {{ display: flex; flex-wrap: wrap; gap: .1rem .7rem; font-size: .85rem; opacity: .9;
@@ -164,7 +164,7 @@ _STYLE = f"""<style>
   gap: 0 .55rem; }}
 .rec .why b {{ font-variant-numeric: tabular-nums; font-weight: 650; text-align: right; white-space: nowrap; }}
 .rec .why span {{ opacity: .86; overflow-wrap: anywhere; }}
-.rec .why em {{ font-style: normal; color: color-mix(in srgb, {YOU} 70%, currentColor); white-space: nowrap; }}
+.rec .why em {{ font-style: normal; color: color-mix(in srgb, {YOU} 55%, currentColor); white-space: nowrap; }}
 .rec .score {{ font-variant-numeric: tabular-nums; line-height: 1.2; font-size: .88rem; }}
 .rec .score b {{ font-size: 1.35rem; font-weight: 700; margin-right: .35rem; }}
 .rec .facts {{ font-size: .82rem; opacity: .78; font-variant-numeric: tabular-nums; }}

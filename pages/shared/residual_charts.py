@@ -257,7 +257,7 @@ def confusion(table: pd.DataFrame, theme: str | None) -> alt.LayerChart:
             alt.Tooltip("share_of_given:Q", title=_("of this rating"), format=".1%"),
         ],
     )
-    words = "#eceef8" if theme == "dark" else "#1c1e2b"
+    words = "#eceef8" if theme == "dark" else "#14161f"
     strong = "#0b1210" if theme == "dark" else "#ffffff"
     numbers = base.mark_text(fontSize=11).encode(
         text="text:N",

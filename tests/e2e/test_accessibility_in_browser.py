@@ -1,0 +1,84 @@
+"""Every page in both themes: axe-core finds nothing serious, and the browser has nothing to complain of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import pytest
+from conftest import App, visitor
+from playwright.sync_api import Browser, Page, expect
+
+from pages.shared import frame
+
+RATED = {"4973": 5.0, "2571": 5.0, "1": 4.0, "318": 4.5, "296": 2.0}
+"""Amélie, The Matrix, Toy Story, The Shawshank Redemption and Pulp Fiction."""
+
+NOT_OURS = (
+    ("list", '[data-testid="stSidebarNavItems"]'),
+    ("listitem", '[data-testid="stSidebarNavItems"] li'),
+)
+"""Rule and selector of what no app can mend: Streamlit puts a `div` for each section between its menu and the entries,
+which then are no list to a screen reader. The sections are worth more than that: their links have names and order."""
+
+SCAN = """async ([rules, notOurs]) => {
+  const options = { resultTypes: ["violations"], selectors: false, elementRef: true, ...rules };
+  const { violations } = await axe.run(document, options);
+  const isOurs = (rule, { element }) => !notOurs.some(([id, where]) => id === rule && element?.matches(where));
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, impact, nodes }) => nodes
+      .filter((node) => isOurs(id, node))
+      .map(({ html, failureSummary }) => `${impact}, ${id}: ${html}\\n${failureSummary}`));
+}"""
+
+SETTLED = """(theme) => {
+  const app = document.querySelector(".stApp");
+  return app?.dataset.testScriptState === "notRunning"
+    && getComputedStyle(app).colorScheme === theme
+    && document.querySelector('[data-testid="stMain"] h1')
+    && !document.querySelector('[data-testid="stSkeleton"]')
+    && !document.getAnimations().some((one) => one instanceof CSSTransition);
+}"""
+"""The page has drawn all that it draws, in a theme's colours."""
+
+
+class Visit:
+    """Somebody with ratings who goes through all pages, with what the browser said on the way."""
+
+    def __init__(self, page: Page, app: App) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.emulate_media(color_scheme="light")
+        app.give(page, RATED)
+        page.goto(app.url)
+        page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+
+    def found(self, theme: Any, rules: dict[str, Any]) -> list[str]:
+        """What axe-core finds on the page as it stands, in a theme."""
+        self.page.emulate_media(color_scheme=theme)
+        self.page.wait_for_function(SETTLED, arg=theme)
+        return [f"{theme}, {fault}" for fault in self.page.evaluate(SCAN, [rules, NOT_OURS])]
+
+
+@pytest.fixture(scope="module")
+def visit(app: App, browser: Browser) -> Iterator[Visit]:
+    """One visit for all pages: whatever it asks for must come from the app's own server."""
+    with visitor(app, browser) as page:
+        yield Visit(page, app)
+
+
+@pytest.mark.parametrize("name", frame.PAGES)
+def test_a_page_has_no_serious_fault_in_either_theme_and_no_error_in_the_console(visit: Visit, name: str) -> None:
+    title, page = frame.PAGES[name], visit.page
+    visit.complaints.clear()
+    page.emulate_media(color_scheme="light")
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
+    expect(page).to_have_title(f"{title} · AutoRec Playground")
+    faults = visit.found("light", {})
+    faults += visit.found("dark", {"runOnly": ["cat.color"]})  # a theme changes nothing else
+    assert faults == []
+    assert visit.complaints == []
