@@ -143,12 +143,18 @@ def bare_texts(path: Path) -> list[str]:
     return sorted({*found, *prose_of(tree)})
 
 
+def is_logging(node: ast.AST) -> bool:
+    """Whether it writes to the log, which is for the operator and in English."""
+    function = node.func if isinstance(node, ast.Call) else None
+    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "_LOG"
+
+
 def prose_of(tree: ast.Module) -> Iterator[str]:
     """Sentences anywhere in a file, three words or more, that are neither translated nor raised nor a docstring."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        if is_translating(node) or isinstance(node, (ast.Raise, ast.Assert)):
+        if is_translating(node) or is_logging(node) or isinstance(node, (ast.Raise, ast.Assert)):
             continue
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             continue

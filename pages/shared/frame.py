@@ -41,8 +41,8 @@ MENU = {
 PAGES = {name: title for section in MENU.values() for name, title in section.items()}
 """Name of the script -> title."""
 
-# A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour, white
-# by Streamlit's choice, could not be read in the dark theme, where that colour is light.
+# A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
+# white by Streamlit's choice, could not be read in the dark theme, where that colour is light.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
