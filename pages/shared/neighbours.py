@@ -17,7 +17,7 @@ from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
 from pages.shared import genres, rows, services, state
 from pages.shared.palette import YOU
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 COUNT = 10
 FEWEST_OF_A_MOVIE = 10
@@ -77,7 +77,7 @@ def _person(twin: Twin, recommender: Recommender, catalogue: Catalogue) -> str:
     if not math.isnan(twin.mean_difference):
         common += _(", {difference:.1f} stars apart on average", difference=twin.mean_difference)
     loved = ", ".join(escape(_name(catalogue, item)) for item in twin.loved.tolist())
-    line = f'<div class="facts">{_("Loved, and not rated by you:")} {loved}</div>' if loved else ""
+    line = f'<div class="facts">{sentences(_("Loved, and not rated by you:"), loved)}</div>' if loved else ""
     return _row(twin.likeness, f'<div class="name">{user}</div><div class="facts">{escape(common)}</div>{line}')
 
 
