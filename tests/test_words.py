@@ -135,7 +135,7 @@ def bare_texts(path: Path) -> list[str]:
             elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
                 known.setdefault(node.target.id, []).append(node.value)
         for node in ast.walk(scope):
-            if isinstance(node, ast.Call):
+            if isinstance(node, ast.Call) and not is_logging(node):
                 for shown in shown_of(node):
                     text = " … ".join(texts_in(shown, {} if scope is tree else known))
                     if english_in(text):
