@@ -39,7 +39,22 @@ NO_WORDS = {
 }
 """What is written the same in every language."""
 SAME = {
-    *("CSV", "PCA", "UMAP", "NDCG", "FDR", "IMAX", "ReLU", "SELU", "Adam", "RProp", "L-BFGS", "sigmoid", "tanh"),
+    *(
+        "CSV",
+        "%d %b %H:%M",
+        "PCA",
+        "UMAP",
+        "NDCG",
+        "FDR",
+        "IMAX",
+        "ReLU",
+        "SELU",
+        "Adam",
+        "RProp",
+        "L-BFGS",
+        "sigmoid",
+        "tanh",
+    ),
     *("float32", "float64", "the matrix"),
 }
 """Entries of the catalogues that are the same in Chinese: names, and a title to search for."""
