@@ -304,3 +304,21 @@ def test_a_visitor_who_chooses_chinese_reads_chinese() -> None:
     app.run()
     assert not app.exception
     assert any("一" <= letter <= "鿿" for text in app.markdown for letter in text.value)
+
+
+def _page_with_a_choice() -> None:
+    import streamlit as st
+
+    from pages.shared import words
+
+    words.switch()
+    st.selectbox("Page", ["Home", "Train", "Search"], format_func=words._, key="picked")
+
+
+def test_what_is_chosen_stays_chosen_when_the_language_changes() -> None:
+    app = AppTest.from_function(_page_with_a_choice, default_timeout=30).run()
+    app.selectbox(key="picked").set_value("Search").run()
+    app.selectbox(key="language").set_value("zh").run()
+    assert app.selectbox(key="picked").options == ["首页", "训练", "搜索"]
+    told = app.selectbox(key="picked").proto  # the browser is told anew: it knows options by their words
+    assert (told.set_value, told.raw_value) == (True, "搜索")
