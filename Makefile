@@ -38,7 +38,7 @@ postgres:
 	else echo "The tests need PostgreSQL's programs, initdb and postgres: install the package postgresql."; exit 1; fi
 
 test: $(VENV)/.dev browser postgres
-	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/e2e
+	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/e2e --ignore tests/soak
 	$(BIN)/pytest tests/e2e
 
 check: $(VENV)/.dev
@@ -49,6 +49,7 @@ check: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.crashes
 	$(BIN)/pytest tests/test_bad_input.py --hostile-files-whole
+	$(BIN)/pytest tests/soak
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.accuracy --quick

@@ -18,7 +18,9 @@ two threads write lies in one line of the cache.
 
 from __future__ import annotations
 
+import functools
 import math
+import types
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -45,6 +47,23 @@ def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., An
             return cast("Callable[..., Any]", numba.njit(**_MODE, **options)(function))
 
     return decorate
+
+
+def _shared_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A pass that is called with the number of threads first: several share it out, one goes without their machinery.
+
+    That waits for every thread of the process, work or none: on a busy machine, far longer than a small pass takes.
+    """
+    together = _compiled(parallel=True)(function)
+    again = types.FunctionType(function.__code__, function.__globals__)
+    again.__qualname__ = f"{function.__qualname__}_alone"  # its compiled code must not lie in the other's place on disk
+    alone = _compiled()(again)
+
+    @functools.wraps(function)
+    def run(threads: int, *given: Any) -> None:
+        (alone if threads == 1 else together)(*given)
+
+    return run
 
 
 def _inlined(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,7 +117,7 @@ def drop(values: Array, positions: Array, seed: Any, share: float, out: Array) -
         out[e] = values[e] * kept if _hashed(positions[e], seed) >= bound else nothing
 
 
-@_compiled(parallel=True)
+@_shared_out
 def encode(
     weights: Array,
     starts: Array,
@@ -223,7 +242,7 @@ def _missed(link: int, scale: Array, z: float, target: float) -> tuple[float, fl
     return predicted - target, min(max(predicted, scale[2]), scale[3]) - target, scale[1] * slope
 
 
-@_compiled(parallel=True)
+@_shared_out
 def decode(
     weights: Array,
     bias: Array,
@@ -328,7 +347,7 @@ def _update(w: Array, gradient: Array, m: Array, v: Array, adam: Array) -> float
     return float(square)
 
 
-@_compiled(parallel=True)
+@_shared_out
 def update(
     weights: Array,
     bias: Array,

@@ -231,6 +231,7 @@ class CompiledSteps:
         sums = np.zeros((3, threads, 8))
 
         kernels.encode(
+            threads,
             self._encoder,
             *by_rows,
             batch.inputs,
@@ -246,6 +247,7 @@ class CompiledSteps:
         codes, back = self._code(products, mask)
         shown = codes.numpy()
         kernels.decode(
+            threads,
             self._decoder,
             self._bias,
             shown,
@@ -312,6 +314,7 @@ class CompiledSteps:
         if bias is not None:
             adam_of_bias, of_bias = self.optimizer.adam_of(bias), self._moments(bias)
         kernels.update(
+            len(parts) - 1,
             weights.detach().numpy(),
             of_bias[0] if bias is None else bias.detach().numpy(),
             (*moments, *of_bias),

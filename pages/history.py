@@ -5,12 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import frame, history
+from pages.shared.words import _
 
 with frame.open_page("history"):
-    st.title("Bring your history")
+    st.title(_("Bring your history"))
     st.markdown(
-        "You rated movies on **Letterboxd, IMDb, MovieLens, TMDB** or **Trakt**? Give the file or the zip as the site "
-        "exports it. You see what was found before anything is stored, and can undo it afterwards."
+        _(
+            "You rated movies on **Letterboxd, IMDb, MovieLens, TMDB** or **Trakt**? Give the file or the zip as the "
+            "site exports it. You see what was found before anything is stored, and can undo it afterwards."
+        )
     )
     history.how_to_export()
     history.uploader()

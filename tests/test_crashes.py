@@ -35,26 +35,6 @@ from pages.shared import frame, services
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(scope="module")
-def rows() -> dict[str, dict]:
-    """All crashes, few of each."""
-    command = [sys.executable, "-m", "benchmarks.crashes", "--quick", "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return {row["scenario"]: row for row in json.loads(done.stdout.splitlines()[-1])}
-
-
-@pytest.mark.parametrize(
-    "scenario",
-    ["kill_training", "kill_rating", "cut_power", "two_servers", "full_disk", "out_of_memory", "stop_server"],
-)
-def test_nothing_is_lost(rows: dict[str, dict], scenario: str) -> None:
-    row = rows[scenario]
-    if row["note"].startswith("skipped"):
-        pytest.skip(row["note"])
-    assert row["times"] > 0
-    assert row["lost"] == 0, row["note"]
-
-
 # -- power ------------------------------------------------------------------------------------------------------------
 
 

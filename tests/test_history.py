@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from pages.shared import history
+from pages.shared import plain
 
 
 @pytest.mark.parametrize(
     "title", ["<b>Bold</b>", "[link](http://x)", "*star*", "a_b_c", "$x$", ":red[x]", ":star:", "`code`"]
 )
 def test_nothing_of_a_title_is_markup(title: str) -> None:
-    escaped = history._escaped(title)
+    escaped = plain.escaped(title)
     assert escaped.replace("\\", "") == title
     for mark in "[]*_$`<>":
         assert escaped.count(mark) == escaped.count(f"\\{mark}")
@@ -21,4 +21,4 @@ def test_nothing_of_a_title_is_markup(title: str) -> None:
 
 
 def test_a_plain_title_is_read_out_as_it_is() -> None:
-    assert history._escaped("Star Wars: Episode IV - A New Hope (1977)") == "Star Wars: Episode IV - A New Hope (1977)"
+    assert plain.escaped("Star Wars: Episode IV - A New Hope (1977)") == "Star Wars: Episode IV - A New Hope (1977)"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_models import model_of
 
-from autorec_core import layouts, projection
+from autorec_core import layouts
 from autorec_core.layouts import Layouts, LayoutStatus
 from autorec_core.runs import Run, RunConfig, RunStore
 
@@ -114,23 +111,3 @@ def test_a_file_that_was_cut_short_counts_as_none(run_that: Callable[[str], Run]
 def test_what_remains_is_told_as_it_went_so_far() -> None:
     assert LayoutStatus("running", 0.1, time.monotonic() - 10).remaining() is None
     assert LayoutStatus("running", 0.5, time.monotonic() - 10).remaining() == pytest.approx(10, abs=1)
-
-
-def test_umap_itself_keeps_two_kinds_of_movies_apart(run_that: Callable[[str], Run]) -> None:
-    run = run_that("good")
-    generator = np.random.default_rng(0)
-    kinds = np.repeat([[1.0, 0, 0, 0], [0, 0, 1.0, 0]], 40, axis=0)
-    model = model_of(kinds + 0.05 * generator.normal(size=(80, 4)))
-    run.save_model(model)
-    line = [sys.executable, "-m", layouts.MODULE, str(run.folder)]
-    with subprocess.Popen(line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        told = process.stdout.read()
-    assert process.returncode == 0
-    assert '"share": 1.0' in told
-    for places in layouts.read(run, projection.shown_items(model)) or ():
-        middles = places[:40].mean(0), places[40:].mean(0)
-        own = [np.linalg.norm(places[:40] - middle, axis=1) for middle in middles]
-        assert (own[0] < own[1]).mean() > 0.95
-        assert places.shape[0] == 80
-    assert layouts.read(run, projection.shown_items(model)) is not None

@@ -106,5 +106,5 @@ def test_the_reason_of_a_row_that_was_set_aside_is_said_in_chinese(monkeypatch: 
 def test_what_nobody_translated_stays_english_around_what_somebody_did(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "language", lambda: "zh")
     assert (
-        words._(joined(["Nobody translated this.", Sentence("the disk is full")])) == "Nobody translated this. 磁盘已满"
+        words._(joined(["Nobody translated this.", Sentence("the disk is full")])) == "Nobody translated this.磁盘已满"
     )

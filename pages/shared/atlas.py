@@ -18,7 +18,7 @@ from autorec_core.fold_in import FoldIn
 from autorec_core.ratings import BoolArray, FloatArray, IntArray, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
-from pages.shared import frame, movie_map, services, state
+from pages.shared import frame, movie_map, plain, services, state
 from pages.shared.genres import genre_list, genre_name
 from pages.shared.words import _, ngettext, sentences
 
@@ -149,7 +149,8 @@ def layout_notice(run: Run) -> None:
         _wait_for_layout(run)
         return
     message = services.layouts().status(run.id).message
-    st.info(message or _("This model has no layout by UMAP yet; below is PCA. It takes a minute, once."))
+    told = plain.lines(_(message))
+    st.info(told or _("This model has no layout by UMAP yet; below is PCA. It takes a minute, once."))
     st.button(_("Lay it out"), type="primary", key="map_ask", on_click=services.layouts().ask, args=(run,))
 
 

@@ -7,6 +7,7 @@ from html import escape
 
 from autorec_core.ratings import RatingScale
 from pages.shared.palette import TEST, rating_colour
+from pages.shared.words import _, ngettext, sentences
 
 _ROW_STYLE = f"""<style>
 .through {{ display: grid; grid-template-columns: minmax(0, 1fr) auto minmax(0, .72fr) auto minmax(0, 1fr); gap: .5rem;
@@ -50,31 +51,49 @@ def row_through_network(
     def cell(name: str, value: float | None, is_held: bool, text: str) -> str:
         paint = "" if value is None else f"background:{rating_colour((value - scale.low) / scale.span)}"
         kind = ' class="held"' if is_held else ""
-        return f'<i{kind} style="{paint}" title="{escape(name, quote=True)}: {text}"></i>'
+        told = escape(_("{name}: {value}", name=name, value=text), quote=True)
+        return f'<i{kind} style="{paint}" title="{told}"></i>'
 
     entries = list(zip(names, given, held, predicted, strict=True))
-    before = "".join(cell(n, g, h is not None, "unknown" if g is None else f"gave {g:g}") for n, g, h, _ in entries)
+    before = "".join(
+        cell(n, g, h is not None, _("unknown") if g is None else _("gave {rating:g}", rating=g))
+        for n, g, h, _p in entries
+    )
     after = "".join(
-        cell(n, p, h is not None, f"predicted {p:.2f}" + ("" if h is None else f", really {h:g}"))
-        for n, _, h, p in entries
+        cell(
+            n,
+            p,
+            h is not None,
+            _("predicted {predicted:.2f}", predicted=p)
+            if h is None
+            else _("predicted {predicted:.2f}, really {rating:g}", predicted=p, rating=h),
+        )
+        for n, _g, h, p in entries
     )
     most = max(1e-9, *(abs(value) for value in code))
     bars = "".join(_bar(unit, value, value / most) for unit, value in enumerate(code, start=1))
+    in_note = sentences(caption, _("The stronger, the higher; hollow is unknown."))
+    code_note = ngettext(
+        "{count} hidden unit is all that is kept; drawn is how far each is from its average.",
+        "{count} hidden units are all that is kept; drawn is how far each is from its average.",
+        len(code),
+    )
+    out_note = _("Every hole is filled. Outlined: real ratings that the model was not shown.")
     return (
-        f'{_ROW_STYLE}<div class="through"><div><h4>What people gave</h4><div class="cells">{before}</div>'
-        f'<div class="note">{escape(caption)} The stronger, the higher; hollow is unknown.</div></div>'
-        '<div class="arrow"><b>→</b>encoder</div>'
-        f'<div><h4>The code</h4><div class="bars" role="img" aria-label="the code">{bars}</div>'
-        f'<div class="note">{len(code)} hidden units are all that is kept; drawn is how far each is from its average.'
-        "</div></div>"
-        '<div class="arrow"><b>→</b>decoder</div>'
-        f'<div><h4>What comes back</h4><div class="cells">{after}</div>'
-        '<div class="note">Every hole is filled. Outlined: real ratings that the model was not shown.</div></div></div>'
+        f'{_ROW_STYLE}<div class="through"><div><h4>{_("What people gave")}</h4><div class="cells">{before}</div>'
+        f'<div class="note">{escape(in_note)}</div></div>'
+        f'<div class="arrow"><b>→</b>{_("encoder")}</div>'
+        f'<div><h4>{_("The code")}</h4><div class="bars" role="img" aria-label="{_("the code")}">{bars}</div>'
+        f'<div class="note">{escape(code_note)}</div></div>'
+        f'<div class="arrow"><b>→</b>{_("decoder")}</div>'
+        f'<div><h4>{_("What comes back")}</h4><div class="cells">{after}</div>'
+        f'<div class="note">{escape(out_note)}</div></div></div>'
     )
 
 
 def _bar(unit: int, value: float, share: float) -> str:
     """One code unit as a bar from the middle: up where it is above its average, down where below."""
     low, high = 50 + 48 * min(share, 0.0), 50 + 48 * max(share, 0.0) + 0.4
-    paint = f"linear-gradient(to top, transparent {low:.1f}%, currentColor 0 {high:.1f}%, transparent 0)"
-    return f'<i style="background:{paint}" title="unit {unit}: {value:+.3f}"></i>'
+    told = _("unit {unit}: {value:+.3f}", unit=unit, value=value)
+    paint = f"linear-gradient(0deg, transparent {low:.1f}%, currentColor 0 {high:.1f}%, transparent 0)"
+    return f'<i style="background:{paint}" title="{told}"></i>'

@@ -11,6 +11,8 @@ from autorec_core.runs import Run
 from pages.shared import services
 from pages.shared.words import _
 
+ALONE, BOTH = "alone", "both"
+
 
 def partner_of(run: Run) -> Run | None:
     """The newest run of the other base that learnt from the same parts of the same ratings, or None."""
@@ -34,19 +36,20 @@ def in_use(run: Run) -> tuple[Recommender, str | None]:
     partner = partner_of(run)
     if partner is None:
         return services.recommender(run.id), None
-    names = {"items": _("I-AutoRec"), "users": _("U-AutoRec")}
+    names = {"items": "I-AutoRec", "users": "U-AutoRec"}
     own = names[run.config.hyperparameters.based_on]
-    alone, both = _("{model} alone", model=own), _("Both averaged, an ensemble")
+    choices = {ALONE: _("{model} alone", model=own), BOTH: _("Both averaged, an ensemble")}
     chosen = st.segmented_control(
         _("Predicted by"),
-        [alone, both],
-        default=alone,
+        list(choices),
+        default=ALONE,
+        format_func=choices.__getitem__,
         required=True,
         key="rec_ensemble",
         help=_("An item-based and a user-based model that learnt from the same ratings err in different places."),
         persist_state="session",
     )
-    if chosen != both:
+    if chosen != BOTH:
         return services.recommender(run.id), None
     pair = (run.id, partner.id) if run.config.hyperparameters.based_on == "items" else (partner.id, run.id)
     try:

@@ -9,7 +9,7 @@ import streamlit as st
 from autorec_core import datasets, storage
 from autorec_core.datasets import Dataset
 from autorec_core.downloads import Downloads, Standing
-from pages.shared import explore, frame, state
+from pages.shared import explore, frame, plain, state
 from pages.shared.words import _, ngettext, sentences
 
 
@@ -110,7 +110,7 @@ def _standing(known: Dataset, standing: Standing | None, *, is_here: bool) -> No
     if standing.is_active:
         _watch(known.name, known.size_mb)
     elif standing.state == "failed":
-        st.warning(standing.message)
+        st.warning(plain.lines(_(standing.message)))
 
 
 @st.fragment(run_every=0.5)

@@ -18,7 +18,7 @@ from autorec_core.runs import Run, RunConfig, Source
 from autorec_core.small_autorec import Recipe, Story
 from autorec_core.splits import Split, random_split
 from autorec_core.trained_model import TrainedModel
-from pages.shared import astray, figures, frame, lesson_charts, live, reader, services, state
+from pages.shared import astray, figures, frame, lesson_charts, live, plain, reader, services, state
 from pages.shared.lesson_charts import COLOURS, FOOLED, HONEST
 from pages.shared.palette import ink
 from pages.shared.words import _, ngettext
@@ -167,13 +167,13 @@ def _start_notebook() -> None:
         elif not services.jobs().status(run.id).is_active:
             services.jobs().resume(run.id)
     except AutoRecError as error:
-        state.set_live(_PROBLEM, str(error))
+        state.set_live(_PROBLEM, error.sentence)
 
 
 def _zeros(_run: Run, _model: TrainedModel) -> None:
     found = services.lesson_run(_notebook())
     if problem := state.live(_PROBLEM, ""):
-        st.error(problem)
+        st.error(plain.lines(_(problem)))
     if found is None or found.state != "ended":
         _wait_for_notebook()
         return
@@ -261,7 +261,7 @@ def _wait_for_notebook() -> None:
         elif status.state == "queued":
             st.caption(ngettext("{count} training is before it.", "{count} trainings are before it.", status.position))
         elif not is_active:
-            st.caption(status.message or _("It was cut short; it can go on."))
+            st.caption(plain.lines(_(status.message)) or _("It was cut short; it can go on."))
         else:
             last = found.last_epoch
             done, count = (last.epoch if last else 0), found.config.hyperparameters.epochs

@@ -41,8 +41,8 @@ MENU = {
 PAGES = {name: title for section in MENU.values() for name, title in section.items()}
 """Name of the script -> title."""
 
-# A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour, white
-# by Streamlit's choice, could not be read in the dark theme, where that colour is light.
+# A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
+# white by Streamlit's choice, could not be read in the dark theme, where that colour is light.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
@@ -72,8 +72,8 @@ def route() -> None:
             ]
             for section, pages in MENU.items()
         }
-        # Streamlit's own words for a menu that is folded are English.
-        st.navigation(menu, expanded=words.language() != "en").run()
+        # Folded, it would hide what is inside a model, behind words of Streamlit's that are always English.
+        st.navigation(menu, expanded=True).run()
     finally:
         state.mark_routed(False)
 
@@ -102,7 +102,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except AutoRecError as error:
-        st.error(plain.lines(str(error)))
+        st.error(plain.lines(_(error.sentence)))
         st.stop()
 
 
@@ -139,7 +139,7 @@ def _sidebar() -> None:
         try:
             count = len(services.given().by_id)
         except AutoRecError as error:  # the pages that need no ratings go on without them
-            st.markdown(str(error))
+            st.markdown(plain.lines(_(error.sentence)))
         else:
             st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", count))
         words.switch()
@@ -151,13 +151,18 @@ def _wait_for_starter() -> None:
     run = services.starter_run()
     why = services.begin()
     if run is None or why:
-        st.markdown(why or _("None yet: train one."))
+        st.markdown(plain.lines(_(why)) if why else _("None yet: train one."))
         return
     if services.is_usable(run) and run.state == "ended":
         st.rerun()
     status, last = services.jobs().status(run.id), run.last_epoch
     if status.state in ("failed", "interrupted"):
-        st.markdown(_("The starter model did not train: {why}", why=status.message or _("see the log")))
+        st.markdown(
+            _(
+                "The starter model did not train: {why}",
+                why=plain.escaped(_(status.message)) if status.message else _("see the log"),
+            )
+        )
         return
     epochs = run.config.hyperparameters.epochs
     done = last.epoch if last else 0

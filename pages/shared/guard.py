@@ -30,13 +30,14 @@ def _hashes_of_inline_scripts() -> str:
 def policy() -> str:
     """The Content-Security-Policy of a page: everything comes from this server, and nothing goes anywhere else.
 
-    Styles may stand in the page, since Streamlit writes its own there. `unsafe-eval` is for Vega, which compiles the
-    expressions of a chart; `blob:` for components, whose scripts the page makes out of text that the server sent.
+    Styles may stand in the page, since Streamlit writes its own there. `wasm-unsafe-eval` lets it compile WebAssembly,
+    which it does at the start, and `blob:` runs the scripts of components, which the page makes out of text that the
+    server sent. There is no `unsafe-eval`: Vega interprets the expressions of a chart.
     """
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src 'self' 'unsafe-eval' blob: {_hashes_of_inline_scripts()}".rstrip(),
+            f"script-src 'self' 'wasm-unsafe-eval' blob: {_hashes_of_inline_scripts()}".rstrip(),
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",

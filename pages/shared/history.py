@@ -14,39 +14,44 @@ from autorec_core.errors import AutoRecError
 from autorec_core.imports import History, HistoryEntry, read_history
 from autorec_core.matching import Ambiguous, MatchReport
 from pages.shared import frame, plain, services, state
+from pages.shared.words import _, later, ngettext, sentences
 
 MOST_ASKED = 40
 """The most choices that are shown; a longer list would be left anyway."""
 MOST_LISTED = 1000
 """The most rows of a table."""
 NONE_OF_THESE = -1
-ADD, REPLACE = "Add to my ratings", "Replace my ratings"
+UNDONE = "undone"
+"""What is told of the last import: this, or how many ratings were stored."""
+ADD, REPLACE = later("Add to my ratings"), later("Replace my ratings")
 
-_HOW = """
-| site | where |
-|---|---|
-| Letterboxd | Settings, Data, *Export your data*: a zip; give it whole |
-| IMDb | Your ratings, *Export*: `ratings.csv` |
-| MovieLens | Your profile, *Import / export*, ratings: `movielens-ratings.csv` |
-| TMDB | Settings, *Data export*, ratings |
-| Trakt | Settings, Data, *Export*: a zip, or `ratings-movies.json` |
-"""
+_HOW = {
+    "Letterboxd": later("Settings, Data, *Export your data*: a zip; give it whole"),
+    "IMDb": later("Your ratings, *Export*: `ratings.csv`"),
+    "MovieLens": later("Your profile, *Import / export*, ratings: `movielens-ratings.csv`"),
+    "TMDB": later("Settings, *Data export*, ratings"),
+    "Trakt": later("Settings, Data, *Export*: a zip, or `ratings-movies.json`"),
+}
+"""Site -> where it keeps its export."""
+HOW_FOUND = (later("id"), later("title and year"), later("year off by one"), later("end of the title"))
+"""What a movie can be found by, as `matching` says it."""
 
 
 def how_to_export() -> None:
     """Where each site keeps its export."""
-    with st.expander("Where do I get the file?"):
-        st.markdown(_HOW)
+    with st.expander(_("Where do I get the file?")):
+        lines = [(_("site"), _("where")), ("---", "---"), *((site, _(where)) for site, where in _HOW.items())]
+        st.markdown("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
 
 
 def uploader() -> None:
     """The file; it is read as soon as it is there."""
     st.file_uploader(
-        "Your export",
+        _("Your export"),
         type=["csv", "zip", "json", "txt"],
         key=_upload_key(),
         on_change=_take_file,
-        help="CSV, JSON or zip, at most 20 MB. It is read and not kept.",
+        help=_("CSV, JSON or zip, at most 20 MB. It is read and not kept."),
     )
 
 
@@ -65,14 +70,14 @@ def _take_file() -> None:
     try:
         state.set_live("history", read_history(upload.name, upload.getvalue()))
     except AutoRecError as error:
-        state.set_live("history_error", str(error))
+        state.set_live("history_error", error.sentence)
 
 
 def told_error() -> None:
     """Why a file can't be used, in a sentence."""
     error = state.live("history_error", None)
     if error:
-        st.error(plain.lines(error))
+        st.error(plain.lines(_(error)))
 
 
 def current_report() -> MatchReport | None:
@@ -93,27 +98,45 @@ def summary(report: MatchReport) -> None:
     read = report.history
     with st.container(horizontal=True, gap="large"):
         for label, number in (
-            ("Found", len(report.matched)),
-            ("Please choose", len(report.ambiguous)),
-            ("Not in this catalogue", len(report.missing)),
+            (_("Found"), len(report.matched)),
+            (_("Please choose"), len(report.ambiguous)),
+            (_("Not in this catalogue"), len(report.missing)),
         ):
             st.metric(label, f"{number:,}", width="content")
     examples = sorted({read.scale.high, round(0.7 * read.scale.high * 2) / 2}, reverse=True)
-    mapped = ", ".join(f"{rating:g} becomes {report.mapped(rating):g}" for rating in examples)
-    same = read.scale.high == report.scale.high
-    text = f"From **{read.site}**, {len(read.entries):,} rated movies. "
-    text += (
-        f"Both scales go up to {report.scale.high:g}: ratings stay as they are."
-        if same
-        else f"{read.site} rates from {read.scale}, here it is {report.scale}: {mapped}."
+    mapped = _(", ").join(
+        _("{rating:g} becomes {mapped:g}", rating=rating, mapped=report.mapped(rating)) for rating in examples
     )
+    told = [_("From **{site}**, {count:,} rated movies.", site=read.site, count=len(read.entries))]
+    if read.scale.high == report.scale.high:
+        told.append(_("Both scales go up to {high:g}: ratings stay as they are.", high=report.scale.high))
+    else:
+        told.append(
+            _(
+                "{site} rates from {scale}, here it is {own}: {mapped}.",
+                site=read.site,
+                scale=_(read.scale.sentence),
+                own=_(report.scale.sentence),
+                mapped=mapped,
+            )
+        )
     if report.repeated:
-        ratings = "rating of a movie" if len(report.repeated) == 1 else "ratings of movies"
-        text += f" {len(report.repeated):,} earlier {ratings} rated again later stay out."
+        told.append(
+            ngettext(
+                "{count:,} earlier rating of a movie rated again later stay out.",
+                "{count:,} earlier ratings of movies rated again later stay out.",
+                len(report.repeated),
+            )
+        )
     if read.skipped:
-        rows = "row is" if len(read.skipped) == 1 else "rows are"
-        text += f" {len(read.skipped):,} {rows} no rating of a movie; see below."
-    st.markdown(text)
+        told.append(
+            ngettext(
+                "{count:,} row is no rating of a movie; see below.",
+                "{count:,} rows are no rating of a movie; see below.",
+                len(read.skipped),
+            )
+        )
+    st.markdown(sentences(*told))
 
 
 def choices(report: MatchReport) -> None:
@@ -121,42 +144,44 @@ def choices(report: MatchReport) -> None:
     if not report.ambiguous:
         return
     with st.container(border=True):
-        st.markdown("**Which movie is it?** These titles fit more than one movie, or one only nearly.")
+        st.markdown(_("**Which movie is it?** These titles fit more than one movie, or one only nearly."))
         names = _names()
         for one in report.ambiguous[:MOST_ASKED]:
             entry = one.entry
             options = [*one.choices, NONE_OF_THESE]
             st.selectbox(
-                f"{plain.escaped(_called(entry))}, rated {entry.rating:g}",
+                _("{title}, rated {rating:g}", title=plain.escaped(_called(entry)), rating=entry.rating),
                 options,
                 index=0 if len(one.choices) == 1 else len(options) - 1,
                 format_func=lambda index: names.get(index) or _name(index, names),
                 key=_choice_key(one),
                 width=560,
-                help="The likeliest first. None of these leaves the rating out.",
+                help=_("The likeliest first. None of these leaves the rating out."),
             )
         left = len(report.ambiguous) - MOST_ASKED
         if left > 0:
-            st.caption(f"{left:,} more such titles are left out.")
+            st.caption(_("{count:,} more such titles are left out.", count=left))
 
 
 def _names() -> dict[int, str]:
-    return {NONE_OF_THESE: "None of these"}
+    return {NONE_OF_THESE: _("None of these")}
 
 
 def _name(index: int, names: dict[int, str]) -> str:
     catalogue = services.current_catalogue()
     year = int(catalogue.items.years[index])
     people = int(catalogue.counts[index])
-    names[index] = (
-        f"{catalogue.items.titles[index]}{f' ({year})' if year else ''}, "
-        f"{people:,} {'rating' if people == 1 else 'ratings'}"
+    names[index] = ngettext(
+        "{title}, {count:,} rating",
+        "{title}, {count:,} ratings",
+        people,
+        title=f"{catalogue.items.titles[index]}{f' ({year})' if year else ''}",
     )
     return names[index]
 
 
 def _called(entry: HistoryEntry) -> str:
-    return f"{entry.title or 'A movie without a title'}{f' ({entry.year})' if entry.year else ''}"
+    return f"{entry.title or _('A movie without a title')}{f' ({entry.year})' if entry.year else ''}"
 
 
 def _choice_key(one: Ambiguous) -> str:
@@ -173,15 +198,15 @@ def tables(report: MatchReport) -> None:
     catalogue = services.current_catalogue()
     titles, years = catalogue.display_titles, catalogue.items.years
     if report.matched:
-        with st.expander(f"What was found ({len(report.matched):,})"):
+        with st.expander(_("What was found ({count:,})", count=len(report.matched))):
             st.dataframe(
                 [
                     {
-                        "In your file": _called(one.entry),
-                        "Rated": one.entry.rating,
-                        "Here": f"{titles[one.item_index]} ({years[one.item_index]})",
-                        "Becomes": one.rating,
-                        "Found by": one.how,
+                        _("In your file"): _called(one.entry),
+                        _("Rated"): one.entry.rating,
+                        _("Here"): f"{titles[one.item_index]} ({years[one.item_index]})",
+                        _("Becomes"): one.rating,
+                        _("Found by"): _(one.how),
                     }
                     for one in report.matched[:MOST_LISTED]
                 ],
@@ -189,17 +214,20 @@ def tables(report: MatchReport) -> None:
                 height=300,
             )
     if report.missing:
-        with st.expander(f"What this catalogue does not have ({len(report.missing):,})"):
+        with st.expander(_("What this catalogue does not have ({count:,})", count=len(report.missing))):
             st.dataframe(
-                [{"Row": one.row, "In your file": _called(one)} for one in report.missing[:MOST_LISTED]],
+                [{_("Row"): one.row, _("In your file"): _called(one)} for one in report.missing[:MOST_LISTED]],
                 hide_index=True,
                 height=300,
             )
     skipped = report.history.skipped
     if skipped:
-        with st.expander(f"Rows that were set aside ({len(skipped):,})"):
+        with st.expander(_("Rows that were set aside ({count:,})", count=len(skipped))):
             st.dataframe(
-                [{"Row": row.row, "Title": row.title, "Why": f"It {row.why}."} for row in skipped[:MOST_LISTED]],
+                [
+                    {_("Row"): row.row, _("Title"): row.title, _("Why"): _("It {why}.", why=_(row.why))}
+                    for row in skipped[:MOST_LISTED]
+                ],
                 hide_index=True,
                 height=300,
             )
@@ -224,22 +252,27 @@ def decision(report: MatchReport) -> None:
     """Add or replace, what that does, and the button that does it."""
     agreed, own = _agreed(report), services.given().by_id
     how = st.segmented_control(
-        "How to bring them in",
+        _("How to bring them in"),
         [ADD, REPLACE],
         default=ADD,
+        format_func=_,
         required=True,
         key="history_how",
-        help="Added, your other ratings stay, and the file wins where both rate a movie. Replaced, your others go.",
+        help=_("Added, your other ratings stay, and the file wins where both rate a movie. Replaced, your others go."),
     )
     new = sum(item_id not in own for item_id in agreed)
     changed = sum(item_id in own and own[item_id] != rating for item_id, (rating, _) in agreed.items())
     gone = sum(item_id not in agreed for item_id in own) if how == REPLACE else 0
-    parts = [f"{new:,} new", f"{changed:,} changed", f"{len(agreed) - new - changed:,} as they are"]
+    parts = [
+        _("{count:,} new", count=new),
+        _("{count:,} changed", count=changed),
+        _("{count:,} as they are", count=len(agreed) - new - changed),
+    ]
     if how == REPLACE:
-        parts.append(f"{gone:,} of yours go")
-    st.caption(f"That is {', '.join(parts)}. Nothing has been stored yet.")
+        parts.append(_("{count:,} of yours go", count=gone))
+    st.caption(_("That is {parts}. Nothing has been stored yet.", parts=_(", ").join(parts)))
     st.button(
-        f"Bring in {len(agreed):,} {'rating' if len(agreed) == 1 else 'ratings'}",
+        ngettext("Bring in {count:,} rating", "Bring in {count:,} ratings", len(agreed)),
         type="primary",
         disabled=not agreed,
         on_click=_keep,
@@ -257,9 +290,9 @@ def _keep() -> None:
             state.visitor_id(), services.catalogue_name(), agreed, replace=how == REPLACE
         )
     except AutoRecError as error:
-        state.set_live("history_error", str(error))
+        state.set_live("history_error", error.sentence)
         return
-    state.set_live("history_done", f"{len(agreed):,} {'rating is' if len(agreed) == 1 else 'ratings are'} stored.")
+    state.set_live("history_done", len(agreed))
     state.forget_live("history")
     state.set_live("history_uploads", state.live("history_uploads", 0) + 1)  # an empty uploader
     _forget_choices()
@@ -268,31 +301,33 @@ def _keep() -> None:
 def last_import() -> None:
     """What was just stored, and the way back."""
     done = state.live("history_done", None)
-    if done:
-        st.success(plain.lines(done))
+    if done == UNDONE:
+        st.success(_("The import is undone. Your ratings are what they were before."))
+    elif done is not None:
+        st.success(ngettext("{count:,} rating is stored.", "{count:,} ratings are stored.", done))
     can_undo = services.visitor_store().can_undo_import(state.visitor_id(), services.catalogue_name())
-    if not (done or can_undo):
+    if done is None and not can_undo:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if can_undo:
             st.button(
-                "Undo the import",
+                _("Undo the import"),
                 on_click=_undo,
                 key="history_undo",
-                help="All your ratings become what they were before it; what you rated since goes too.",
+                help=_("All your ratings become what they were before it; what you rated since goes too."),
             )
-        if done:
-            st.page_link(frame.page_path("recommendations"), label="See your recommendations")
+        if done is not None:
+            st.page_link(frame.page_path("recommendations"), label=_("See your recommendations"))
 
 
 def _undo() -> None:
     try:
         services.visitor_store().undo_import(state.visitor_id(), services.catalogue_name())
     except AutoRecError as error:
-        state.set_live("history_error", str(error))
+        state.set_live("history_error", error.sentence)
         return
     state.forget_live("history_error")
-    state.set_live("history_done", "The import is undone. Your ratings are what they were before.")
+    state.set_live("history_done", UNDONE)
 
 
 # -- the way out ------------------------------------------------------------------------------------------------------
@@ -301,16 +336,16 @@ def _undo() -> None:
 def take_home() -> None:
     """The visitor's ratings in other sites' layouts."""
     own = services.given().by_id
-    st.subheader("Take your ratings along")
+    st.subheader(_("Take your ratings along"))
     if not own:
-        st.markdown("You have no ratings yet. Rate a few movies, or bring a history above.")
-        frame.go_button("Rate movies", "rate")
+        st.markdown(_("You have no ratings yet. Rate a few movies, or bring a history above."))
+        frame.go_button(_("Rate movies"), "rate")
         return
-    st.markdown("Your ratings as a file that another site takes in. Brought back here, it gives the same ratings.")
+    st.markdown(_("Your ratings as a file that another site takes in. Brought back here, it gives the same ratings."))
     with st.container(horizontal=True):
         for name, content in _files(own):
             st.download_button(
-                f"In the layout of {name}",
+                _("In the layout of {site}", site=name),
                 content,
                 f"autorec-{name.lower()}-ratings.csv",
                 "text/csv",

@@ -17,7 +17,7 @@ from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
 from pages.shared import genres, rows, services, state
 from pages.shared.palette import YOU
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 COUNT = 10
 FEWEST_OF_A_MOVIE = 10
@@ -72,12 +72,12 @@ def _ratings_of(run_id: str) -> Compressed:
 
 
 def _person(twin: Twin, recommender: Recommender, catalogue: Catalogue) -> str:
-    user = escape(_("User {user}", user=recommender.model.user_ids[twin.user_index]))
+    user = escape(_("User {id}", id=recommender.model.user_ids[twin.user_index]))
     common = ngettext("{count} movie rated by both of you", "{count} movies rated by both of you", twin.num_common)
     if not math.isnan(twin.mean_difference):
         common += _(", {difference:.1f} stars apart on average", difference=twin.mean_difference)
     loved = ", ".join(escape(_name(catalogue, item)) for item in twin.loved.tolist())
-    line = f'<div class="facts">{_("Loved, and not rated by you:")} {loved}</div>' if loved else ""
+    line = f'<div class="facts">{sentences(_("Loved, and not rated by you:"), loved)}</div>' if loved else ""
     return _row(twin.likeness, f'<div class="name">{user}</div><div class="facts">{escape(common)}</div>{line}')
 
 
@@ -129,8 +129,12 @@ def movies(recommender: Recommender, item: int, catalogue: Catalogue, own: dict[
     lines = []
     for near, cosine in found:
         count = int(catalogue.counts[near])
-        facts = ngettext("{count:,} rating", "{count:,} ratings", count)
-        facts += _(", mean {mean:.2f}", mean=float(catalogue.means[near]))
+        facts = ngettext(
+            "{count:,} rating, mean {mean:.2f}",
+            "{count:,} ratings, mean {mean:.2f}",
+            count,
+            mean=float(catalogue.means[near]),
+        )
         if near in own:
             facts += _(", you gave {rating:g}", rating=own[near])
         kinds = genres.genre_list(catalogue.items.genres[near])

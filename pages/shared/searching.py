@@ -18,7 +18,7 @@ from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
 from pages.shared import controls, frame, plain, search_charts, services, sets, state, told
 from pages.shared.palette import ink
-from pages.shared.words import _, later, ngettext
+from pages.shared.words import _, later
 
 SECONDS_A_TICK = 1.0
 FIXED = ("based_on", "refit", "loss_over", "precision", "steps_per_epoch")
@@ -230,15 +230,8 @@ def sentence(run: Run, status: JobStatus, done: list[Trial]) -> str:
     ended = run.ended
     if status.state == "ended" and ended is not None:
         return told.said(ended.message)
-    return (
-        _(status.message)
-        or ngettext(
-            "Interrupted after {count} trial. It can go on.",
-            "Interrupted after {count} trials. It can go on.",
-            len(done),
-        )
-        + so_far
-    )
+    begun = _("Interrupted after {count} trials. It can go on.", count=len(done))
+    return _(status.message) or begun + so_far
 
 
 def _buttons(run: Run, status: JobStatus) -> None:

@@ -75,7 +75,7 @@ def begin() -> str:
         elif started.state != "running":
             runner.resume(started.id)
     except AutoRecError as error:
-        return str(error)
+        return error.sentence
     return ""
 
 
@@ -167,7 +167,9 @@ def _split_of(run_id: str) -> Split:
     split = run.config.split()
     known = ((run.result or {}).get("split") or {}).get("fingerprint")
     if known not in (None, split.train.fingerprint):
-        raise StorageError(f"The ratings of run {run_id} have changed since; what it learnt from can't be shown.")
+        raise StorageError(
+            "The ratings of run {run} have changed since; what it learnt from can't be shown.", run=run_id
+        )
     return split
 
 

@@ -70,7 +70,7 @@ def look() -> None:
     if columns is not None and (
         missing := [_(ROLES[role][0]) for role in ("user", "item", "rating") if not columns[role]]
     ):
-        st.info(_("Say which column is {roles}.", roles=", ".join(f"**{role}**" for role in missing)))
+        st.info(_("Say which column is {roles}.", roles=_(", ").join(f"**{role}**" for role in missing)))
         return
     scale = _scale()
     titles = state.get(_key("titles"))
