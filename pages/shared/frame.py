@@ -50,8 +50,8 @@ STYLE = """<style>
 .autorec-brand { font-weight: 750; font-size: 1.15rem; letter-spacing: -.01em; line-height: 1.25; }
 .autorec-brand small { display: block; font-weight: 400; font-size: .82rem; opacity: .72; letter-spacing: 0; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
-[data-testid^="stBaseButton-primary"], [data-baseweb="tag"] { color: light-dark(#fff, #12131c); }
-[data-testid^="stBaseButton-primary"] *, [data-baseweb="tag"] * { color: inherit; }
+[data-testid^="stBaseButton-primary"], [data-tag] { color: light-dark(#fff, #12131c); }
+[data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""
 
