@@ -16,13 +16,13 @@ import psutil
 from autorec_core.errors import NotEnoughMemoryError, Sentence
 from autorec_core.hyperparameters import Hyperparameters
 
-BASE = 0.45e9
-"""Bytes of Python and torch before there is a rating."""
-A_RATING = 165
+BASE = 0.54e9
+"""Bytes of Python, torch and the compiled passes before there is a rating."""
+A_RATING = 175
 """Bytes of a rating in all its shapes."""
-WEIGHT_COPIES = 16
+WEIGHT_COPIES = 14
 """How many arrays of the size of all weights there are at the peak."""
-WHOLE_COPIES = 8
+WHOLE_COPIES = 7
 """How many of them several ranks hold a part of."""
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -47,7 +47,7 @@ def predicted_bytes(
     width = 8 if hyperparameters.precision == "float64" else 4
     units = hyperparameters.hidden_units
     weights = 2 * num_inputs * units * width
-    codes = 3 * num_rows * units * width
+    codes = 4 * num_rows * units * width
     whole_rows = 0
     if hyperparameters.loss_over == "all":
         rows = min(num_rows, hyperparameters.batch_size) if hyperparameters.optimizer == "adam" else num_rows

@@ -36,6 +36,9 @@ ACTIVATION_SLOPE: dict[str, Callable[[FloatArray], FloatArray]] = {
 }
 """The derivative of each activation by name."""
 
+GATHERED = 4_000_000
+"""Numbers of rows gathered at a time, where single entries are asked for: 16 MB, however many hidden units."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -192,8 +195,9 @@ class TrainedModel:
         """
         rows, columns = (items, users) if self.by_items else (users, items)
         parts = []
-        for start in range(0, len(rows), 65_536):  # a bounded number of gathered rows at a time
-            r, c = rows[start : start + 65_536], columns[start : start + 65_536]
+        at_once = max(1, GATHERED // self.codes.shape[1])
+        for start in range(0, len(rows), at_once):
+            r, c = rows[start : start + at_once], columns[start : start + at_once]
             products = np.einsum("nk,nk->n", self.codes[r], self.decoder_weights[c])
             parts.append(self.link(products + self.decoder_bias[c] + self.offsets[r]))
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)

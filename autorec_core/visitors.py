@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from autorec_core import storage, visitor_schema
-from autorec_core.errors import Sentence, StorageError
+from autorec_core.errors import InvalidRatingsError, Sentence, StorageError
 from autorec_core.visitor_schema import OF_VISITORS
 from autorec_core.visitor_schema import before_import as _before_import
 from autorec_core.visitor_schema import passed_over as _passed_over
@@ -88,6 +88,7 @@ class VisitorStore:
             rating: in rating units.
 
         Raises:
+            InvalidRatingsError: the rating is not finite.
             StorageError: the database did not take it; the earlier rating, if any, still stands.
         """
         _check(rating)
@@ -150,6 +151,7 @@ class VisitorStore:
             replace: whether the visitor's other ratings of the catalogue go; else they stay, and these win over them.
 
         Raises:
+            InvalidRatingsError: a rating or its moment is not finite.
             StorageError: the database did not take them; all earlier ratings still stand.
         """
         now = time.time()
@@ -312,7 +314,7 @@ class VisitorStore:
 def _check(*numbers: float) -> None:
     # SQLite refuses NaN and PostgreSQL keeps it; either way no rating is meant.
     if not all(math.isfinite(number) for number in numbers):
-        raise ValueError(f"A rating and its moment are finite numbers, got {numbers}.")
+        raise InvalidRatingsError("A rating and its moment are finite numbers, got {numbers}.", numbers=str(numbers))
 
 
 def _of(table: sa.Table, visitor_id: str, catalogue: str) -> tuple[sa.ColumnElement[bool], ...]:

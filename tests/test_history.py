@@ -10,13 +10,14 @@ from pages.shared import plain
 
 
 @pytest.mark.parametrize(
-    "title", ["<b>Bold</b>", "[link](http://x)", "*star*", "a_b_c", "$x$", ":red[x]", ":star:", "`code`"]
+    "title", ["<b>Bold</b>", "[link](http://x)", "*star*", "a_b_c", "_em_", "$x$", ":red[x]", ":star:", "`code`"]
 )
 def test_nothing_of_a_title_is_markup(title: str) -> None:
     escaped = plain.escaped(title)
     assert escaped.replace("\\", "") == title
-    for mark in "[]*_$`<>":
+    for mark in "[]*$`<>":
         assert escaped.count(mark) == escaped.count(f"\\{mark}")
+    assert not re.search(r"(?<![\w\\])_|(?<!\\)_(?!\w)", escaped)  # inside a word it marks nothing
     assert not re.search(r"(?<!\\):star:", escaped)
 
 

@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 
 from autorec_core import visitor_schema, visitors
-from autorec_core.errors import StorageError
+from autorec_core.errors import InvalidRatingsError, StorageError
 from autorec_core.visitors import VisitorStore, is_visitor_id, new_visitor_id, owner_of
 
 
@@ -385,9 +385,9 @@ class TestImport:
 
     @pytest.mark.parametrize("bad", [(math.nan, None), (math.inf, None), (3.0, math.nan)])
     def test_what_is_no_number_is_never_kept(self, store: VisitorStore, bad: tuple[float, float | None]) -> None:
-        with pytest.raises(ValueError, match="finite"):
+        with pytest.raises(InvalidRatingsError, match="finite"):
             store.rate_many(self.ME, self.HERE, {"2": (4.0, None), "3": bad}, replace=True)
-        with pytest.raises(ValueError, match="finite"):
+        with pytest.raises(InvalidRatingsError, match="finite"):
             store.rate(self.ME, self.HERE, 1, math.nan)
         assert store.ratings_of(self.ME, self.HERE) == {}
 

@@ -12,7 +12,7 @@ import streamlit as st
 from autorec_core import excerpts
 from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
-from pages.shared import frame, lesson_network, lesson_rows, lesson_training, lesson_use, reader, services, state
+from pages.shared import frame, lesson_network, lesson_rows, lesson_training, lesson_use, plain, reader, services, state
 from pages.shared.reader import Example
 from pages.shared.words import _, later, ngettext
 
@@ -192,7 +192,7 @@ def _who(about: Example) -> None:
         _(
             "{who} of the data stands in as the example until you have rated {enough} movies that this model knows; "
             "so far there are {own}.",
-            who=reader.whose(about.model, about.reader).capitalize(),
+            who=plain.escaped(reader.whose(about.model, about.reader).capitalize()),
             enough=reader.ENOUGH,
             own=about.reader.num_own,
         )

@@ -9,7 +9,7 @@ import streamlit as st
 from autorec_core import walkthrough
 from autorec_core.metrics import rmse
 from autorec_core.ratings import IntArray
-from pages.shared import figures, lesson_charts, reader, rows, services
+from pages.shared import figures, lesson_charts, plain, reader, rows, services
 from pages.shared.lesson_rows import columns_word, num_columns, num_units
 from pages.shared.palette import ink
 from pages.shared.reader import Example
@@ -28,15 +28,15 @@ def vector_says(about: Example) -> str:
         return _(
             "An item-based AutoRec reads one movie at a time: the ratings that everybody gave it, one entry a user. "
             "This one is **{movie}**, and {who} gave it {rating:g}.",
-            movie=about.row_name,
-            who=reader.whose(about.model, about.reader),
+            movie=plain.escaped(about.row_name),
+            who=plain.escaped(reader.whose(about.model, about.reader)),
             rating=about.own_rating,
         )
     return _(
         "A user-based AutoRec reads one person at a time: a rating for each movie, nearly all unknown. This is "
         "**{who}**; ringed is {movie}, rated {rating:g}.",
-        who=about.row_name,
-        movie=rows.movie_name(services.catalogue_of(about.run.id), about.own_item),
+        who=plain.escaped(about.row_name),
+        movie=plain.escaped(rows.movie_name(services.catalogue_of(about.run.id), about.own_item)),
         rating=about.own_rating,
     )
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from autorec_core import walkthrough
 from autorec_core.ratings import FloatArray
-from pages.shared import figures, lesson_charts, reader, rows, services
+from pages.shared import figures, lesson_charts, plain, reader, rows, services
 from pages.shared.lesson_rows import num_columns, num_units
 from pages.shared.palette import TEST, TRAIN, VALID
 from pages.shared.reader import Example
@@ -109,7 +109,7 @@ def gradient(about: Example) -> None:
     rating = st.slider(
         _(
             "Say the example had rated {movie}",
-            movie=rows.movie_name(services.catalogue_of(about.run.id), about.own_item),
+            movie=plain.escaped(rows.movie_name(services.catalogue_of(about.run.id), about.own_item)),
         ),
         float(scale.low),
         float(scale.high),
@@ -240,7 +240,7 @@ def _column(about: Example) -> tuple[FloatArray, FloatArray, str]:
     chosen = about.learnt.indices == about.own_item
     users = about.learnt.rows[chosen]
     means = walkthrough.means_of(model, about.learnt)[users]
-    name = rows.movie_name(services.catalogue_of(about.run.id), about.own_item)
+    name = plain.escaped(rows.movie_name(services.catalogue_of(about.run.id), about.own_item))
     return model.codes[users], about.learnt.values[chosen].astype(np.float64) - means, name
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import ordering, walkthrough
 from autorec_core.ratings import FloatArray, IntArray
-from pages.shared import figures, lesson_charts, rows, services
+from pages.shared import figures, lesson_charts, plain, rows, services
 from pages.shared.lesson_rows import num_units
 from pages.shared.palette import BASELINE, TEST, ink
 from pages.shared.reader import Example
@@ -158,7 +158,7 @@ def fold_in(about: Example) -> None:
             "{high:.2f}; the dashed line is what was given, {given:g}, and is never told.",
             known=known,
             predicted=one.predicted,
-            movie=rows.movie_name(services.catalogue_of(about.run.id), int(items[-1])),
+            movie=plain.escaped(rows.movie_name(services.catalogue_of(about.run.id), int(items[-1]))),
             low=one.low,
             high=one.high,
             given=float(ratings[-1]),
@@ -207,7 +207,7 @@ def ranking(about: Example) -> None:
     using = services.recommender(about.run.id)
     met = using.fold_in(about.reader.items, about.reader.ratings)
     allowed = about.model.item_counts >= LEAST_RATINGS
-    plain = ordering.ordered(using, met, allowed, ordering.Wishes(), NEW_MOVIES)
+    unmoved = ordering.ordered(using, met, allowed, ordering.Wishes(), NEW_MOVIES)
     items = ordering.ordered(using, met, allowed, ordering.Wishes(adventure=adventure), NEW_MOVIES)
     if not len(items):
         st.info(_("No movie has {least} training ratings, so there is nothing to rank here.", least=LEAST_RATINGS))
@@ -225,7 +225,7 @@ def ranking(about: Example) -> None:
             "score": met.raw[items] + adventure * ordering.DEVIATIONS * unsure,
         }
     )
-    new = len(set(items.tolist()) - set(plain.tolist()))
+    new = len(set(items.tolist()) - set(unmoved.tolist()))
     figures.draw(
         lesson_charts.ranked(table, about.model.scale, ink(st.context.theme.type)),
         table,
