@@ -18,7 +18,7 @@ from autorec_core.hyperparameters import Hyperparameters
 
 BASE = 0.54e9
 """Bytes of Python, torch and the compiled passes before there is a rating."""
-A_RATING = 175
+A_RATING = 165
 """Bytes of a rating in all its shapes."""
 WEIGHT_COPIES = 14
 """How many arrays of the size of all weights there are at the peak."""

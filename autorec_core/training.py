@@ -197,6 +197,7 @@ class Trainer:
                 seconds=figures.seconds,
                 train_rmse=figures.train_rmse,
             )
+        self._refit.drop_batches()  # the memory is wanted for the model and its scoring
 
     def _new_refit(self) -> Fit:
         # The schedule is laid over the epochs that there will be, so that the learning rate comes to rest.
