@@ -14,7 +14,6 @@ import io
 import re
 import zipfile
 import zlib
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,9 +24,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from autorec_core import pieces
+from autorec_core import pieces, rating_faults
 from autorec_core.errors import InvalidRatingsError, NotFoundError, Sentence
-from autorec_core.ratings import FloatArray, IntArray, Ratings, RatingScale, distinct_ids
+from autorec_core.rating_faults import LARGEST, LONGEST_ID, NUMBER, REQUIRED, Triples
+from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.scales import MAY_BE_SLIPS, guess_scale
 from autorec_core.titles import (
     MOST_COLUMNS,
@@ -35,7 +35,6 @@ from autorec_core.titles import (
     check_columns,
     delimiter_of,
     first_line,
-    parse_id,
     plain_name,
     titles_beside,
     titles_of_csv,
@@ -52,35 +51,16 @@ COLUMN_NAMES = {
 RATINGS_FILES = ("ratings.csv", "ratings.dat", "u.data", "ratings.parquet")
 """The file with the ratings in a folder or zip, the first that is there."""
 
-LONGEST_ID = 100
-"""Characters; an array of text ids is as wide as the longest."""
-
 LARGE = 50_000_000
 """Bytes of text from which on it is read in pieces."""
-
-MOST_FAULTS = 10_000
-"""After so many of a kind a file is not looked at any further."""
 
 BYTES_OF_A_ROW = 24
 """What a row of a packed table takes at least: two ids and a rating."""
 
-_REQUIRED = ("user", "item", "rating")
-_ROLES = (*_REQUIRED, "timestamp")
+_ROLES = (*REQUIRED, "timestamp")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _HEADERLESS = re.compile(r"u\.data|u[1-5ab]\.(?:base|test)")
-_LARGEST = float(np.finfo(np.float32).max)
 _MAY_BE_SLIPS_IN_MOVIELENS = 0.5
-
-
-@dataclass(frozen=True)
-class _Triples:
-    """Parallel lists, in the order of the file."""
-
-    users: Any
-    items: Any
-    values: FloatArray
-    timestamps: IntArray | None
 
 
 @dataclass(frozen=True)
@@ -103,7 +83,7 @@ class _Layout:
 class _Table:
     """One file of ratings, read in either of two ways."""
 
-    triples: _Triples | None
+    triples: Triples | None
     """All of it at once; None where it needs a closer look."""
     rows: Callable[[], Iterator[tuple[int, list[str], str]]]
     """Row by row: row number, the text of user, item, rating and perhaps timestamp, or what is wrong with the row."""
@@ -191,8 +171,10 @@ def read_ratings(
         except InvalidRatingsError:  # something is wrong: the closer look finds in which rows
             if table.first_row is not None:
                 numbers = np.arange(len(table.triples.values), dtype=np.int64) + table.first_row
-                _refuse(files.ratings, _between(table.triples, numbers, scale, _slips(table.is_movielens)))
-    return build(_examine(files.ratings, table.rows(), scale, _slips(table.is_movielens)))
+                rating_faults.refuse(
+                    files.ratings, rating_faults.between(table.triples, numbers, scale, _slips(table.is_movielens))
+                )
+    return build(rating_faults.examine(files.ratings, table.rows(), scale, _slips(table.is_movielens)))
 
 
 def _slips(is_movielens: bool) -> float:
@@ -207,8 +189,8 @@ def _builder(
     scale: RatingScale | None,
     name: str | None,
     catalogue: str | None,
-) -> Callable[[_Triples], Ratings]:
-    def build(triples: _Triples) -> Ratings:
+) -> Callable[[Triples], Ratings]:
+    def build(triples: Triples) -> Ratings:
         return Ratings.from_triples(
             triples.users,
             triples.items,
@@ -249,7 +231,7 @@ def _in_pieces(
     if read is None:
         return None
     titles = titles_beside(files.read) if items is None else _own_titles(Path(items), files.max_bytes)
-    triples = _Triples(read.users, read.items, read.values, read.timestamps)
+    triples = Triples(read.users, read.items, read.values, read.timestamps)
     try:
         return _builder(files, read.sha256, titles, layout.is_movielens, scale, name, catalogue)(triples)
     except InvalidRatingsError:
@@ -343,7 +325,7 @@ def _layout(name: str, content: bytes) -> _Layout:
     if name.endswith(".dat") or line.count("::") >= 2:
         return _without_header(name, line.split("::"), "::")
     cells = line.split("\t")
-    if _HEADERLESS.fullmatch(name) or (len(cells) in (3, 4) and all(map(_NUMBER.fullmatch, cells))):
+    if _HEADERLESS.fullmatch(name) or (len(cells) in (3, 4) and all(map(NUMBER.fullmatch, cells))):
         return _without_header(name, cells, "\t")
     return _with_header(name, line)
 
@@ -371,7 +353,7 @@ def _with_header(name: str, line: str) -> _Layout:
         raise InvalidRatingsError(
             "Row {row} of {name} can't be read as CSV: {reason}.", row=1, name=name, reason=str(error)
         ) from error
-    if header and all(map(_NUMBER.fullmatch, header)):
+    if header and all(map(NUMBER.fullmatch, header)):
         raise InvalidRatingsError(
             "{name} has no header: its first row is {row}. Put user,item,rating or user,item,rating,timestamp above "
             "it.",
@@ -454,7 +436,7 @@ def _columns(name: str, header: Sequence[str]) -> dict[str, int]:
             columns=shown or Sentence("none"),
             accepted=", ".join(COLUMN_NAMES[role]),
         )
-        for role in _REQUIRED
+        for role in REQUIRED
         if role not in found
     ]
     if faults:
@@ -467,7 +449,7 @@ def _as_roles(header: Sequence[str], columns: dict[str, int]) -> list[str]:
     return [roles.get(place, f"other {place}") for place in range(len(header))]
 
 
-def _by_arrow(content: bytes, layout: _Layout) -> _Triples | None:
+def _by_arrow(content: bytes, layout: _Layout) -> Triples | None:
     """The whole text by Arrow, or None where it does not take it."""
     is_one_character = len(layout.separator) == 1
     text = content if is_one_character else content.replace(layout.separator.encode(), b"\t")
@@ -487,9 +469,9 @@ def _by_arrow(content: bytes, layout: _Layout) -> _Triples | None:
     return _from_arrow(table)
 
 
-def _from_arrow(table: pa.Table) -> _Triples | None:
+def _from_arrow(table: pa.Table) -> Triples | None:
     """Arrays from a table with columns user, item, rating and perhaps timestamp; None where it needs a closer look."""
-    if not table.num_rows or any(table[role].null_count for role in _REQUIRED):
+    if not table.num_rows or any(table[role].null_count for role in REQUIRED):
         return None
     try:
         users, items = _ids_of_column(table["user"]), _ids_of_column(table["item"])
@@ -501,9 +483,9 @@ def _from_arrow(table: pa.Table) -> _Triples | None:
                 timestamps = _numbers(column, pa.int64())
     except (pa.ArrowException, ValueError):
         return None
-    if users is None or items is None or not (np.abs(values) <= _LARGEST).all():
+    if users is None or items is None or not (np.abs(values) <= LARGEST).all():
         return None
-    return _Triples(users, items, values, timestamps)
+    return Triples(users, items, values, timestamps)
 
 
 def _numbers(column: pa.ChunkedArray, kind: pa.DataType) -> Any:
@@ -537,7 +519,7 @@ def _checked_text(name: str, content: bytes) -> str:
 
 def _cells(row: Sequence[str], columns: dict[str, int], width: int) -> tuple[list[str], str]:
     """The cells of a row by role, or what is wrong with their number."""
-    if len(row) <= max(columns[role] for role in _REQUIRED):
+    if len(row) <= max(columns[role] for role in REQUIRED):
         return [], Sentence(
             "it has {count} of {width} columns. Complete or delete the row.", count=len(row), width=width
         )
@@ -548,136 +530,3 @@ def _cells(row: Sequence[str], columns: dict[str, int], width: int) -> tuple[lis
             width=width,
         )
     return [row[columns[role]].strip() for role in _ROLES if role in columns and columns[role] < len(row)], ""
-
-
-def _examine(
-    name: str, rows: Iterator[tuple[int, list[str], str]], scale: RatingScale | None, may_be_slips: float
-) -> _Triples:
-    """Row by row.
-
-    Raises:
-        InvalidRatingsError: every fault, in the order of the rows.
-    """
-    faults: list[tuple[int, str]] = []
-    shared: dict[str, str] = {}  # one copy of each id, so that a large file fits in memory
-    users: list[str] = []
-    items: list[str] = []
-    numbers, values, timestamps = array("q"), array("d"), array("q")
-    for number, cells, fault in rows:
-        fault = fault or _fault_of(cells)
-        if fault:
-            faults.append((number, fault))
-            if len(faults) >= MOST_FAULTS:
-                raise InvalidRatingsError(_of_rows(name, faults), are_all=False)
-            continue
-        users.append(shared.setdefault(cells[0], cells[0]))
-        items.append(shared.setdefault(cells[1], cells[1]))
-        values.append(float(cells[2]))
-        numbers.append(number)
-        if len(cells) > 3 and re.fullmatch(r"[0-9]{1,18}", cells[3]):
-            timestamps.append(int(cells[3]))
-    if not values and not faults:
-        raise InvalidRatingsError("{name} has a header but no ratings. At least one is needed.", name=name)
-    triples = _Triples(
-        _ids(users),
-        _ids(items),
-        np.array(values, dtype=np.float64),
-        np.array(timestamps, dtype=np.int64) if len(timestamps) == len(values) else None,
-    )
-    if values:
-        faults += _between(triples, np.array(numbers, dtype=np.int64), scale, may_be_slips)
-    _refuse(name, faults)
-    return triples
-
-
-def _between(
-    triples: _Triples, numbers: IntArray, scale: RatingScale | None, may_be_slips: float
-) -> list[tuple[int, str]]:
-    """What is wrong with rows that can be read, each by itself: row number and fault."""
-    return _off_scale(triples.values, numbers, scale, may_be_slips) + _repeated(triples, numbers)
-
-
-def _refuse(name: str, faults: list[tuple[int, str]]) -> None:
-    """Raises InvalidRatingsError with all faults in the order of the rows; nothing happens where there are none."""
-    if faults:
-        in_order = sorted(faults, key=lambda fault: fault[0])
-        raise InvalidRatingsError(_of_rows(name, in_order), are_all=len(faults) < MOST_FAULTS)
-
-
-def _of_rows(name: str, faults: list[tuple[int, str]]) -> list[Sentence]:
-    return [Sentence("Row {row} of {name}: {fault}", row=number, name=name, fault=fault) for number, fault in faults]
-
-
-def _fault_of(cells: list[str]) -> str:
-    """What is wrong with the cells of a row, or nothing."""
-    for role, cell in zip(_REQUIRED, cells, strict=False):
-        if not cell:
-            return Sentence("the {role} is missing. Fill it in or delete the row.", role=Sentence(role))
-    for role, cell in (("user", cells[0]), ("item", cells[1])):
-        if len(cell) > LONGEST_ID:
-            return Sentence(
-                "the {role} has {count:,} characters; at most {most} are accepted.",
-                role=Sentence(role),
-                count=len(cell),
-                most=LONGEST_ID,
-            )
-    rating = cells[2]
-    if _NUMBER.fullmatch(rating):
-        return (
-            ""
-            if abs(float(rating)) <= _LARGEST
-            else Sentence("rating {rating} is not a finite number.", rating=rating[:40])
-        )
-    if re.fullmatch(r"[+-]?(?:nan|inf|infinity)", rating, re.IGNORECASE):
-        return Sentence("rating {rating} is not a finite number. Delete the row if there is no rating.", rating=rating)
-    if re.fullmatch(r"[0-9]+,[0-9]+", rating):
-        return Sentence("rating {rating!r} is not a number. Write it with a point.", rating=rating[:40])
-    return Sentence("rating {rating!r} is not a number.", rating=rating[:40])
-
-
-def _ids(texts: list[str]) -> Any:
-    """Ids as int64 where all are whole numbers, else as text."""
-    parsed = {text: parse_id(text) for text in set(texts)}
-    if all(isinstance(item_id, int) for item_id in parsed.values()):
-        return np.array([parsed[text] for text in texts], dtype=np.int64)
-    return np.array(texts, dtype=str)
-
-
-def _off_scale(
-    values: FloatArray, numbers: IntArray, scale: RatingScale | None, may_be_slips: float
-) -> list[tuple[int, str]]:
-    scale = scale or guess_scale(values, may_be_slips=may_be_slips)
-    wider = guess_scale(values, may_be_slips=0.0)
-    off = (values < scale.low) | (values > scale.high)
-    return [
-        (
-            number,
-            Sentence(
-                "rating {rating:g} is outside {scale}. Choose the scale {wider} or correct the row.",
-                rating=value,
-                scale=scale.sentence,
-                wider=wider.sentence,
-            ),
-        )
-        for number, value in zip(numbers[off][:MOST_FAULTS].tolist(), values[off][:MOST_FAULTS].tolist(), strict=True)
-    ]
-
-
-def _repeated(triples: _Triples, numbers: IntArray) -> list[tuple[int, str]]:
-    _, user_index = distinct_ids(triples.users)
-    item_ids, item_index = distinct_ids(triples.items)
-    keys = user_index.astype(np.int64) * len(item_ids) + item_index
-    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    first_of = first[place]
-    return [
-        (
-            int(numbers[again]),
-            Sentence(
-                "user {user} rated item {item} already in row {row}. Keep one of the two.",
-                user=triples.users[again],
-                item=triples.items[again],
-                row=numbers[first_of[again]],
-            ),
-        )
-        for again in np.flatnonzero(first_of != np.arange(len(keys)))[:MOST_FAULTS].tolist()
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -190,3 +191,14 @@ def test_importing_the_core_makes_no_folder(tmp_path: Path) -> None:
     environment = {"AUTOREC_HOME": str(home), "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", line], cwd=tmp_path, env=environment, check=True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["autorec_core", "pages/shared"])
+def test_the_drawing_of_the_house_names_each_module_once(folder: str) -> None:
+    drawing = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("Imports run downward only")[0]
+    _, after = drawing.split(f"    {folder}/\n")
+    named: list[str] = []
+    for line in after.split("      |\n")[0].splitlines():
+        words = re.match(r"      ((?:[a-z_]+ )*[a-z_]+)(?:  |$)", line)
+        named += words.group(1).split() if words else []
+    assert sorted(named) == sorted(path.stem for path in (ROOT / folder).glob("*.py") if not path.stem.startswith("__"))
