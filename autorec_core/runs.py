@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import errno
 import io
 import json
 import re
@@ -29,10 +28,9 @@ from typing import Any
 
 import filelock
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError
 
-from autorec_core import datasets, events, storage
+from autorec_core import array_files, datasets, events, storage
+from autorec_core.array_files import Arrays
 from autorec_core.errors import AutoRecError, NotFoundError, QueueError, Sentence, StorageError
 from autorec_core.events import (
     EpochEnded,
@@ -54,8 +52,6 @@ try:
     import fcntl
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
-
-Arrays = dict[str, np.ndarray[Any, Any]]
 
 _BLOCK = 8_192
 """Bytes of the events that are read at a time from the end; the newest few events lie in one."""
@@ -363,7 +359,7 @@ class Run:
         Raises:
             StorageError: the disk does not take it; the old one is as it was.
         """
-        _save_arrays(self.folder / "last.safetensors", arrays, {"meta": json.dumps(meta)})
+        array_files.save(self.folder / "last.safetensors", arrays, {"meta": json.dumps(meta)})
 
     def drop_checkpoint(self) -> None:
         """Frees the disk of the checkpoint of a training that has ended."""
@@ -379,7 +375,7 @@ class Run:
         path = self.folder / "last.safetensors"
         if not path.exists():
             return None
-        arrays, metadata = _load_arrays(path, f"The checkpoint of run {self.id}")
+        arrays, metadata = array_files.load(path, f"The checkpoint of run {self.id}")
         try:
             return arrays, json.loads(metadata["meta"])
         except (KeyError, ValueError, RecursionError) as error:
@@ -392,9 +388,8 @@ class Run:
         """The epoch that training would go on from, or None where there is no checkpoint that can be read."""
         path = self.folder / "last.safetensors"
         try:
-            with safetensors.safe_open(path, framework="numpy") as file:
-                return int(json.loads(file.metadata()["meta"])["epoch"])
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+            return int(json.loads(array_files.metadata_of(path)["meta"])["epoch"])
+        except (StorageError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     @property
@@ -435,7 +430,7 @@ class Run:
             "item_ids_are_numbers": model.items.ids.dtype.kind in "iu",
             "user_ids": model.user_ids.tolist(),
         }
-        _save_arrays(self.folder / "model.safetensors", arrays)
+        array_files.save(self.folder / "model.safetensors", arrays)
         storage.replace_file(self.folder / "items.csv", lines.getvalue().encode())
         storage.replace_file(self.folder / "model.json", json.dumps(meta, indent=1).encode())
 
@@ -448,7 +443,7 @@ class Run:
         """
         if not self.has_model:
             raise NotFoundError("Run {run} has no model yet. Let it end, or resume it.", run=self.id)
-        arrays, _ = _load_arrays(self.folder / "model.safetensors", Sentence("The model of run {run}", run=self.id))
+        arrays, _ = array_files.load(self.folder / "model.safetensors", Sentence("The model of run {run}", run=self.id))
         try:
             meta = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
             table = (self.folder / "items.csv").read_bytes().decode()
@@ -598,24 +593,3 @@ def _check_shapes(model: TrainedModel, what: str) -> None:
                 found=found,
                 shape=shape,
             )
-
-
-def _save_arrays(path: Path, arrays: Arrays, metadata: dict[str, str] | None = None) -> None:
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-
-    def write(temporary: Path) -> None:
-        try:
-            safetensors.numpy.save_file(contiguous, temporary, metadata)
-        except SafetensorError as error:  # its own name for a disk that is full
-            raise OSError(errno.EIO, str(error)) from error
-
-    storage.replace_file(path, write)
-
-
-def _load_arrays(path: Path, what: str) -> tuple[Arrays, dict[str, str]]:
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            return arrays, file.metadata() or {}
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StorageError("{what} is not whole: {reason}", what=what, reason=str(error)) from error

@@ -15,10 +15,9 @@ from autorec_core.events import EpochEnded
 from autorec_core.hyperparameters import preset
 from autorec_core.pitfalls import Leak
 from autorec_core.runs import Run, RunConfig, Source
-from autorec_core.small_autorec import Recipe, Story
-from autorec_core.splits import Split, random_split
+from autorec_core.small_autorec import Recipe
 from autorec_core.trained_model import TrainedModel
-from pages.shared import astray, figures, frame, lesson_charts, live, plain, reader, services, state
+from pages.shared import astray, figures, frame, lesson_charts, live, plain, reader, services, state, stories
 from pages.shared.lesson_charts import COLOURS, FOOLED, HONEST
 from pages.shared.palette import ink
 from pages.shared.words import _, ngettext
@@ -79,70 +78,6 @@ def _both(honest: float, fooled: float, honest_help: str, fooled_help: str) -> N
     left.metric(_("Honest"), f"{honest:.4f}", help=honest_help)
     right.metric(_("Fooled"), f"{fooled:.4f}", help=fooled_help)
     gap.metric(_("Too good by"), f"{honest - fooled:+.4f}", help=_("Honest less fooled, in rating units."))
-
-
-# -- a small network that is trained here -----------------------------------------------------------------------------
-
-
-@st.cache_resource(show_spinner=False)
-def _bundled_split() -> Split:
-    return random_split(datasets.load(datasets.BUNDLED), seed=0)
-
-
-@st.cache_resource(show_spinner=False)
-def _stories() -> dict[Recipe, Story]:
-    """What was trained so far in this process, for everybody."""
-    return {}
-
-
-def _story(recipe: Recipe) -> Story:
-    known = _stories()
-    if recipe not in known:
-        known[recipe] = small_autorec.train(_bundled_split(), recipe)
-    return known[recipe]
-
-
-def _trained(recipes: list[Recipe], key: str) -> list[Story] | None:
-    """The stories of some recipes; where many are not trained yet, a button that trains them, and None."""
-    known = _stories()
-    missing = [recipe for recipe in recipes if recipe not in known]
-    if 0 < len(missing) <= 2:
-        with st.spinner(_("Training a small network …")):
-            for recipe in missing:
-                _story(recipe)
-    elif missing:
-        about = ngettext(
-            "This takes {count} small training, of less than a second on a free machine.",
-            "This takes {count} small trainings, each of less than a second on a free machine.",
-            len(missing),
-        )
-        place = st.empty()
-        with place.container(horizontal=True, vertical_alignment="center"):
-            pressed = st.button(_("Train it"), key=f"{key}_train", type="primary")
-            st.caption(about)
-        if not pressed:
-            return None
-        with place.container():
-            bar = st.progress(0.0)
-            for number, recipe in enumerate(missing):
-                bar.progress(
-                    number / len(missing),
-                    text=_("Training {number} of {count}", number=number + 1, count=len(missing)),
-                )
-                _story(recipe)
-        place.empty()
-    return [known[recipe] for recipe in recipes]
-
-
-def _about_small() -> None:
-    st.caption(
-        _(
-            "A small AutoRec in NumPy, {units} hidden units, on the {items:,} most rated movies of the bundled set "
-            "(`autorec_core/small_autorec.py`); trained once and remembered.",
-            units=Recipe().hidden_units,
-            items=small_autorec.MOST_ITEMS,
-        )
-    )
 
 
 # -- 1: zeros ---------------------------------------------------------------------------------------------------------
@@ -273,13 +208,13 @@ def _wait_for_notebook() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _picked() -> dict[int, tuple[float, float]]:
-    story = _story(LONG)
+    story = stories.story(LONG)
     return {size: small_autorec.picked_on_test(story, size) for size in SIZES}
 
 
 def _picks(_run: Run, _model: TrainedModel) -> None:
-    stories = _trained([LONG], "picks")
-    if stories is None:
+    learnt = stories.trained([LONG], "picks")
+    if learnt is None:
         return
     found = _picked()
     size = st.select_slider(
@@ -316,7 +251,7 @@ def _picks(_run: Run, _model: TrainedModel) -> None:
             gap=honest - fooled,
         ),
     )
-    _about_small()
+    stories.about_small()
 
 
 # -- 3: test ratings in the input -------------------------------------------------------------------------------------
@@ -444,10 +379,10 @@ def _of_batches(size: int) -> Recipe:
 def _penalty(_run: Run, _model: TrainedModel) -> None:
     by_rating = [_of_batches(size) for size in BATCHES]
     by_batch = [replace(recipe, penalty_per_batch=True) for recipe in by_rating]
-    stories = _trained([*by_rating, *by_batch], "penalty")
-    if stories is None:
+    learnt = stories.trained([*by_rating, *by_batch], "penalty")
+    if learnt is None:
         return
-    values = [float(story.valid_rmse.min()) for story in stories]
+    values = [float(story.valid_rmse.min()) for story in learnt]
     shared, whole = values[: len(BATCHES)], values[len(BATCHES) :]
     size = st.select_slider(
         _("Rows in a batch"), list(BATCHES), BATCHES[0], format_func=lambda value: f"{value:,}", key="penalty_size",
@@ -491,7 +426,7 @@ def _penalty(_run: Run, _model: TrainedModel) -> None:
             steps=STEPS,
         )
     )
-    _about_small()
+    stories.about_small()
 
 
 # -- 6: filling unknowns ----------------------------------------------------------------------------------------------
@@ -509,10 +444,10 @@ def _filling(_run: Run, _model: TrainedModel) -> None:
         help=_("In the input and in the loss alike."),
     )
     recipe = Recipe(fill=None if chosen == "none" else float(chosen or 3))
-    stories = _trained([recipe], f"filling_{chosen}")
-    if stories is None:
+    learnt = stories.trained([recipe], f"filling_{chosen}")
+    if learnt is None:
         return
-    story = stories[0]
+    story = learnt[0]
     honest, fooled = float(story.valid_rmse[-1]), float(story.reported[-1])
     _both(
         honest,
@@ -553,7 +488,7 @@ def _filling(_run: Run, _model: TrainedModel) -> None:
         "fooled_filling",
         see=see,
     )
-    _about_small()
+    stories.about_small()
 
 
 WAYS: dict[str, Way] = {
