@@ -117,6 +117,16 @@ def drop(values: Array, positions: Array, seed: Any, share: float, out: Array) -
         out[e] = values[e] * kept if _hashed(positions[e], seed) >= bound else nothing
 
 
+@_inlined
+def _not_zero(places: Array, values: Array, left: Array, kept: Array) -> int:
+    """Moves the values that are not 0, and their places, to the front of two other arrays; how many there are."""
+    number = 0
+    for e in range(len(values)):
+        left[number], kept[number] = places[e], values[e]
+        number += values[e] != 0
+    return number
+
+
 @_shared_out
 def encode(
     weights: Array,
@@ -151,30 +161,32 @@ def encode(
     bound = _bound(share)
     scale, nothing = kept.dtype.type(1.0 / (1.0 - share)), kept.dtype.type(0.0)
     for thread in numba.prange(len(starts) - 1):
-        terms, x = out[thread], np.empty(4, dtype=kept.dtype)
+        terms = out[thread]
         terms[:] = 0
+        first, last = begins[starts[thread]], begins[starts[thread + 1]]
+        x = inputs[first:last].copy()
+        if share > 0.0:  # in a loop of its own, which is made into vectors
+            for e in range(last - first):
+                x[e] = x[e] * scale if _hashed(positions[first + e], seed) >= bound else nothing
+        for e in range(last - first):
+            kept[places[first + e]] = x[e]
+        left, values = np.empty(len(weights) + 1, dtype=np.int32), np.empty(len(weights) + 1, dtype=kept.dtype)
         for segment in range(starts[thread], starts[thread + 1]):
             sums = terms[rows[segment]]
-            e, end = begins[segment], begins[segment + 1]
-            while e < end:
-                several = min(4, end - e)
-                for i in range(several):
-                    x[i] = inputs[e + i]
-                    if share > 0.0:
-                        x[i] = x[i] * scale if _hashed(positions[e + i], seed) >= bound else nothing
-                    kept[places[e + i]] = x[i]
-                if several == 4:
-                    w0, w1 = weights[columns[e]], weights[columns[e + 1]]
-                    w2, w3 = weights[columns[e + 2]], weights[columns[e + 3]]
-                    x0, x1, x2, x3 = x[0], x[1], x[2], x[3]
-                    for u in range(units):
-                        sums[u] += x0 * w0[u] + x1 * w1[u] + x2 * w2[u] + x3 * w3[u]
-                else:
-                    for i in range(several):
-                        w0, x0 = weights[columns[e + i]], x[i]
-                        for u in range(units):
-                            sums[u] += x0 * w0[u]
-                e += several
+            begin, end = begins[segment], begins[segment + 1]
+            number = _not_zero(columns[begin:end], x[begin - first : end - first], left, values)
+            e = 0
+            while e + 4 <= number:
+                w0, w1, w2, w3 = weights[left[e]], weights[left[e + 1]], weights[left[e + 2]], weights[left[e + 3]]
+                x0, x1, x2, x3 = values[e], values[e + 1], values[e + 2], values[e + 3]
+                for u in range(units):
+                    sums[u] += x0 * w0[u] + x1 * w1[u] + x2 * w2[u] + x3 * w3[u]
+                e += 4
+            while e < number:
+                w0, x0 = weights[left[e]], values[e]
+                for u in range(units):
+                    sums[u] += x0 * w0[u]
+                e += 1
 
 
 @_inlined
@@ -379,20 +391,23 @@ def update(
     units = weights.shape[1]
     for thread in numba.prange(len(parts) - 1):
         g, one, square = np.empty(units, dtype=weights.dtype), np.empty(1, dtype=weights.dtype), 0.0
+        left, x = np.empty(len(to_weights) + 1, dtype=np.int32), np.empty(len(to_weights) + 1, dtype=values.dtype)
         for column in range(parts[thread], parts[thread + 1]):
             g[:] = 0
             one[0] = 0
-            e, end = indptr[column], indptr[column + 1]
-            while e + 4 <= end:
-                s0, s1 = to_weights[rows[e]], to_weights[rows[e + 1]]
-                s2, s3 = to_weights[rows[e + 2]], to_weights[rows[e + 3]]
-                x0, x1, x2, x3 = values[e], values[e + 1], values[e + 2], values[e + 3]
+            begin, end = indptr[column], indptr[column + 1]
+            number = _not_zero(rows[begin:end], values[begin:end], left, x)
+            e = 0
+            while e + 4 <= number:
+                s0, s1 = to_weights[left[e]], to_weights[left[e + 1]]
+                s2, s3 = to_weights[left[e + 2]], to_weights[left[e + 3]]
+                x0, x1, x2, x3 = x[e], x[e + 1], x[e + 2], x[e + 3]
                 for u in range(units):
                     g[u] += x0 * s0[u] + x1 * s1[u] + x2 * s2[u] + x3 * s3[u]
                 one[0] += x0 + x1 + x2 + x3
                 e += 4
-            while e < end:
-                s0, x0 = to_weights[rows[e]], values[e]
+            while e < number:
+                s0, x0 = to_weights[left[e]], x[e]
                 for u in range(units):
                     g[u] += x0 * s0[u]
                 one[0] += x0
