@@ -27,7 +27,7 @@ export default function (component) {
   const root = parentElement.querySelector(".grid");
   if (!root.autorec) {
     root.autorec = {
-      client: crypto.randomUUID(), number: 0, sent: 0, pending: [], cards: new Map(), shown: "", timer: 0,
+      client: crypto.randomUUID(), number: 0, sent: 0, pending: [], cards: new Map(), shown: "", shownWords: "", timer: 0,
       patience: RESEND_AFTER,
     };
   }
@@ -61,13 +61,19 @@ export default function (component) {
     else self.send();
   }
 
-  const shown = JSON.stringify([data.cards.map((card) => card.id), data.words]); // in another language all is new
+  const words = JSON.stringify(data.words);
+  if (words !== self.shownWords) self.cards.clear(); // in another language all is new
+  const shown = JSON.stringify([data.cards.map((card) => card.id), words]);
   if (shown !== self.shown) {
-    self.shown = shown;
-    self.cards.clear();
-    root.replaceChildren(...data.cards.map((card) => makeCard(self, card)));
+    // A movie that is there already keeps its card, with what it says and whoever is at it.
+    const kept = self.cards, focused = root.getRootNode().activeElement;
+    self.cards = new Map(data.cards.map((card) => [card.id, kept.get(card.id) ?? makeCard(self, card)]));
+    root.replaceChildren(...[...self.cards.values()].map((parts) => parts.box));
+    if (root.contains(focused)) focused.focus({ preventScroll: true });
   }
+  Object.assign(self, { shown, shownWords: words });
   for (const card of data.cards) {
+    self.cards.get(card.id).facts.textContent = card.facts;
     const waiting = self.pending.some((change) => change.id === card.id);
     if (waiting) continue; // what the person sees is newer than what the server sent
     const parts = self.cards.get(card.id);
@@ -123,6 +129,8 @@ function makeCard(self, card) {
   box.append(title, genres, facts, row, note);
 
   const parts = {
+    box,
+    facts,
     value: null,
     say(text, isRefused) {
       note.textContent = text;
@@ -147,8 +155,6 @@ function makeCard(self, card) {
       stars.setAttribute("aria-valuetext", value === null ? self.words.notRated : filled(self.words.rated, { value, high }));
     },
   };
-  self.cards.set(card.id, parts);
-
   const snap = (value) => {
     const { low, high, step } = scale();
     const snapped = low + Math.round((value - low) / step) * step;
@@ -204,5 +210,5 @@ function makeCard(self, card) {
     event.preventDefault();
     change(wanted);
   });
-  return box;
+  return parts;
 }
