@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
+from threadpoolctl import threadpool_limits
 
 from autorec_core import datasets, settings, shelf, storage
 from autorec_core.asking import Questions
@@ -61,6 +62,8 @@ def begin() -> str:
     Returns:
         What stands in the starter's way, as a sentence; nothing where all is well.
     """
+    # Sessions share the processors: a product of one page must not wait for threads that another has busy.
+    threadpool_limits(1, user_api="blas")
     runner = jobs()
     shelf.clean_up(run_store())
     if any(run.config.kind == "starter" and is_usable(run) for run in run_store().all() if not shelf.is_deleted(run)):
