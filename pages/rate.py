@@ -28,7 +28,7 @@ with frame.open_page("rate"):
             "Each rating is saved at once and moves your recommendations at once."
         )
     )
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         count, missing = len(given.by_id), max(0, ENOUGH - len(given.by_id))
         st.markdown(ngettext("**You rated {count} movie.**", "**You rated {count} movies.**", count), width="content")
         st.page_link(
@@ -60,7 +60,7 @@ with frame.open_page("rate"):
             placeholder=_("the matrix"),
             key="rate_query",
             help=_("Words of the title, in any order; a year counts too."),
-            width=280,
+            width=200,
         )
         first, last = catalogue.year_span
         years = (first, last)

@@ -137,7 +137,7 @@ def time_against_error(group: Sequence[Summary], labels: Mapping[str, str], ink:
             "rmse:Q",
             title=_("validation RMSE"),
             scale=alt.Scale(domain=[low - 0.2 * room, high + 0.2 * room], nice=False, zero=False),
-            axis=alt.Axis(tickCount=6, format=".3f"),
+            axis=alt.Axis(tickCount=6, format=".3f" if room > 0.02 else ".4f"),
         ),
     )
     points = base.mark_circle(opacity=0.95, stroke=BASELINE, strokeWidth=0.5).encode(

@@ -28,6 +28,7 @@ def csv_button(table: pd.DataFrame, key: str) -> None:
         key=f"{key}_csv",
         on_click="ignore",
         type="tertiary",
+        icon=":material/download:",
         help=_("The numbers behind the picture, a row a mark."),
     )
 

@@ -52,6 +52,8 @@ STYLE = """<style>
 [data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
 [data-testid^="stBaseButton-primary"], [data-tag] { color: light-dark(#fff, #12131c); }
 [data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; text-underline-offset: .22em;
+  text-decoration-thickness: 1px; }
 @media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
 </style>"""
 

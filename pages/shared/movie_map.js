@@ -409,11 +409,16 @@ function setUp(root) {
     Object.assign(eye, { zoom: 1.05, x: 0, y: 0, turn: [1, 0, 0, 0, 1, 0, 0, 0, 1] });
     if (inSpace()) turnBy(0.5, -0.35);
     else {
-      const reach = (axis) => {
-        const far = Float32Array.from({ length: self.n }, (_, i) => Math.abs(self.to[3 * i + axis])).sort();
-        return Math.max(1e-6, far[Math.floor((self.view.placed.startsWith("pca") ? 0.997 : 0.97) * (self.n - 1))]);
+      const span = (axis) => {
+        const sorted = Float32Array.from({ length: self.n }, (_, i) => self.to[3 * i + axis]).sort();
+        const cut = Math.floor((self.view.placed.startsWith("pca") ? 0.0015 : 0.015) * self.n);
+        const known = self.known.slice(0, 100).map((i) => self.to[3 * i + axis]); // these are never cut off
+        return [Math.min(sorted[cut], ...known), Math.max(sorted[self.n - 1 - cut], ...known)];
       };
-      eye.zoom = 0.94 * Math.min(width / 2 / half() / reach(0), height / 2 / half() / reach(1));
+      const [[left, right], [low, high]] = [span(0), span(1)];
+      const room = (length, from, to) => length / half() / Math.max(1e-6, to - from);
+      eye.zoom = 0.9 * Math.min(room(width, left, right), room(height, low, high));
+      Object.assign(eye, { x: (-eye.zoom * (left + right)) / 2, y: (-eye.zoom * (low + high)) / 2 });
     }
     look();
   }
