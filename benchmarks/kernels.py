@@ -83,7 +83,8 @@ def report(ratings: Ratings, units: int, batch_size: int, spent: dict[str, float
     one_pass = ratings.num_ratings * units
     # (multiplications and additions, arrays of the weights' size that are read or written, resident arrays);
     # `update` moves encoder and decoder
-    needs = {"encode": (2, 1, 1), "decode": (4, 1, 1), "update": (4, 12, 6)}
+    kept = 1 - fit.hyperparameters.input_dropout  # inputs that dropout has set to 0 are passed over
+    needs = {"encode": (2 * kept, 1, 1), "decode": (4, 1, 1), "update": (2 + 2 * kept, 12, 6)}
     print(f"{units} hidden units, batches of {batch_size}; dense product {flops / 1e9:.0f} GFLOP/s")
     for name, (operations, moved, resident) in needs.items():
         rate = bandwidth(resident * table)
