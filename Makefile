@@ -39,7 +39,7 @@ postgres:
 
 test: $(VENV)/.dev browser postgres
 	$(BIN)/pytest -n 2 --dist loadfile tests --ignore tests/e2e --ignore tests/soak
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest -n 2 --dist loadfile tests/e2e
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

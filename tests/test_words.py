@@ -19,9 +19,6 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for path in (ROOT / "pages").rglob("*.py") if path.name not in ("__init__.py", "words.py"))
 CATALOGUES = sorted((words.LOCALES / "zh").glob("*.po"))
 
-TO_DO: set[str] = set()
-"""Files that still speak English alone; whoever translates one takes it out."""
-
 SHOWN_FIRST = {
     *("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success", "write", "text"),
     *("button", "download_button", "link_button", "form_submit_button", "go_button", "popover", "expander", "spinner"),
@@ -189,22 +186,14 @@ def missing_of(path: Path) -> list[str]:
     return sorted(sentence for sentence in sentences_of(path) if sentence not in known)
 
 
-DONE = [path for path in SOURCES if name_of(path) not in TO_DO]
-
-
-@pytest.mark.parametrize("source", DONE, ids=name_of)
+@pytest.mark.parametrize("source", SOURCES, ids=name_of)
 def test_no_sentence_of_a_page_is_missing_in_chinese(source: Path) -> None:
     assert missing_of(source) == []
 
 
-@pytest.mark.parametrize("source", DONE, ids=name_of)
+@pytest.mark.parametrize("source", SOURCES, ids=name_of)
 def test_nothing_that_is_shown_is_english_alone(source: Path) -> None:
     assert bare_texts(source) == []
-
-
-def test_what_is_still_to_be_done_is_there_and_still_to_be_done() -> None:
-    left = {name_of(path) for path in SOURCES if name_of(path) in TO_DO and (missing_of(path) or bare_texts(path))}
-    assert left == TO_DO, "take what is translated out of TO_DO"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=name_of)
