@@ -1,0 +1,190 @@
+"""Does the server grow while visitors come and go? Its memory over a long time, and the slope of that.
+
+    python -m benchmarks.soak [--minutes 20] [--sessions 10]
+
+A real server, and real sessions over the websocket (`benchmarks.wire`): as many at once as `--sessions` says, and as
+soon as one has rated, seen recommendations and a reconstruction and left, another comes, with its own cookie. Every
+tenth of them has the Train page open and starts a training, and waits until that has ended. The memory of the process
+that serves is read every few seconds. Its first part, until the caches are full and the first who left are no longer
+kept, is left out; a straight line through the rest has a slope, and that a standard error, for which the readings are
+first averaged over stretches that are longer than what a reading has to do with the next ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from autorec_core.visitors import VisitorStore, new_visitor_id
+from benchmarks.load import (
+    KEPT,
+    PATIENCE,
+    Server,
+    Visit,
+    machine,
+    ratings_lost,
+    served,
+    start_training,
+    walk,
+    warm_up,
+)
+from benchmarks.wire import Session
+
+EVERY = 5.0
+"""Seconds between two readings."""
+LEFT_OUT = 1.5 * KEPT
+"""Seconds at the beginning that the slope leaves out."""
+STRETCH = 60.0
+"""Seconds of a stretch that counts as one reading."""
+TRAINS = 10
+"""One visitor of so many trains a model."""
+QUICK = "preset=quick&epochs=3&hidden_units=20"
+NOISE = 2.0
+"""Standard errors that a slope may be away from zero."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A straight line through readings."""
+
+    an_hour: float
+    """Megabytes an hour."""
+    error: float
+    """Its standard error."""
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is not above zero by more than the noise."""
+        return self.an_hour <= NOISE * self.error
+
+
+def slope_of(readings: Sequence[tuple[float, float]], stretch: float = STRETCH) -> Slope:
+    """The slope of a straight line through readings, with its standard error.
+
+    Readings that follow each other are alike, so each stretch counts once, by its mean: a standard error from all
+    readings would be too small.
+
+    Args:
+        readings: seconds and megabytes, in the order of time.
+        stretch: seconds.
+
+    Raises:
+        ValueError: they do not fill three stretches.
+    """
+    at, megabytes = np.array(readings, dtype=np.float64).reshape(-1, 2).T
+    part = ((at - at.min(initial=np.inf)) // stretch).astype(int) if len(at) else np.zeros(0, dtype=int)
+    used = np.unique(part)
+    if len(used) < 3:
+        raise ValueError(f"A slope needs three stretches of {stretch:g} s, and there are {len(used)}.")
+    hours = np.array([at[part == one].mean() for one in used]) / 3600
+    means = np.array([megabytes[part == one].mean() for one in used])
+    off = hours - hours.mean()
+    slope = off @ means / (off @ off)
+    rest = means - means.mean() - slope * off
+    return Slope(float(slope), float(np.sqrt(rest @ rest / (len(used) - 2) / (off @ off))))
+
+
+@dataclass
+class Soaked:
+    """What coming and going came to."""
+
+    visits: list[Visit] = field(default_factory=list)
+    trained: int = 0
+    """Trainings that visitors started."""
+    faults: list[str] = field(default_factory=list)
+    readings: list[tuple[float, float]] = field(default_factory=list)
+    """Seconds since the beginning, and megabytes."""
+    lost: int = 0
+
+
+async def come_and_go(server: Server, found: Soaked, chance: random.Random, until: float, think: float) -> None:
+    """One visitor after the other, until the time is over."""
+    while time.monotonic() < until:
+        visit = Visit(new_visitor_id())
+        trains = (len(found.visits) + 1) % TRAINS == 0
+        found.visits.append(visit)
+        async with Session(server.url, visit.visitor) as session:
+            await walk(session, visit, chance, think)
+            if trains:
+                await start_training(session, server, QUICK)
+                found.trained += 1
+                end = time.monotonic() + PATIENCE
+                while '"live-state ended"' not in session.read("live_state")["html"] and time.monotonic() < end:
+                    await asyncio.sleep(0.5)
+                await asyncio.sleep(2)  # the page shows its end
+            visit.faults += session.faults
+        found.faults += visit.faults
+
+
+async def soak(server: Server, minutes: float, sessions: int, think: float, seed: int) -> Soaked:
+    """Visitors come and go for so long; the memory is read meanwhile."""
+    chance, found = random.Random(seed), Soaked()
+    await warm_up(server, chance)
+    began = time.monotonic()
+    until = began + 60 * minutes
+    going = [
+        asyncio.create_task(come_and_go(server, found, random.Random(chance.random()), until, think))
+        for _ in range(sessions)
+    ]
+    told = 0.0
+    while time.monotonic() < until:
+        at = time.monotonic() - began
+        found.readings.append((at, server.megabytes()))
+        if at >= told:
+            ended = [one for one in going if one.done()]
+            for one in ended:
+                one.result()  # which raises what ended it
+            print(
+                f"[{time.strftime('%H:%M:%S')}] {at / 60:.0f} min, {len(found.visits)} sessions, "
+                f"{found.readings[-1][1]:.0f} MB, {len(found.faults)} faults",
+                file=sys.stderr,
+                flush=True,
+            )
+            told += 60
+        await asyncio.sleep(EVERY)
+    await asyncio.gather(*going)
+    found.faults += server.wrong_in_log()
+    found.lost = ratings_lost(VisitorStore(f"sqlite:///{server.home / 'visitors.sqlite3'}"), found.visits)
+    return found
+
+
+def main() -> int:
+    """Does it, prints what it came to, and returns 1 where something was wrong or lost, or the server grew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=20.0, help="how long they come and go (default: 20)")
+    parser.add_argument("--sessions", type=int, default=10, help="visitors at once (default: 10)")
+    parser.add_argument("--think", type=float, default=2.0, help="mean seconds between two acts (default: 2)")
+    parser.add_argument("--seed", type=int, default=0, help="of what they do (default: 0)")
+    asked = parser.parse_args()
+    on = machine()
+    with tempfile.TemporaryDirectory(prefix="autorec-soak-") as folder, served(Path(folder)) as server:
+        found = asyncio.run(soak(server, asked.minutes, asked.sessions, asked.think, asked.seed))
+    settled = [reading for reading in found.readings if reading[0] >= LEFT_OUT]
+    slope = slope_of(settled)
+    megabytes = [reading[1] for reading in settled]
+    rows = [
+        ("minutes", f"{asked.minutes:g}, {asked.sessions} at once"),
+        ("sessions", f"{len(found.visits)}, {found.trained} of them trained"),
+        ("exceptions, red boxes, errors in the log", str(len(found.faults))),
+        ("ratings not kept as given", f"{found.lost} of {sum(len(visit.given) for visit in found.visits)}"),
+        ("memory", f"{found.readings[0][1]:.0f} MB at first, {min(megabytes):.0f} to {max(megabytes):.0f} MB later"),
+        ("slope", f"{slope.an_hour:+.1f} MB an hour, standard error {slope.error:.1f}"),
+    ]
+    print(f"{on}\n\n| what | found |\n|---|---|")
+    print("\n".join(f"| {what} | {value} |" for what, value in rows))
+    for fault in sorted(set(found.faults))[:20]:
+        print(f"{found.faults.count(fault)} x {fault}")
+    return int(bool(found.faults) or found.lost > 0 or not slope.is_zero)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
