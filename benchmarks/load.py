@@ -10,9 +10,10 @@ Train page, which redraws itself twice a second for each of them.
 
 What it looks at: exceptions and red boxes on any page, and anything wrong in the server's log; that each rating is in
 the database, under its visitor alone, and each page counts the ratings of its own visitor; that the line keeps its
-order and nobody waits for more trainings than the page said; how long a run of a page takes, from the request until the
-server says that it is finished; and the memory of the process that serves: before, with all of them there, and after
-they have left. The worker that trains is another process and is not counted.
+order, nobody waits for more trainings than the page said, and one more than may wait is refused by a sentence; how long
+a run of a page takes, from the request until the server says that it is finished; and the memory of the process that
+serves: before, with all of them there, and after they have left. The worker that trains is another process and is not
+counted.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ WAITING = 3
 """Trainings in line behind the one that runs."""
 LONG, SHORT = "preset=quick&epochs=2000&patience=0", "preset=quick"
 """The address of a training that goes on until it is stopped, and of one that ends by itself."""
+MODELS_KEPT = 8
+"""Models that the server keeps in memory, whoever uses them."""
 KEPT = 120
 """Seconds for which the server keeps the session of somebody who left, should the connection only have broken."""
 LATE = 95
@@ -250,6 +253,27 @@ async def start_training(session: Session, server: Server, query: str) -> Place:
     return Place(new[0], runs_before(session.read("live_state")["html"]))
 
 
+async def one_too_many(server: Server) -> list[str]:
+    """Presses Start where the line is full: a sentence has to say so, and nothing may come of it."""
+    before = len(server.runs())
+    async with Session(server.url, new_visitor_id()) as session:
+        await session.open("train", SHORT)
+        await session.press("start")
+        told = session.read("live_state")["html"]
+        wrong = [] if f"{WAITING} trainings wait already" in told else [f"the line is full, and the page says: {told}"]
+        return [*session.faults, *wrong, *(["a full line took one more"] if len(server.runs()) > before else [])]
+
+
+async def training_ended(session: Session) -> None:
+    """Waits until the Train page, which is open, shows the end of the training."""
+    end = time.monotonic() + PATIENCE
+    while '"live-state ended"' not in session.read("live_state")["html"]:
+        if time.monotonic() > end:
+            raise TimeoutError("the page does not show the end of its training")
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(2)  # it is drawn anew, with the results
+
+
 async def watch_line(server: Server, places: Sequence[Place]) -> None:
     """Notes when each training begins and ends, until all have ended."""
     store = RunStore(server.home / "runs")
@@ -302,6 +326,7 @@ async def load(server: Server, sessions: int, think: float, seed: int) -> Found:
             places.append(await start_training(trainer, server, SHORT if number else LONG))
             trainers.append(trainer)
         watching = asyncio.create_task(watch_line(server, places))
+        faults += await one_too_many(server)
         _tell(f"in line: {[place.said for place in places]} before each")
         visits = [Visit(new_visitor_id()) for _ in range(sessions)]
         visitors = [await stack.enter_async_context(Session(server.url, visit.visitor)) for visit in visits]
@@ -339,12 +364,13 @@ async def load(server: Server, sessions: int, think: float, seed: int) -> Found:
     return Found(visits, places, faults, lost, seconds, ticks, before, full, after)
 
 
-async def warm_up(server: Server, chance: random.Random, times: int = 3) -> None:
-    """A few visits, with the Train page, so that what is kept for everybody is there."""
-    for _ in range(times):
+async def warm_up(server: Server, chance: random.Random, query: str = SHORT) -> None:
+    """Visits with a training each, until what the server keeps for everybody is full: the models of so many runs."""
+    for _ in range(MODELS_KEPT):
         visit = Visit(new_visitor_id())
         async with Session(server.url, visit.visitor) as session:
-            await session.open("train")
+            await start_training(session, server, query)
+            await training_ended(session)
             await walk(session, visit, chance, 0.0)
             if visit.faults:
                 raise RuntimeError(f"A visitor alone meets: {visit.faults}")
@@ -404,8 +430,8 @@ def main() -> int:
     parser.add_argument("--think", type=float, default=5.0, help="mean seconds between two acts (default: 5)")
     parser.add_argument("--seed", type=int, default=0, help="of what they do (default: 0)")
     asked = parser.parse_args()
-    on = machine()
-    with tempfile.TemporaryDirectory(prefix="autorec-load-") as folder, served(Path(folder)) as server:
+    on, limits = machine(), {"AUTOREC_MAX_QUEUE": str(WAITING)}
+    with tempfile.TemporaryDirectory(prefix="autorec-load-") as folder, served(Path(folder), **limits) as server:
         found = asyncio.run(load(server, asked.sessions, asked.think, asked.seed))
     print(f"{on}\n\n{table(found, asked.think)}")
     for fault in sorted(set(found.faults))[:20]:

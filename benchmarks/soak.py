@@ -27,13 +27,13 @@ import numpy as np
 from autorec_core.visitors import VisitorStore, new_visitor_id
 from benchmarks.load import (
     KEPT,
-    PATIENCE,
     Server,
     Visit,
     machine,
     ratings_lost,
     served,
     start_training,
+    training_ended,
     walk,
     warm_up,
 )
@@ -117,10 +117,7 @@ async def come_and_go(server: Server, found: Soaked, chance: random.Random, unti
             if trains:
                 await start_training(session, server, QUICK)
                 found.trained += 1
-                end = time.monotonic() + PATIENCE
-                while '"live-state ended"' not in session.read("live_state")["html"] and time.monotonic() < end:
-                    await asyncio.sleep(0.5)
-                await asyncio.sleep(2)  # the page shows its end
+                await training_ended(session)
             visit.faults += session.faults
         found.faults += visit.faults
 
@@ -128,7 +125,7 @@ async def come_and_go(server: Server, found: Soaked, chance: random.Random, unti
 async def soak(server: Server, minutes: float, sessions: int, think: float, seed: int) -> Soaked:
     """Visitors come and go for so long; the memory is read meanwhile."""
     chance, found = random.Random(seed), Soaked()
-    await warm_up(server, chance)
+    await warm_up(server, chance, QUICK)
     began = time.monotonic()
     until = began + 60 * minutes
     going = [
@@ -169,7 +166,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="autorec-soak-") as folder, served(Path(folder)) as server:
         found = asyncio.run(soak(server, asked.minutes, asked.sessions, asked.think, asked.seed))
     settled = [reading for reading in found.readings if reading[0] >= LEFT_OUT]
-    slope = slope_of(settled)
+    if len(settled) < 10:
+        parser.error(f"--minutes: a slope needs more than the first {LEFT_OUT:.0f} s")
+    slope = slope_of(settled, min(STRETCH, (settled[-1][0] - settled[0][0]) / 5))
     megabytes = [reading[1] for reading in settled]
     rows = [
         ("minutes", f"{asked.minutes:g}, {asked.sessions} at once"),
