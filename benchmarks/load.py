@@ -24,6 +24,7 @@ import os
 import platform
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -76,6 +77,15 @@ class Server:
         """Of memory that its process has resident."""
         return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
 
+    def files(self) -> int:
+        """Files and connections that its process has open."""
+        return int(psutil.Process(self.process.pid).num_fds())
+
+    def processor(self) -> float:
+        """Seconds that its process has had of a processor; unlike others, other work on the machine adds none."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
     def runs(self) -> list[Run]:
         """The runs in its home."""
         return RunStore(self.home / "runs").all()
@@ -102,6 +112,7 @@ def served(folder: Path, **environment: str) -> Iterator[Server]:
             stderr=output,
             start_new_session=True,
         )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever ends this ends the server, too
     server = Server(process, f"http://127.0.0.1:{port}", home, log)
     try:
         wait_until(lambda: process.poll() is not None or _answers(server.url), "the server does not answer")
@@ -302,6 +313,10 @@ class Found:
     """Ratings that are not as they were given."""
     seconds: float
     """From the first request of the visitors to the last answer."""
+    processor: float
+    """Of which the server had a processor."""
+    load: float
+    """Of the whole machine at the end of that, other work included: processes that run or would like to."""
     ticks: int
     """Times that the pages of the trainings redrew themselves."""
     before: float
@@ -330,12 +345,13 @@ async def load(server: Server, sessions: int, think: float, seed: int) -> Found:
         _tell(f"in line: {[place.said for place in places]} before each")
         visits = [Visit(new_visitor_id()) for _ in range(sessions)]
         visitors = [await stack.enter_async_context(Session(server.url, visit.visitor)) for visit in visits]
-        began = time.perf_counter()
+        began, processor = time.perf_counter(), server.processor()
         chances = [random.Random(chance.random()) for _ in visits]
         await asyncio.gather(
             *(walk(*each, think) for each in zip(visitors, visits, chances, strict=True)),
         )
-        seconds = time.perf_counter() - began
+        seconds, processor = time.perf_counter() - began, server.processor() - processor
+        busy = os.getloadavg()[0]
         full = server.megabytes()
         _tell(f"walked in {seconds:.0f} s, {full:.0f} MB")
         for place in places[1:]:
@@ -361,7 +377,7 @@ async def load(server: Server, sessions: int, think: float, seed: int) -> Found:
         faults += visit.faults
     faults += unfair(places) + server.wrong_in_log()
     lost = ratings_lost(VisitorStore(f"sqlite:///{server.home / 'visitors.sqlite3'}"), visits)
-    return Found(visits, places, faults, lost, seconds, ticks, before, full, after)
+    return Found(visits, places, faults, lost, seconds, processor, busy, ticks, before, full, after)
 
 
 async def warm_up(server: Server, chance: random.Random, query: str = SHORT) -> None:
@@ -399,6 +415,7 @@ def table(found: Found, think: float) -> str:
         ("sessions at once", f"{len(found.visits)}, and {1 + WAITING} that train"),
         ("think time", f"{think:g} s on average" if think else "none"),
         ("runs of pages", f"{sum(len(visit.drawn) for visit in found.visits)} in {found.seconds:.0f} s"),
+        ("processor of the server meanwhile", f"{found.processor:.0f} s; load of the machine {found.load:.0f}"),
         ("redrawings of the Train page", f"{found.ticks:,}"),
         ("exceptions, red boxes, errors in the log, unfairness", str(len(found.faults))),
         ("ratings not kept as given", f"{found.lost} of {sum(len(visit.given) for visit in found.visits)}"),

@@ -1,19 +1,21 @@
 """Does the server grow while visitors come and go? Its memory over a long time, and the slope of that.
 
-    python -m benchmarks.soak [--minutes 20] [--sessions 10]
+    python -m benchmarks.soak [--minutes 20] [--sessions 20]
 
 A real server, and real sessions over the websocket (`benchmarks.wire`): as many at once as `--sessions` says, and as
 soon as one has rated, seen recommendations and a reconstruction and left, another comes, with its own cookie. Every
 tenth of them has the Train page open and starts a training, and waits until that has ended. The memory of the process
 that serves is read every few seconds. Its first part, until the caches are full and the first who left are no longer
 kept, is left out; a straight line through the rest has a slope, and that a standard error, for which the readings are
-first averaged over stretches that are longer than what a reading has to do with the next ones.
+first averaged over stretches that are longer than what a reading has to do with the next ones. At the end, when all
+have left, it is read once more.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import tempfile
@@ -26,6 +28,7 @@ import numpy as np
 
 from autorec_core.visitors import VisitorStore, new_visitor_id
 from benchmarks.load import (
+    BACK,
     KEPT,
     Server,
     Visit,
@@ -45,6 +48,8 @@ LEFT_OUT = 1.5 * KEPT
 """Seconds at the beginning that the slope leaves out."""
 STRETCH = 60.0
 """Seconds of a stretch that counts as one reading."""
+WHILE_AFTER = 25.0
+"""Seconds after which a session that is kept no longer is gone, with its memory."""
 TRAINS = 10
 """One visitor of so many trains a model."""
 QUICK = "preset=quick&epochs=3&hidden_units=20"
@@ -98,20 +103,29 @@ class Soaked:
     """What coming and going came to."""
 
     visits: list[Visit] = field(default_factory=list)
+    """Of those who left when they were through; at the end, some leave in the middle."""
+    came: int = 0
+    """All visitors."""
     trained: int = 0
     """Trainings that visitors started."""
     faults: list[str] = field(default_factory=list)
     readings: list[tuple[float, float]] = field(default_factory=list)
     """Seconds since the beginning, and megabytes."""
     lost: int = 0
+    before: float = 0.0
+    """Megabytes when the caches were full and nobody was there."""
+    after: float = 0.0
+    """When all had left and were no longer kept."""
+    files: tuple[int, int] = (0, 0)
+    """Open files and connections of the server, before and after."""
 
 
 async def come_and_go(server: Server, found: Soaked, chance: random.Random, until: float, think: float) -> None:
     """One visitor after the other, until the time is over."""
     while time.monotonic() < until:
         visit = Visit(new_visitor_id())
-        trains = (len(found.visits) + 1) % TRAINS == 0
-        found.visits.append(visit)
+        found.came += 1
+        trains = found.came % TRAINS == 0
         async with Session(server.url, visit.visitor) as session:
             await walk(session, visit, chance, think)
             if trains:
@@ -119,6 +133,7 @@ async def come_and_go(server: Server, found: Soaked, chance: random.Random, unti
                 found.trained += 1
                 await training_ended(session)
             visit.faults += session.faults
+        found.visits.append(visit)
         found.faults += visit.faults
 
 
@@ -126,6 +141,8 @@ async def soak(server: Server, minutes: float, sessions: int, think: float, seed
     """Visitors come and go for so long; the memory is read meanwhile."""
     chance, found = random.Random(seed), Soaked()
     await warm_up(server, chance, QUICK)
+    await asyncio.sleep(WHILE_AFTER)  # the last of these few are still kept; that makes it larger by a percent or two
+    found.before, files = server.megabytes(), server.files()
     began = time.monotonic()
     until = began + 60 * minutes
     going = [
@@ -141,14 +158,18 @@ async def soak(server: Server, minutes: float, sessions: int, think: float, seed
             for one in ended:
                 one.result()  # which raises what ended it
             print(
-                f"[{time.strftime('%H:%M:%S')}] {at / 60:.0f} min, {len(found.visits)} sessions, "
+                f"[{time.strftime('%H:%M:%S')}] {at / 60:.0f} min, {found.came} sessions, "
                 f"{found.readings[-1][1]:.0f} MB, {len(found.faults)} faults",
                 file=sys.stderr,
                 flush=True,
             )
             told += 60
         await asyncio.sleep(EVERY)
-    await asyncio.gather(*going)
+    for one in going:
+        one.cancel()
+    await asyncio.gather(*going, return_exceptions=True)
+    await asyncio.sleep(KEPT + WHILE_AFTER)
+    found.after, found.files = server.megabytes(), (files, server.files())
     found.faults += server.wrong_in_log()
     found.lost = ratings_lost(VisitorStore(f"sqlite:///{server.home / 'visitors.sqlite3'}"), found.visits)
     return found
@@ -158,8 +179,8 @@ def main() -> int:
     """Does it, prints what it came to, and returns 1 where something was wrong or lost, or the server grew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20.0, help="how long they come and go (default: 20)")
-    parser.add_argument("--sessions", type=int, default=10, help="visitors at once (default: 10)")
-    parser.add_argument("--think", type=float, default=2.0, help="mean seconds between two acts (default: 2)")
+    parser.add_argument("--sessions", type=int, default=20, help="visitors at once (default: 20)")
+    parser.add_argument("--think", type=float, default=5.0, help="mean seconds between two acts (default: 5)")
     parser.add_argument("--seed", type=int, default=0, help="of what they do (default: 0)")
     asked = parser.parse_args()
     on = machine()
@@ -172,17 +193,21 @@ def main() -> int:
     megabytes = [reading[1] for reading in settled]
     rows = [
         ("minutes", f"{asked.minutes:g}, {asked.sessions} at once"),
-        ("sessions", f"{len(found.visits)}, {found.trained} of them trained"),
+        ("sessions", f"{found.came}, {found.trained} of them trained"),
         ("exceptions, red boxes, errors in the log", str(len(found.faults))),
         ("ratings not kept as given", f"{found.lost} of {sum(len(visit.given) for visit in found.visits)}"),
-        ("memory", f"{found.readings[0][1]:.0f} MB at first, {min(megabytes):.0f} to {max(megabytes):.0f} MB later"),
+        ("memory with nobody there, before", f"{found.before:.0f} MB"),
+        ("memory with all there", f"{min(megabytes):.0f} to {max(megabytes):.0f} MB"),
         ("slope", f"{slope.an_hour:+.1f} MB an hour, standard error {slope.error:.1f}"),
+        ("memory after all have left", f"{found.after:.0f} MB, {found.after / found.before - 1:+.1%}"),
+        ("open files and connections before and after", f"{found.files[0]} and {found.files[1]}"),
+        ("load of the machine at the end, other work included", f"{os.getloadavg()[0]:.0f}"),
     ]
     print(f"{on}\n\n| what | found |\n|---|---|")
     print("\n".join(f"| {what} | {value} |" for what, value in rows))
     for fault in sorted(set(found.faults))[:20]:
         print(f"{found.faults.count(fault)} x {fault}")
-    return int(bool(found.faults) or found.lost > 0 or not slope.is_zero)
+    return int(bool(found.faults) or found.lost > 0 or not slope.is_zero or found.after > (1 + BACK) * found.before)
 
 
 if __name__ == "__main__":
