@@ -52,7 +52,7 @@ RATED = 5
 """Movies that a visitor gives stars."""
 WAITING = 3
 """Trainings in line behind the one that runs."""
-LONG, SHORT = "preset=quick&epochs=2000&patience=0", "preset=quick"
+LONG, SHORT = "preset=quick&epochs=2000&patience=0&hidden_units=500", "preset=quick"
 """The address of a training that goes on until it is stopped, and of one that ends by itself."""
 MODELS_KEPT = 8
 """Models that the server keeps in memory, whoever uses them."""
@@ -171,24 +171,25 @@ class Visit:
 async def walk(session: Session, visit: Visit, chance: random.Random, think: float) -> None:
     """Rates, opens Recommendations and Reconstruction; what is wrong on the way is noted."""
 
-    async def act(name: str, what: Awaitable[Drawn]) -> Drawn:
+    async def act(name: str, what: Awaitable[Drawn]) -> None:
         drawn = await what
         drawn.page = name
         visit.drawn.append(drawn)
         count = len(visit.given)
         if count and f"**{count}** movie" not in drawn.words:
             visit.faults.append(f"{name}: does not count {count} ratings")
+        if name == "recommendations" and "because you gave" not in drawn.words:
+            visit.faults.append(f"{name}: nothing is recommended")
+        drawn.elements = []  # which nobody reads again
         if think:
             await asyncio.sleep(chance.uniform(0.5, 1.5) * think)
-        return drawn
 
     await act("rate", session.open("rate"))
     cards = [card["id"] for card in session.read("rate_cards")["cards"]]
     for item_id in chance.sample(cards, RATED):
         visit.given[item_id] = chance.randint(1, 10) / 2
         await act("a rating", session.rate("rate_cards", item_id, visit.given[item_id]))
-    if "because you gave" not in (await act("recommendations", session.open("recommendations"))).words:
-        visit.faults.append("recommendations: nothing is recommended")
+    await act("recommendations", session.open("recommendations"))
     await act("reconstruction", session.open("reconstruction"))
     visit.faults += session.faults
     session.faults.clear()
@@ -409,6 +410,16 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}{load_before}"
 
 
+def times_of(visits: Sequence[Visit]) -> list[tuple[str, str]]:
+    """A row for each page, and one for all: seconds of a run."""
+    rows = []
+    for name in ("rate", "a rating", "recommendations", "reconstruction", ""):
+        times = [drawn.seconds for visit in visits for drawn in visit.drawn if name in ("", drawn.page)]
+        middle, late, most = np.percentile(times, [50, LATE, 100])
+        rows.append((f"seconds of {name or 'any run'}", f"median {middle:.2f}, p{LATE} {late:.2f}, most {most:.2f}"))
+    return rows
+
+
 def table(found: Found, think: float) -> str:
     """What it came to, as Markdown."""
     rows = [
@@ -421,12 +432,7 @@ def table(found: Found, think: float) -> str:
         ("ratings not kept as given", f"{found.lost} of {sum(len(visit.given) for visit in found.visits)}"),
         ("trainings before each, as the page said", ", ".join(str(place.said) for place in found.places)),
     ]
-    for name in ("rate", "a rating", "recommendations", "reconstruction", ""):
-        times = [drawn.seconds for visit in found.visits for drawn in visit.drawn if name in ("", drawn.page)]
-        middle, late, most = np.percentile(times, [50, LATE, 100])
-        rows.append(
-            (f"seconds of {name or 'any run'}", f"median {middle:.2f}, p{LATE} {late:.2f}, most {most:.2f}"),
-        )
+    rows += times_of(found.visits)
     of_each = [sum(drawn.seconds for drawn in visit.drawn) for visit in found.visits]
     rows.append(("seconds that a visitor waited in all", f"median {np.median(of_each):.1f}, most {max(of_each):.1f}"))
     rows += [

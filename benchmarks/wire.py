@@ -103,7 +103,6 @@ class Session:
     def __init__(self, url: str, visitor: str) -> None:
         self.url, self.visitor = url, visitor
         self.faults: list[str] = []
-        self.drawn: list[Drawn] = []
         self.ticks = 0
         """Times that a part of a page redrew itself."""
         self._pages: dict[str, str] = {}
@@ -193,9 +192,7 @@ class Session:
         except (WebSocketException, OSError) as error:
             self.faults.append(f"{self._page}: {error}")
         self._finished = None
-        drawn = Drawn(self._page, time.perf_counter() - began, self._size, self._elements)
-        self.drawn.append(drawn)
-        return drawn
+        return Drawn(self._page, time.perf_counter() - began, self._size, self._elements)
 
     async def _ask(self, fragment: str, triggers: tuple[WidgetState, ...] = ()) -> None:
         message = BackMsg()
