@@ -433,6 +433,8 @@ def table(found: Found, think: float) -> str:
         ("trainings before each, as the page said", ", ".join(str(place.said) for place in found.places)),
     ]
     rows += times_of(found.visits)
+    sizes = [drawn.size / 1000 for visit in found.visits for drawn in visit.drawn]
+    rows.append(("kilobytes of a run", f"median {np.median(sizes):.0f}, most {max(sizes):.0f}"))
     of_each = [sum(drawn.seconds for drawn in visit.drawn) for visit in found.visits]
     rows.append(("seconds that a visitor waited in all", f"median {np.median(of_each):.1f}, most {max(of_each):.1f}"))
     rows += [

@@ -6,9 +6,10 @@ A real server, and real sessions over the websocket (`benchmarks.wire`): as many
 soon as one has rated, seen recommendations and a reconstruction and left, another comes, with its own cookie. Every
 tenth of them has the Train page open and starts a training, and waits until that has ended. The memory of the process
 that serves is read every few seconds. Its first part, until the caches are full and the first who left are no longer
-kept, is left out; a straight line through the rest has a slope, and that a standard error, for which the readings are
-first averaged over stretches that are longer than what a reading has to do with the next ones. At the end, when all
-have left, it is read once more.
+kept, is left out; what was freed leaves gaps of which ever more are filled again, so the memory nears its height
+slowly, and the second half of the rest is what tells whether it grows. A straight line through the rest has a slope,
+and that a standard error, for which the readings are first averaged over stretches that are longer than what a reading
+has to do with the next ones. At the end, when all have left, it is read once more.
 """
 
 from __future__ import annotations
@@ -190,7 +191,8 @@ def main() -> int:
     settled = [reading for reading in found.readings if reading[0] >= LEFT_OUT]
     if len(settled) < 10:
         parser.error(f"--minutes: a slope needs more than the first {LEFT_OUT:.0f} s")
-    slope = slope_of(settled, min(STRETCH, (settled[-1][0] - settled[0][0]) / 5))
+    stretch = min(STRETCH, (settled[-1][0] - settled[0][0]) / 10)
+    whole, slope = (slope_of(part, stretch) for part in (settled, settled[len(settled) // 2 :]))
     megabytes = [reading[1] for reading in settled]
     rows = [
         ("minutes", f"{asked.minutes:g}, {asked.sessions} at once"),
@@ -200,7 +202,8 @@ def main() -> int:
         *times_of(found.visits),
         ("memory with nobody there, before", f"{found.before:.0f} MB"),
         ("memory with all there", f"{min(megabytes):.0f} to {max(megabytes):.0f} MB"),
-        ("slope", f"{slope.an_hour:+.1f} MB an hour, standard error {slope.error:.1f}"),
+        (f"slope after {LEFT_OUT:.0f} s", f"{whole.an_hour:+.0f} MB an hour, standard error {whole.error:.0f}"),
+        ("slope of the second half of that", f"{slope.an_hour:+.0f} MB an hour, standard error {slope.error:.0f}"),
         ("memory after all have left", f"{found.after:.0f} MB, {found.after / found.before - 1:+.1%}"),
         ("open files and connections before and after", f"{found.files[0]} and {found.files[1]}"),
         ("load of the machine at the end, other work included", f"{os.getloadavg()[0]:.0f}"),
