@@ -1,7 +1,7 @@
 # make app        sets up .venv and starts the app (PORT=8501)
 # make test       sets up all that the tests need, a browser and PostgreSQL included, and runs them
 # make check      ruff and mypy
-# make soak       does to it for long what the machine and the web do: crashes, hostile files
+# make soak       does to it for long what the machine and the web do: crashes, hostile files, many visitors at once
 # make bench      the quick benchmarks
 
 PORT ?= 8501
@@ -50,6 +50,8 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.crashes
 	$(BIN)/pytest tests/test_bad_input.py --hostile-files-whole
 	$(BIN)/pytest tests/soak
+	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.soak
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.accuracy --quick

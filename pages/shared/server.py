@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 import autorec_core
 from autorec_core import logs, settings, storage
 from autorec_core.visitors import is_visitor_id, new_visitor_id
-from pages.shared import services
+from pages.shared import services, tidy
 from pages.shared.state import VISITOR_COOKIE
 
 _LOG = logging.getLogger(f"{logs.NAME}.server")
@@ -66,11 +67,13 @@ def _visitor_of(headers: Headers) -> bool:
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Around the server's life: the starter model trains before the first visitor comes, and at the end a training that
-    runs is saved and no process is left behind."""
+    runs is saved and no process is left behind. In between, what visitors who left have taken up is given back."""
     logs.prepare(also=("streamlit", "uvicorn"))
     settings.limits()  # what can't be read ends the server here, with its sentence, and not at a visitor's click
     _LOG.info("the server begins", extra={"home": str(storage.home()), "version": autorec_core.__version__})
     threading.Thread(target=services.begin, daemon=True).start()
+    tidying = asyncio.create_task(tidy.keep_tidy())
     yield
+    tidying.cancel()
     services.close_jobs()
     _LOG.info("the server has ended")
