@@ -41,6 +41,25 @@ class TestAblation:
         assert "centering off" not in titles
         assert "refit off" in titles
 
+    def test_validation_alone_leaves_refits_and_what_differs_in_them_out(
+        self, low_rank: tuple[Ratings, np.ndarray], tmp_path: Path
+    ) -> None:
+        variants = ablation.variants_of("balanced")
+        alone = ablation.without_refit(variants)
+        assert [v.title for v in alone] == [v.title for v in variants if v.title != "refit off"]
+        assert not any(variant.hyperparameters.refit for variant in alone)
+        few = tuple(
+            replace(variant, hyperparameters=variant.hyperparameters.with_changes(hidden_units=4, epochs=3))
+            for variant in alone[:3]
+        )
+        work = Reproduction(low_rank[0], few, Protocol(seeds=(0, 1)), tmp_path)
+        list(work)
+        text = ablation.markdown_of(work, "balanced", validation_alone=True)
+        assert "| | validation RMSE | loss ± | best epoch |\n|---|---|---|---|\n| the preset |" in text
+        assert "test" not in text
+        losses = [row["valid_loss"].mean for row in ablation.rows_of(work, "valid_loss")[1:]]
+        assert losses == sorted(losses, reverse=True)
+
     def test_the_loss_is_paired_by_seed_and_the_worst_row_is_first(
         self, low_rank: tuple[Ratings, np.ndarray], tmp_path: Path
     ) -> None:
