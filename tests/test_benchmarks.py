@@ -11,7 +11,7 @@ import pytest
 from autorec_core import baselines as averages
 from autorec_core import hyperparameters
 from autorec_core.metrics import rmse
-from autorec_core.ratings import Ratings
+from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.reproduce import Protocol, Reproduction, Variant
 from autorec_core.splits import Split, random_split
 from benchmarks import ablation, baselines
@@ -137,6 +137,19 @@ class TestBaselines:
         assert rmse(predicted, split.test.by_user.values) < 0.7 * bias
         plain = baselines.scored(split.train, baselines.als(split.train, 2, 1e6), split.test)
         assert rmse(plain, split.test.by_user.values) == pytest.approx(bias, abs=1e-3)
+
+    def test_ease_over_users_scores_as_over_items(self) -> None:
+        generator = np.random.default_rng(0)
+        users, items = np.nonzero(generator.random((20, 35)) < 0.3)
+        train = Ratings.from_triples(users, items, np.full(len(users), 3.0), name="wide", scale=RatingScale(1, 5, 1))
+        assert train.num_users < train.num_items
+        rated = np.zeros((train.num_users, train.num_items))
+        rated[train.by_user.rows, train.by_user.indices] = 1.0
+        inverse = np.linalg.inv(rated.T @ rated + 3.0 * np.eye(train.num_items))
+        weights = inverse / -np.diagonal(inverse)
+        np.fill_diagonal(weights, 0.0)
+        everybody = np.arange(train.num_users)
+        np.testing.assert_allclose(baselines.ease(train, 3.0)(everybody), rated @ weights, atol=1e-5)
 
     def test_ease_never_recommends_an_item_for_itself_and_finds_what_goes_together(self) -> None:
         users, items = zip(*[(u, i) for u in range(40) for i in range(6) if i // 3 == u % 2], strict=True)
