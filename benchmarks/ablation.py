@@ -1,11 +1,13 @@
 """What is each part of the default preset worth? The default, and the default without each of them, on the same splits.
 
-    python -m benchmarks.ablation [--preset balanced] [--seeds 5] [--into FILE] [--keep DIR] [RATINGS ...]
+    python -m benchmarks.ablation [--preset balanced] [--seeds 5] [--validation] [--into FILE] [--keep DIR]
+           [RATINGS ...]
 
 RATINGS are names of data sets, files or folders; without any, the bundled set. Each row differs from the preset in what
 it says and in nothing else: nothing is tuned again, so a part that others have come to lean on shows more than it would
 have given by itself. The loss is paired: of the same split and first weights, the row's RMSE less the preset's.
-Each training is kept, and the same command goes on where it was broken off.
+Each training is kept, and the same command goes on where it was broken off. `--validation` trains without a refit,
+which is half the time, and shows validation alone.
 """
 
 from __future__ import annotations
@@ -88,7 +90,16 @@ def variants_of(preset: str) -> tuple[Variant, ...]:
     )
 
 
-def rows_of(work: Reproduction) -> list[dict[str, Any]]:
+def without_refit(variants: Sequence[Variant]) -> tuple[Variant, ...]:
+    """The same without a refit, which validation knows nothing of; what differs in that alone falls away."""
+    found: dict[Hyperparameters, Variant] = {}
+    for variant in variants:
+        chosen = variant.hyperparameters.with_changes(refit=False)
+        found.setdefault(chosen, replace(variant, hyperparameters=chosen))
+    return tuple(found.values())
+
+
+def rows_of(work: Reproduction, sort_by: str = "loss") -> list[dict[str, Any]]:
     """A row a variant: `validation` and `test`, and `loss`, paired with the first variant; each a `Mean`."""
     rows: list[dict[str, Any]] = []
     first = work.variants[0]
@@ -107,27 +118,28 @@ def rows_of(work: Reproduction) -> list[dict[str, Any]]:
                 "epochs": Mean.of([float(one["best_epoch"]) for one, _ in scored]),
             }
         )
-    return [rows[0], *sorted(rows[1:], key=lambda row: -row["loss"].mean)]
+    return [rows[0], *sorted(rows[1:], key=lambda row: -row[sort_by].mean)]
 
 
-def markdown_of(work: Reproduction, preset: str) -> str:
+def markdown_of(work: Reproduction, preset: str, *, validation_alone: bool = False) -> str:
     """The table of one set of ratings."""
     ratings, seeds = work.ratings, len(work.protocol.seeds)
+    shown = {"validation": "valid_loss"} if validation_alone else {"validation": "valid_loss", "test": "loss"}
     lines = [
         f"## {ratings.name}",
         "",
         f"{ratings.num_ratings:,} ratings, preset `{preset}`, {seeds} seeds; ± is half of a {LEVEL:.0%} interval.",
         "",
-        "| | validation RMSE | loss ± | test RMSE | loss ± | best epoch |",
-        "|---|---|---|---|---|---|",
+        f"| | {''.join(f'{name} RMSE | loss ± | ' for name in shown)}best epoch |",
+        "|---|" + "---|---|" * len(shown) + "---|",
     ]
-    for row in rows_of(work):
+    for row in rows_of(work, "valid_loss" if validation_alone else "loss"):
         is_first = row["title"] == work.variants[0].title
-        losses = ["" if is_first else _signed(row[name]) for name in ("valid_loss", "loss")]
-        lines.append(
-            f"| {row['title']} | {row['validation'].mean:.4f} | {losses[0]} | {row['test'].mean:.4f} | {losses[1]} | "
-            f"{row['epochs'].mean:.1f} |"
-        )
+        cells = [row["title"]]
+        for name, loss in shown.items():
+            cells += [f"{row[name].mean:.4f}", "" if is_first else _signed(row[loss])]
+        cells.append(f"{row['epochs'].mean:.1f}")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -137,9 +149,9 @@ def _signed(loss: Mean) -> str:
     return f"{loss.mean:+.4f}" + ("" if loss.half_width is None else f" ± {loss.half_width:.4f}")
 
 
-def measure(ratings: Ratings, preset: str, seeds: int, keep: Path) -> Reproduction:
+def measure(ratings: Ratings, variants: tuple[Variant, ...], seeds: int, keep: Path) -> Reproduction:
     """Trains everything, or finds it."""
-    work = Reproduction(ratings, variants_of(preset), Protocol(seeds=tuple(range(seeds))), keep)
+    work = Reproduction(ratings, variants, Protocol(seeds=tuple(range(seeds))), keep)
     for step in work:
         if step.outcome is not None and not step.was_found:
             to_go = f"about {(step.remaining or 0) / 60:.1f} min to go"
@@ -153,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("ratings", nargs="*")
     parser.add_argument("--preset", default=hyperparameters.DEFAULT_PRESET)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--validation", action="store_true", help="train without a refit and show validation alone")
     parser.add_argument("--into", metavar="FILE", help="write the tables into a Markdown file, too")
     parser.add_argument("--keep", metavar="DIR", help="where trainings are kept (default: in AUTOREC_HOME)")
     asked = parser.parse_args(arguments)
@@ -164,10 +177,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ratings = datasets.load(name) if named else read_ratings(name)
         ratings = ratings if named else replace(ratings, name=Path(name).resolve().stem)
         called.append(ratings.name)
-        tables.append(markdown_of(measure(ratings, asked.preset, asked.seeds, keep), asked.preset))
+        variants = variants_of(asked.preset)
+        work = measure(ratings, without_refit(variants) if asked.validation else variants, asked.seeds, keep)
+        tables.append(markdown_of(work, asked.preset, validation_alone=asked.validation))
         print(tables[-1])
     if asked.into:
         seeds = f" --seeds {asked.seeds}" if asked.seeds != 5 else ""
+        seeds += " --validation" if asked.validation else ""
         preset = f" --preset {asked.preset}" if asked.preset != hyperparameters.DEFAULT_PRESET else ""
         opening = [
             "# What each part is worth",

@@ -186,15 +186,30 @@ def rating_result(model: Model, split: Split, train_and_valid: Ratings) -> dict[
 def ease(train: Ratings, regularization: float) -> report.Scores:
     """EASE: item weights in closed form, zero on the diagonal.
 
+    Where there are fewer users than items, the inverse over items is not made: by the identity of Woodbury, what is
+    asked of it is had from the smaller one over users.
+
     Source: Steck 2019, equation 8.
     """
     rated = _dense(train)
+    if train.num_users < train.num_items:
+        return _ease_by_users(rated, regularization)
     gram = rated.T @ rated
     gram[np.diag_indices_from(gram)] += regularization
     inverse = np.linalg.inv(gram)
     weights = inverse / -np.diagonal(inverse)
     np.fill_diagonal(weights, 0.0)
     return lambda users: rated[users] @ weights
+
+
+def _ease_by_users(rated: FloatArray, regularization: float) -> report.Scores:
+    """The same scores: with X `rated` and P the inverse over items, X P is the inverse over users times X."""
+    gram = (rated @ rated.T).astype(float)
+    gram[np.diag_indices_from(gram)] += regularization
+    product = np.linalg.solve(gram, rated.astype(float))
+    diagonal = (1.0 - np.einsum("ui,ui->i", rated, product)) / regularization
+    scores = rated - product / diagonal
+    return lambda users: scores[users]
 
 
 def _dense(train: Ratings) -> FloatArray:

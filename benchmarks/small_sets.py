@@ -1,13 +1,16 @@
 """Is what a person gets by pressing Start below the averages on small sets of ratings, whatever they are like?
 
-    python -m benchmarks.small_sets [--first-seed 0] [--seeds 5] [--into FILE] [--keep DIR] [RATINGS ...]
+    python -m benchmarks.small_sets [--first-seed 0] [--seeds 5] [--without-leaning] [--short] [--largest 30000]
+           [--into FILE] [--keep DIR] [RATINGS ...]
 
 Each seed draws parts of every set in RATINGS (data sets, files or folders; without any, the bundled set) in three ways:
 some users with all that they rated, some users and some items, and single ratings. It makes further sets: a low rank
 with levels and noise, levels and noise alone, and noise alone, on scales of 1 to 5, 1 to 10 and 0 to 100. Each is split
 as the app splits, and trained with the hyperparameters of its size, item- and user-based. What is told is the test RMSE
 less that of the damped user and item bias fitted to the same ratings, as a share of the scale's span; below 0 is better
-than averages. Each training is kept, and the same command goes on where it was broken off.
+than averages. Each training is kept, and the same command goes on where it was broken off. `--without-leaning` trains
+the same sets with the same hyperparameters but `lean_on_averages`; `--short` takes the ways of drawing, and the scales,
+together.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import torch
 from autorec_core import datasets, storage
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.events import TrainingEnded
+from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import BoolArray, Ratings, RatingScale
 from autorec_core.splits import random_split
@@ -101,9 +105,14 @@ def made(seed: int) -> Iterator[SmallSet]:
                 yield SmallSet(kind, how, size, Ratings.from_triples(users, items, given, name=kind, scale=scale))
 
 
-def result(small: SmallSet, based_on: str, seed: int) -> dict[str, Any]:
-    """One training with the defaults of the set's size."""
+def chosen_for(small: SmallSet, based_on: str, *, leaning: bool = True) -> Hyperparameters:
+    """The defaults of the set's size, without leaning on averages where that is asked for."""
     chosen = hyperparameters_for(small.ratings.num_ratings, based_on)
+    return chosen if leaning else chosen.with_changes(lean_on_averages=False)
+
+
+def result(small: SmallSet, chosen: Hyperparameters, seed: int) -> dict[str, Any]:
+    """One training."""
     *_, ended = Trainer(random_split(small.ratings, seed=seed), chosen, seed=seed)
     if not isinstance(ended, TrainingEnded) or ended.test_rmse is None:
         raise RuntimeError(f"the training gave no model: {small.kind}, {small.how}, {small.size}")
@@ -116,19 +125,26 @@ def result(small: SmallSet, based_on: str, seed: int) -> dict[str, Any]:
     }
 
 
-def measure(wholes: Sequence[Ratings], seeds: Sequence[int], keep: Path) -> list[dict[str, Any]]:
+def measure(
+    wholes: Sequence[Ratings], seeds: Sequence[int], keep: Path, *, leaning: bool = True, largest: int = SIZES[-1]
+) -> list[dict[str, Any]]:
     """A row a training, or what was kept of it."""
     rows = []
     for seed in seeds:
         for small in [*(part for whole in wholes for part in parts_of(whole, seed)), *made(seed)]:
-            for based_on in BASES:
-                chosen = hyperparameters_for(small.ratings.num_ratings, based_on).to_json()
-                depends_on = [small.ratings.fingerprint, chosen, seed]
-                found = kept(keep, depends_on, partial(result, small, based_on, seed))
+            for based_on in BASES if small.size <= largest else ():
+                chosen = chosen_for(small, based_on, leaning=leaning)
+                depends_on = [small.ratings.fingerprint, chosen.to_json(), seed]
+                found = kept(keep, depends_on, partial(result, small, chosen, seed))
                 what = {"kind": small.kind, "how": small.how, "size": small.size, "based_on": based_on, "seed": seed}
                 rows.append({**what, **found, "difference": (found["test"] - found["bias"]) / found["span"]})
         print(f"seed {seed}: {len(rows)} trainings", file=sys.stderr, flush=True)
     return rows
+
+
+def together(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rows, with all ways of drawing and all scales as one."""
+    return [{**row, "how": "every way" if row["kind"] not in PATTERNS else "every scale"} for row in rows]
 
 
 def markdown_of(rows: Sequence[dict[str, Any]]) -> str:
@@ -160,6 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("ratings", nargs="*")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--without-leaning", action="store_true", help="with lean_on_averages off")
+    parser.add_argument("--short", action="store_true", help="one line for all ways of drawing, and for all scales")
+    parser.add_argument("--largest", type=int, default=SIZES[-1], metavar="RATINGS", help="leave larger sets out")
     parser.add_argument("--into", metavar="FILE", help="write the table into a Markdown file, too")
     parser.add_argument("--keep", metavar="DIR", help="where trainings are kept (default: in AUTOREC_HOME)")
     asked = parser.parse_args(arguments)
@@ -170,8 +189,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         named = name in datasets.DATASETS
         ratings = datasets.load(name) if named else read_ratings(name)
         wholes.append(ratings if named else replace(ratings, name=Path(name).resolve().stem))
-    rows = measure(wholes, range(asked.first_seed, asked.first_seed + asked.seeds), keep)
-    table = markdown_of(rows)
+    seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
+    rows = measure(wholes, seeds, keep, leaning=not asked.without_leaning, largest=asked.largest)
+    table = markdown_of(together(rows) if asked.short else rows)
     print(table)
     if asked.into:
         Path(asked.into).write_text(table, encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from autorec_core import baselines as averages
 from autorec_core import hyperparameters
 from autorec_core.metrics import rmse
-from autorec_core.ratings import Ratings
+from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.reproduce import Protocol, Reproduction, Variant
 from autorec_core.splits import Split, random_split
 from benchmarks import ablation, baselines
@@ -40,6 +40,25 @@ class TestAblation:
         titles = [variant.title for variant in ablation.variants_of("paper")]
         assert "centering off" not in titles
         assert "refit off" in titles
+
+    def test_validation_alone_leaves_refits_and_what_differs_in_them_out(
+        self, low_rank: tuple[Ratings, np.ndarray], tmp_path: Path
+    ) -> None:
+        variants = ablation.variants_of("balanced")
+        alone = ablation.without_refit(variants)
+        assert [v.title for v in alone] == [v.title for v in variants if v.title != "refit off"]
+        assert not any(variant.hyperparameters.refit for variant in alone)
+        few = tuple(
+            replace(variant, hyperparameters=variant.hyperparameters.with_changes(hidden_units=4, epochs=3))
+            for variant in alone[:3]
+        )
+        work = Reproduction(low_rank[0], few, Protocol(seeds=(0, 1)), tmp_path)
+        list(work)
+        text = ablation.markdown_of(work, "balanced", validation_alone=True)
+        assert "| | validation RMSE | loss ± | best epoch |\n|---|---|---|---|\n| the preset |" in text
+        assert "test" not in text
+        losses = [row["valid_loss"].mean for row in ablation.rows_of(work, "valid_loss")[1:]]
+        assert losses == sorted(losses, reverse=True)
 
     def test_the_loss_is_paired_by_seed_and_the_worst_row_is_first(
         self, low_rank: tuple[Ratings, np.ndarray], tmp_path: Path
@@ -118,6 +137,19 @@ class TestBaselines:
         assert rmse(predicted, split.test.by_user.values) < 0.7 * bias
         plain = baselines.scored(split.train, baselines.als(split.train, 2, 1e6), split.test)
         assert rmse(plain, split.test.by_user.values) == pytest.approx(bias, abs=1e-3)
+
+    def test_ease_over_users_scores_as_over_items(self) -> None:
+        generator = np.random.default_rng(0)
+        users, items = np.nonzero(generator.random((20, 35)) < 0.3)
+        train = Ratings.from_triples(users, items, np.full(len(users), 3.0), name="wide", scale=RatingScale(1, 5, 1))
+        assert train.num_users < train.num_items
+        rated = np.zeros((train.num_users, train.num_items))
+        rated[train.by_user.rows, train.by_user.indices] = 1.0
+        inverse = np.linalg.inv(rated.T @ rated + 3.0 * np.eye(train.num_items))
+        weights = inverse / -np.diagonal(inverse)
+        np.fill_diagonal(weights, 0.0)
+        everybody = np.arange(train.num_users)
+        np.testing.assert_allclose(baselines.ease(train, 3.0)(everybody), rated @ weights, atol=1e-5)
 
     def test_ease_never_recommends_an_item_for_itself_and_finds_what_goes_together(self) -> None:
         users, items = zip(*[(u, i) for u in range(40) for i in range(6) if i // 3 == u % 2], strict=True)

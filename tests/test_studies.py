@@ -53,6 +53,26 @@ def test_the_table_tells_mean_worst_and_how_many_are_below() -> None:
     assert "| k | h | 500 | -0.40% | +0.20% | 1 of 2 | -3.00% | -3.00% | 2 of 2 |" in text
 
 
+def test_the_short_table_has_a_line_for_every_way_of_drawing_together_and_one_for_all_scales() -> None:
+    rows = [
+        {"kind": kind, "how": how, "size": 500, "based_on": base, "difference": 0.01 * number}
+        for kind, ways in {"m": ("users", "single ratings"), "noise alone": ("1 to 5", "0 to 100")}.items()
+        for number, how in enumerate(ways)
+        for base in small_sets.BASES
+    ]
+    text = small_sets.markdown_of(small_sets.together(rows))
+    assert "| m | every way | 500 | +0.50% | +1.00% | 0 of 2 |" in text
+    assert "| noise alone | every scale | 500 | +0.50% | +1.00% | 0 of 2 |" in text
+    assert len(text.splitlines()) == 2 + 2 + 1
+
+
+def test_without_leaning_a_small_set_differs_in_nothing_else() -> None:
+    small = next(small_sets.made(0))
+    leaning, plain = (small_sets.chosen_for(small, "items", leaning=leaning) for leaning in (True, False))
+    assert leaning.lean_on_averages
+    assert plain == leaning.with_changes(lean_on_averages=False)
+
+
 def test_a_part_of_a_set_is_of_whole_users(low_rank: tuple[Ratings, np.ndarray]) -> None:
     ratings = low_rank[0]
     part = rule.part_of(ratings, ratings.num_ratings // 3)
