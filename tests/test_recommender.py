@@ -113,6 +113,7 @@ def test_reasons_are_the_visitors_ratings_that_moved_it_most(recommender: Recomm
             assert reason.rating == EVEN_TASTE[1][place]
             assert reason.effect == pytest.approx(effects[place], abs=1e-12)
             assert reason.item_id == reason.item_index + 1
+            assert reason.title == str(reason.item_id)
 
 
 def test_reasons_number_at_most_what_was_rated_or_asked(recommender: Recommender) -> None:
@@ -122,6 +123,33 @@ def test_reasons_number_at_most_what_was_rated_or_asked(recommender: Recommender
     assert [item.because for item in none] == [(), ()]
     unasked = recommender.recommend(recommender.fold_in(*EVEN_TASTE), count=2, reasons=0)
     assert [item.because for item in unasked] == [(), ()]
+
+
+def test_unasked_there_are_ten_recommendations_with_three_reasons_and_ten_similar_movies(
+    recommender: Recommender,
+) -> None:
+    met = recommender.fold_in(*EVEN_TASTE)
+    assert [len(item.because) for item in recommender.recommend(met)] == [3] * 10
+    assert [len(item.because) for item in recommender.describe(met, np.array([7]))] == [3]
+    assert len(recommender.similar(7)) == 10
+
+
+def test_reasons_that_moved_it_as_much_come_in_the_order_in_which_they_were_rated(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rated = np.arange(29)[::-1]
+    met = recommender.fold_in(rated, np.full(29, 3.0))
+    moved = np.where(np.arange(29) % 2 == 0, 0.5, -0.25)
+    monkeypatch.setattr(met, "effects", lambda targets: np.tile(moved, (len(targets), 1)))
+    (only,) = recommender.recommend(met, reasons=29)
+    assert [reason.item_index for reason in only.because] == [*rated[::2], *rated[1::2]]
+
+
+def test_whole_numbers_are_ratings_too(recommender: Recommender) -> None:
+    items, ratings = EVEN_TASTE
+    whole, met = recommender.fold_in(items, [int(rating) for rating in ratings]), recommender.fold_in(items, ratings)
+    assert whole.ratings.dtype == np.float64
+    np.testing.assert_array_equal(whole.raw, met.raw)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +164,7 @@ def test_reasons_number_at_most_what_was_rated_or_asked(recommender: Recommender
         (Filter(min_ratings=13), lambda index, count: count >= 13),
         (Filter(max_ratings=12), lambda index, count: count <= 12),
         (Filter(max_ratings=0), lambda index, count: count == 0),
+        (Filter(min_ratings=13, max_ratings=13), lambda index, count: count == 13),
         (
             Filter(genres=frozenset({"Drama"}), years=(1970, 1990), min_ratings=11, max_ratings=14),
             lambda index, count: "Drama" in GENRES[index] and 1970 <= YEARS[index] <= 1990 and 11 <= count <= 14,
