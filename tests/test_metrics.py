@@ -92,5 +92,5 @@ def test_who_has_no_rating_does_not_shift_the_groups_of_the_others() -> None:
     assert quantile_groups(np.array([0, 0, 0, 0, 1, 2, 3, 5]), 2).tolist() == [-1, -1, -1, -1, 0, 0, 1, 1]
     # An odd one out falls into the lower group: the edge is a count that somebody has.
     assert quantile_groups(np.array([1, 2, 10]), 2).tolist() == [0, 0, 1]
-    assert quantile_groups(np.array([1, 2, 3, 10]), 2).tolist() == [0, 0, 1, 1]
+    assert quantile_groups(np.array([1, 2, 3])).tolist() == [0, 1, 2]
     assert quantile_groups(np.array([0, 0]), 2).tolist() == [-1, -1]

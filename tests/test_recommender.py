@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from autorec_core.errors import InvalidRatingsError, NotFoundError
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Items, Ratings
 from autorec_core.recommender import Filter, Recommender
@@ -143,6 +144,29 @@ def test_reasons_that_moved_it_as_much_come_in_the_order_in_which_they_were_rate
     monkeypatch.setattr(met, "effects", lambda targets: np.tile(moved, (len(targets), 1)))
     (only,) = recommender.recommend(met, reasons=29)
     assert [reason.item_index for reason in only.because] == [*rated[::2], *rated[1::2]]
+
+
+@pytest.mark.parametrize("items", [[-1], [30], [2, 30], [-1, 2], [-1, 40]])
+def test_an_index_that_no_movie_has_is_refused(items: list[int], recommender: Recommender) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        recommender.fold_in(items, [3.0] * len(items))
+    assert str(caught.value) == "Item indices go from 0 to 29; `items.index(item_id)` gives them."
+    recommender.fold_in([0, 29], [3.0, 3.0])
+
+
+def test_what_is_wrong_with_the_ratings_is_told(recommender: Recommender) -> None:
+    with pytest.raises(InvalidRatingsError) as caught:
+        recommender.fold_in([3, 3], [3.0, 3.0])
+    assert str(caught.value) == "An item is rated twice. Keep one rating of each."
+    with pytest.raises(InvalidRatingsError) as caught:
+        recommender.fold_in([3, 4], [3.0, 5.5])
+    assert str(caught.value) == "A rating is outside 1 to 5: [3.0, 5.5]."
+    for items, ratings in (([1, 2], [3.0]), ([[1], [2]], [[3.0], [3.0]]), ([[1], [2]], [3.0, 3.0])):
+        with pytest.raises(ValueError, match="as many items as ratings") as wrong:
+            recommender.fold_in(np.array(items), np.array(ratings))
+        shapes = f"{np.shape(items)} and {np.shape(ratings)}"
+        assert str(wrong.value) == f"Needs as many items as ratings, got {shapes}."
+    assert recommender.fold_in([2, 3], [1, 5]).ratings.tolist() == [1.0, 5.0]  # the ends are on the scale
 
 
 def test_whole_numbers_are_ratings_too(recommender: Recommender) -> None:
