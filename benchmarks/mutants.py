@@ -21,10 +21,10 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 TESTS = {
     "metrics": ("metrics",),
-    "model": ("training_model", "training_weights", "properties"),
+    "model": ("model", "training_model", "training_weights"),
     "recommender": ("recommender", "fold_in"),
     "splits": ("splits",),
-    "training": ("training", "training_model", "training_resumed", "training_weights", "leaning", "properties"),
+    "training": ("training", "training_model", "training_resumed", "leaning", "item_noise", "properties"),
 }
 """The files of tests that specify each module."""
 KILLED, TIMED_OUT = frozenset((1, 3)), frozenset((36, -24, 24, 152, 255))

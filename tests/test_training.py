@@ -15,6 +15,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingStarted
 from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters
 from autorec_core.metrics import mae, rmse
+from autorec_core.ranks import Ranks
 from autorec_core.ratings import Ratings
 from autorec_core.splits import Split, random_split
 from autorec_core.training import Trainer
@@ -378,3 +379,28 @@ def test_who_and_what_is_unknown_to_training_is_scored_by_its_averages(based_on:
         assert not model.needs_fallback(rows, columns).all()
         assert told == pytest.approx(rmse(model.predict_pairs(rows, columns), given), abs=1e-5)
     assert ended.num_test_fallback == (in_test & is_cold).sum()
+
+
+class _Others(Ranks):
+    """Other processes, one of which wants to stop when it was asked a number of times."""
+
+    def any(self, flag: bool) -> bool:
+        asked.append(flag)
+        return flag or len(asked) > 2
+
+
+asked: list[bool] = []
+
+
+def test_who_trains_it_together_is_asked_before_each_epoch_and_may_stop_it(split: Split) -> None:
+    asked.clear()
+    others = _Others()
+    trainer = Trainer(split, SMALL.with_changes(refit=True), ranks=others)
+    _, ended = run(trainer)
+    assert (ended.reason, ended.epochs_run) == ("stopped", 2)
+    assert trainer._fit.ranks is trainer.ranks is others
+    assert trainer._new_refit().ranks is others
+    assert trainer._new_refit().seed == 0
+    seventh = Trainer(split, SMALL.with_changes(epochs=1), seed=7)
+    run(seventh)
+    assert seventh._new_refit().seed == 7
