@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 from statistics import median
 
@@ -13,6 +14,7 @@ from trained import RANDOM, SMALL, assert_same_model, epochs_of, run
 from autorec_core import baselines
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingStarted
+from autorec_core.fit import EpochFigures, Fit
 from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters
 from autorec_core.metrics import mae, rmse
 from autorec_core.ranks import Ranks
@@ -398,9 +400,30 @@ def test_who_trains_it_together_is_asked_before_each_epoch_and_may_stop_it(split
     trainer = Trainer(split, SMALL.with_changes(refit=True), ranks=others)
     _, ended = run(trainer)
     assert (ended.reason, ended.epochs_run) == ("stopped", 2)
+    assert ended.message == f"Stopped after epoch 2; epoch {ended.best_epoch} was the best on validation."
     assert trainer._fit.ranks is trainer.ranks is others
     assert trainer._new_refit().ranks is others
     assert trainer._new_refit().seed == 0
     seventh = Trainer(split, SMALL.with_changes(epochs=1), seed=7)
     run(seventh)
     assert seventh._new_refit().seed == 7
+
+
+def test_a_refit_that_diverges_leaves_the_model_that_validation_chose(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Trainer(split, RANDOM.with_changes(refit=False))
+    _, expected = run(plain)
+    assert expected.best_epoch > 1
+    trainer, run_epoch = Trainer(split, RANDOM), Fit.run_epoch
+
+    def diverging(fit: Fit) -> EpochFigures:
+        figures = run_epoch(fit)
+        return replace(figures, is_finite=fit is trainer.current_fit or fit.epoch < 2)
+
+    monkeypatch.setattr(Fit, "run_epoch", diverging)
+    events, ended = run(trainer)
+    assert [event.epoch for event in events if isinstance(event, RefitEpochEnded)] == [1]
+    assert (ended.reason, ended.is_refitted) == ("finished", False)
+    assert (ended.message, ended.test_rmse) == (expected.message, expected.test_rmse)
+    assert_same_model(trainer.trained_model(), plain.trained_model())
