@@ -27,8 +27,8 @@ TESTS = {
     "training": ("training", "training_model", "training_resumed", "leaning", "item_noise", "properties"),
 }
 """The files of tests that specify each module."""
-SLOW = "comes_down or where_there_is"
-"""Whole trainings that take long and would notice only what others notice sooner; they are left out."""
+LEFT_OUT = {"training": "comes_down or where_there_is"}
+"""Whole trainings that take long and would notice only what others notice sooner."""
 KILLED, TIMED_OUT = frozenset((1, 3)), frozenset((36, -24, 24, 152, 255))
 """mutmut's exit codes of mutants that a test failed for, and of those that ran into the limit of their time."""
 SETTINGS = """
@@ -41,7 +41,7 @@ markers = ["browser: walks through the app in a real browser"]
 source_paths = ["autorec_core"]
 only_mutate = ["autorec_core/{module}.py"]
 also_copy = ["conftest.py"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not ({slow})"]
+pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = {tests}
 track_dependencies = false
 use_git_change_detection = false
@@ -63,7 +63,11 @@ def prepare(module: str, folder: Path) -> None:
         shutil.rmtree(folder / part, ignore_errors=True)
         shutil.copytree(PROJECT / part, folder / part, ignore=ignored)
     tests = [f"tests/test_{name}.py" for name in TESTS[module]]
-    (folder / "pyproject.toml").write_text(SETTINGS.format(module=module, tests=json.dumps(tests), slow=SLOW))
+    arguments = ["-p", "no:cacheprovider"]
+    if module in LEFT_OUT:
+        arguments += ["-k", f"not ({LEFT_OUT[module]})"]
+    settings = SETTINGS.format(module=module, tests=json.dumps(tests), arguments=json.dumps(arguments))
+    (folder / "pyproject.toml").write_text(settings)
     (folder / "conftest.py").write_text(NO_SHRINKING)
 
 
