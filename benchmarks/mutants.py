@@ -21,7 +21,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 TESTS = {
     "metrics": ("metrics",),
-    "model": ("model", "training_model", "training_weights"),
+    "model": ("model", "training_model"),
     "recommender": ("recommender", "fold_in"),
     "splits": ("splits",),
     "training": ("training", "training_model", "training_resumed", "leaning", "item_noise", "properties"),

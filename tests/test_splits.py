@@ -221,6 +221,13 @@ def test_ratings_of_the_same_second_are_drawn_as_if_there_was_no_time(checkerboa
     at_once = replace(checkerboard, timestamps=np.full(480, 7, dtype=np.int64))
     drawn, by_time = random_split(checkerboard, seed=2), random_split(at_once, seed=2, by_time=True)
     assert [keys(part) for part in parts(by_time)] == [keys(part) for part in parts(drawn)]
+    # Of two seconds, the newer one is used up first, in the order drawn.
+    seconds = np.arange(480) % 2
+    drawn_order = np.random.default_rng([2, 0]).permutation(480)
+    newest_first = np.concatenate([drawn_order[seconds[drawn_order] == second] for second in (1, 0)])
+    by_time = random_split(replace(checkerboard, timestamps=seconds), seed=2, by_time=True)
+    for part, expected in ((by_time.test, newest_first[:48]), (by_time.valid, newest_first[48:91])):
+        assert keys(part) == keys(checkerboard.select(np.isin(np.arange(480), expected)))
 
 
 def test_unless_it_is_asked_for_time_decides_nothing(toy: Ratings) -> None:
