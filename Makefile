@@ -2,6 +2,7 @@
 # make test       sets up all that the tests need, a browser and PostgreSQL included, and runs them
 # make check      ruff and mypy
 # make soak       does to it for long what the machine and the web do: crashes, hostile files, many visitors at once
+# make mutants    makes the core wrong in a thousand small ways: would the tests notice?
 # make bench      the quick benchmarks
 
 PORT ?= 8501
@@ -9,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: app test check soak bench browser postgres clean
+.PHONY: app test check mutants soak bench browser postgres clean
 
 $(VENV)/.app: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +47,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+mutants: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.mutants
+
 soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.crashes
 	$(BIN)/pytest tests/test_bad_input.py --hostile-files-whole
@@ -59,4 +63,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.kernels
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache mutants

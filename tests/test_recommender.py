@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from autorec_core.errors import InvalidRatingsError, NotFoundError
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Items, Ratings
 from autorec_core.recommender import Filter, Recommender
@@ -113,6 +114,7 @@ def test_reasons_are_the_visitors_ratings_that_moved_it_most(recommender: Recomm
             assert reason.rating == EVEN_TASTE[1][place]
             assert reason.effect == pytest.approx(effects[place], abs=1e-12)
             assert reason.item_id == reason.item_index + 1
+            assert reason.title == str(reason.item_id)
 
 
 def test_reasons_number_at_most_what_was_rated_or_asked(recommender: Recommender) -> None:
@@ -122,6 +124,56 @@ def test_reasons_number_at_most_what_was_rated_or_asked(recommender: Recommender
     assert [item.because for item in none] == [(), ()]
     unasked = recommender.recommend(recommender.fold_in(*EVEN_TASTE), count=2, reasons=0)
     assert [item.because for item in unasked] == [(), ()]
+
+
+def test_unasked_there_are_ten_recommendations_with_three_reasons_and_ten_similar_movies(
+    recommender: Recommender,
+) -> None:
+    met = recommender.fold_in(*EVEN_TASTE)
+    assert [len(item.because) for item in recommender.recommend(met)] == [3] * 10
+    assert [len(item.because) for item in recommender.describe(met, np.array([7]))] == [3]
+    assert len(recommender.similar(7)) == 10
+
+
+def test_reasons_that_moved_it_as_much_come_in_the_order_in_which_they_were_rated(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rated = np.arange(29)[::-1]
+    met = recommender.fold_in(rated, np.full(29, 3.0))
+    moved = np.where(np.arange(29) % 2 == 0, 0.5, -0.25)
+    monkeypatch.setattr(met, "effects", lambda targets: np.tile(moved, (len(targets), 1)))
+    (only,) = recommender.recommend(met, reasons=29)
+    assert [reason.item_index for reason in only.because] == [*rated[::2], *rated[1::2]]
+
+
+@pytest.mark.parametrize("items", [[-1], [30], [2, 30], [-1, 2], [-1, 40]])
+def test_an_index_that_no_movie_has_is_refused(items: list[int], recommender: Recommender) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        recommender.fold_in(items, [3.0] * len(items))
+    assert str(caught.value) == "Item indices go from 0 to 29; `items.index(item_id)` gives them."
+    recommender.fold_in([0, 29], [3.0, 3.0])
+
+
+def test_what_is_wrong_with_the_ratings_is_told(recommender: Recommender) -> None:
+    with pytest.raises(InvalidRatingsError) as caught:
+        recommender.fold_in([3, 3], [3.0, 3.0])
+    assert str(caught.value) == "An item is rated twice. Keep one rating of each."
+    with pytest.raises(InvalidRatingsError) as caught:
+        recommender.fold_in([3, 4], [3.0, 5.5])
+    assert str(caught.value) == "A rating is outside 1 to 5: [3.0, 5.5]."
+    for items, ratings in (([1, 2], [3.0]), ([[1], [2]], [[3.0], [3.0]]), ([[1], [2]], [3.0, 3.0])):
+        with pytest.raises(ValueError, match="as many items as ratings") as wrong:
+            recommender.fold_in(np.array(items), np.array(ratings))
+        shapes = f"{np.shape(items)} and {np.shape(ratings)}"
+        assert str(wrong.value) == f"Needs as many items as ratings, got {shapes}."
+    assert recommender.fold_in([2, 3], [1, 5]).ratings.tolist() == [1.0, 5.0]  # the ends are on the scale
+
+
+def test_whole_numbers_are_ratings_too(recommender: Recommender) -> None:
+    items, ratings = EVEN_TASTE
+    whole, met = recommender.fold_in(items, [int(rating) for rating in ratings]), recommender.fold_in(items, ratings)
+    assert whole.ratings.dtype == np.float64
+    np.testing.assert_array_equal(whole.raw, met.raw)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +188,7 @@ def test_reasons_number_at_most_what_was_rated_or_asked(recommender: Recommender
         (Filter(min_ratings=13), lambda index, count: count >= 13),
         (Filter(max_ratings=12), lambda index, count: count <= 12),
         (Filter(max_ratings=0), lambda index, count: count == 0),
+        (Filter(min_ratings=13, max_ratings=13), lambda index, count: count == 13),
         (
             Filter(genres=frozenset({"Drama"}), years=(1970, 1990), min_ratings=11, max_ratings=14),
             lambda index, count: "Drama" in GENRES[index] and 1970 <= YEARS[index] <= 1990 and 11 <= count <= 14,

@@ -64,6 +64,15 @@ def test_the_seed_decides_alone(checkerboard: Ratings) -> None:
     assert first.seed == 3
 
 
+def test_what_a_seed_draws_never_changes(checkerboard: Ratings) -> None:
+    """Figures that were published with it hold for these parts alone."""
+    split = random_split(checkerboard, holdout_users=0.1)
+    assert split.seed == 0
+    assert users_of(split.holdout) == {13, 17}
+    assert sorted(keys(split.test))[:5] == [(1, 4, 1.0), (1, 24, 1.0), (2, 5, 1.0), (2, 22, 5.0), (3, 29, 5.0)]
+    assert sorted(keys(split.valid))[:5] == [(1, 8, 1.0), (1, 25, 5.0), (2, 16, 5.0), (2, 19, 1.0), (2, 20, 5.0)]
+
+
 def test_the_global_random_state_is_neither_used_nor_touched(checkerboard: Ratings) -> None:
     before = np.random.get_state()[1]
     first = random_split(checkerboard)
@@ -155,19 +164,37 @@ def test_a_test_rating_that_is_also_for_training_is_refused(toy: Ratings) -> Non
     ],
 )
 def test_a_fraction_outside_its_range_is_named(toy: Ratings, name: str, value: float) -> None:
-    with pytest.raises(InvalidHyperparameterError, match=f"{name} must be between .* and 0.9, got {value:g}"):
+    with pytest.raises(InvalidHyperparameterError, match="must be between") as caught:
         random_split(toy, **{name: value})
+    low = 0.001 if name == "valid_fraction" else 0
+    assert str(caught.value) == f"{name} must be between {low:g} and 0.9, got {value:g}."
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("test_fraction", value) for value in (0.0, 0.9)),
+        *(("valid_fraction", value) for value in (0.001, 0.9)),
+        *(("holdout_users", value) for value in (0.0, 0.9)),
+    ],
+)
+def test_the_ends_of_its_range_are_in_it(checkerboard: Ratings, name: str, value: float) -> None:
+    assert_shares_out(random_split(checkerboard, **{name: value}), checkerboard)
 
 
 def test_a_negative_seed_is_refused(toy: Ratings) -> None:
-    with pytest.raises(InvalidHyperparameterError, match="seed must be 0 or more, got -1"):
+    with pytest.raises(InvalidHyperparameterError, match=r"^seed must be 0 or more, got -1\.$"):
         random_split(toy, seed=-1)
 
 
 def test_too_few_ratings_to_split_are_told() -> None:
     one = Ratings.from_triples([1], [1], [3], name="one", scale=FIVE)
-    with pytest.raises(InvalidRatingsError, match="one has 1 ratings to split; too few"):
+    with pytest.raises(InvalidRatingsError) as caught:
         random_split(one)
+    assert str(caught.value) == "one has 1 ratings to split; too few to train, validate and test on."
+    three = Ratings.from_triples([1, 1, 2], [1, 2, 1], [3, 4, 5], name="three", scale=FIVE)
+    parts_of_three = random_split(three, test_fraction=0.34)
+    assert [part.num_ratings for part in (parts_of_three.test, parts_of_three.valid, parts_of_three.train)] == [1] * 3
 
 
 def times_of(part: Ratings) -> list[int]:
@@ -190,6 +217,24 @@ def test_by_time_the_seed_decides_only_between_ratings_of_the_same_second(toy: R
     assert len({frozenset(keys(random_split(at_once, by_time=True, seed=seed).test)) for seed in range(8)}) > 1
 
 
+def test_ratings_of_the_same_second_are_drawn_as_if_there_was_no_time(checkerboard: Ratings) -> None:
+    at_once = replace(checkerboard, timestamps=np.full(480, 7, dtype=np.int64))
+    drawn, by_time = random_split(checkerboard, seed=2), random_split(at_once, seed=2, by_time=True)
+    assert [keys(part) for part in parts(by_time)] == [keys(part) for part in parts(drawn)]
+    # Of two seconds, the newer one is used up first, in the order drawn.
+    seconds = np.arange(480) % 2
+    drawn_order = np.random.default_rng([2, 0]).permutation(480)
+    newest_first = np.concatenate([drawn_order[seconds[drawn_order] == second] for second in (1, 0)])
+    by_time = random_split(replace(checkerboard, timestamps=seconds), seed=2, by_time=True)
+    for part, expected in ((by_time.test, newest_first[:48]), (by_time.valid, newest_first[48:91])):
+        assert keys(part) == keys(checkerboard.select(np.isin(np.arange(480), expected)))
+
+
+def test_unless_it_is_asked_for_time_decides_nothing(toy: Ratings) -> None:
+    without = random_split(replace(toy, timestamps=None))
+    assert [keys(part) for part in parts(random_split(toy))] == [keys(part) for part in parts(without)]
+
+
 def test_by_time_an_own_test_set_leaves_the_newest_of_the_others_to_validate_on(toy: Ratings) -> None:
     in_test = np.arange(15) % 5 == 0
     train = toy.select(~in_test)
@@ -206,8 +251,12 @@ def test_by_time_people_are_still_held_out_whole(toy: Ratings) -> None:
 
 
 def test_ratings_without_timestamps_can_not_be_split_by_time(checkerboard: Ratings) -> None:
-    with pytest.raises(InvalidRatingsError, match="checkerboard can't be split by time: not every rating has a"):
+    with pytest.raises(InvalidRatingsError) as caught:
         random_split(checkerboard, by_time=True)
+    assert str(caught.value) == (
+        "checkerboard can't be split by time: not every rating has a timestamp. Give a column timestamp with the "
+        "seconds since 1970, or split at random."
+    )
 
 
 @settings(max_examples=40, deadline=None)

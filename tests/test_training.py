@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
+from statistics import median
 
 import numpy as np
 import pytest
 from trained import RANDOM, SMALL, assert_same_model, epochs_of, run
 
+from autorec_core import baselines
 from autorec_core.errors import AutoRecError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded
+from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingStarted
+from autorec_core.fit import EpochFigures, Fit
 from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters
-from autorec_core.metrics import rmse
+from autorec_core.metrics import mae, rmse
+from autorec_core.ranks import Ranks
 from autorec_core.ratings import Ratings
 from autorec_core.splits import Split, random_split
 from autorec_core.training import Trainer
@@ -227,3 +232,198 @@ def test_a_split_without_test_ratings_ends_without_a_test_score(low_rank: tuple[
     assert ended.reason == "finished"
     assert ended.test_rmse is None
     assert ended.test_mae is None
+
+
+# -- what it says -----------------------------------------------------------------------------------------------------
+
+
+def test_each_end_says_what_ended_it_and_what_to_do(split: Split) -> None:
+    def said(trainer: Trainer, *, stop_after: int | None = None, why: str | None = None) -> TrainingEnded:
+        for event in trainer:
+            if isinstance(event, EpochEnded) and event.epoch == stop_after:
+                trainer.stop() if why is None else trainer.stop(why)
+        assert isinstance(event, TrainingEnded)
+        return event
+
+    ended = said(Trainer(split, SMALL))
+    best = f"epoch {ended.best_epoch} was the best on validation"
+    assert ended.message == f"All 4 epochs are done; {best}."
+    ended = said(Trainer(split, SMALL.with_changes(refit=True)))
+    again = f"The model was fitted again to train and validation, for {ended.best_epoch} epochs."
+    assert ended.message == f"All 4 epochs are done; {best}. {again}"
+    overfits = {"regularization": 0.0, "learning_rate": 0.1, "schedule": "constant", "hidden_units": 40}
+    ended = said(Trainer(split, SMALL.with_changes(epochs=200, patience=3, **overfits)))
+    assert ended.message == f"No better epoch in 3; epoch {ended.best_epoch} was the best on validation."
+    ended = said(Trainer(split, SMALL), stop_after=1)
+    assert ended.message == "Stopped after epoch 1; epoch 1 was the best on validation."
+    ended = said(Trainer(split, SMALL), stop_after=1, why="The time is up.")
+    assert ended.message == "The time is up. Stopped after epoch 1; epoch 1 was the best on validation."
+    ended = said(Trainer(split, SMALL), stop_after=4, why="The time is up.")
+    assert ended.message == f"All 4 epochs are done; {best}."
+    trainer = Trainer(split, SMALL)
+    trainer.stop("The time is up.")
+    assert said(trainer).message == "Stopped before the first epoch ended."
+    huge = {"initial_scale": 1.0, "learning_rate": 10.0, "encoder_activation": "identity", "centering": False}
+    ended = said(Trainer(split, SMALL.with_changes(epochs=30, schedule="constant", regularization=0.0, **huge)))
+    assert ended.best_epoch == 0
+    assert ended.message == "The training diverged: the error left every bound. Lower the learning rate."
+    assert (ended.train_rmse, ended.valid_rmse, ended.test_rmse, ended.test_mae) == (None, None, None, None)
+    assert ended.num_test_fallback == 0
+
+
+def test_the_beginning_says_how_much_there_is_to_learn_from(split: Split) -> None:
+    trainer = Trainer(split, SMALL)
+    started = next(iter(trainer))
+    assert isinstance(started, TrainingStarted)
+    assert (started.epoch, started.epochs) == (0, 4)
+    assert (started.num_train, started.num_valid, started.num_test) == (
+        split.train.num_ratings,
+        split.valid.num_ratings,
+        split.test.num_ratings,
+    )
+    fitted = baselines.fit_all(split.train)
+    assert started.baselines == trainer.valid_baselines == baselines.rmse_of_all(fitted, split.valid)
+
+
+def test_each_epoch_and_the_end_say_how_long_and_how_fast_it_was(split: Split) -> None:
+    trainer = Trainer(split, SMALL.with_changes(epochs=5, schedule="constant", learning_rate=0.01))
+    events, ended = run(trainer)
+    epochs = epochs_of(events)
+    assert [event.learning_rate for event in epochs] == [0.01] * 5
+    for event in epochs:
+        assert event.seconds > 0
+        assert event.ratings_per_second == pytest.approx(split.train.num_ratings / event.seconds)
+    seconds = [event.seconds for event in epochs]
+    assert ended.seconds == pytest.approx(sum(seconds))
+    assert ended.epoch_seconds_median == median(seconds)
+    assert ended.ratings_per_second == pytest.approx(split.train.num_ratings / median(seconds))
+    assert ended.baselines == baselines.rmse_of_all(baselines.fit_all(split.train), split.test)
+    model, test = trainer.trained_model(), split.test.by_user
+    predicted = model.predict_pairs(test.rows, test.indices)
+    assert ended.test_rmse == rmse(predicted, test.values)
+    assert ended.test_mae == mae(predicted, test.values)
+    train = split.train.by_user
+    fitted = model.predict_pairs(train.rows, train.indices)
+    assert ended.train_rmse == pytest.approx(rmse(fitted, train.values), abs=1e-5)
+    stopped = Trainer(split, SMALL)
+    stopped.stop()
+    _, ended = run(stopped)
+    assert (ended.seconds, ended.epoch_seconds_median) == (0, 0)
+    assert ended.ratings_per_second == pytest.approx(split.train.num_ratings * 1e9)
+
+
+def test_each_epoch_of_the_refit_is_counted(split: Split) -> None:
+    events, ended = run(Trainer(split, RANDOM))
+    refits = [event for event in events if isinstance(event, RefitEpochEnded)]
+    assert [event.epoch for event in refits] == list(range(1, ended.best_epoch + 1))
+    assert {event.epochs for event in refits} == {ended.best_epoch}
+    assert all(event.seconds > 0 for event in refits)
+    assert ended.baselines == baselines.rmse_of_all(baselines.fit_all(_both(split)), split.test)
+
+
+def _both(split: Split) -> Ratings:
+    """Train and validation as one set, made anew from its triples."""
+    parts = (split.train, split.valid)
+    rows, columns, values = (
+        np.concatenate([getattr(part.by_user, name) for part in parts]) for name in ("rows", "indices", "values")
+    )
+    return Ratings.from_triples(rows + 1, columns + 1, values, name="both", scale=split.train.scale)
+
+
+def test_the_norm_of_the_gradient_and_divergence_are_told_while_it_trains(split: Split) -> None:
+    trainer = Trainer(split, SMALL.with_changes(encoder_activation="identity", epochs=30, schedule="constant"))
+    assert trainer.gradient_norm is None
+    for event in trainer:
+        if isinstance(event, EpochEnded):
+            assert trainer.gradient_norm is not None
+            if event.epoch == 3:
+                assert 0 < trainer.gradient_norm < math.inf
+                assert not trainer.has_diverged
+                trainer.change(learning_rate=10.0)
+    assert trainer.has_diverged
+
+
+def test_what_can_not_change_is_named_together(split: Split) -> None:
+    trainer = Trainer(split, SMALL.with_changes(refit=True))
+    with pytest.raises(ValueError, match=r"^batch_size, hidden_units can't change while it trains; start a new run\.$"):
+        trainer.change(hidden_units=3, batch_size=7, learning_rate=0.1)
+    run(trainer)
+    with pytest.raises(
+        ValueError, match=r"^The refit repeats the epochs that validation chose; nothing can change in it\.$"
+    ):
+        trainer.change(learning_rate=0.1)
+    fresh = Trainer(split, SMALL)
+    with pytest.raises(
+        AutoRecError, match=r"^This training has no model: no epoch ended with a finite validation RMSE\.$"
+    ):
+        fresh.trained_model()
+
+
+@pytest.mark.parametrize("based_on", ["items", "users"])
+def test_who_and_what_is_unknown_to_training_is_scored_by_its_averages(based_on: str, checkerboard: Ratings) -> None:
+    """In validation, which chooses, as in the test."""
+    users, items = checkerboard.by_user.rows, checkerboard.by_user.indices
+    is_cold = (users == 3) | (items == 4)
+    draw = np.random.default_rng(0).random(len(users))
+    in_test, in_valid = draw < 0.2, (draw >= 0.2) & (draw < 0.5)
+    parts = (
+        checkerboard.select(~is_cold & ~in_test & ~in_valid),
+        checkerboard.select(in_valid),
+        checkerboard.select(in_test),
+    )
+    split = Split(*parts, holdout=None, seed=0)
+    trainer = Trainer(split, SMALL.with_changes(based_on=based_on, epochs=3))
+    _, ended = run(trainer)
+    model = trainer.trained_model()
+    for part, told in ((split.valid, ended.valid_rmse), (split.test, ended.test_rmse)):
+        rows, columns, given = part.by_user.rows, part.by_user.indices, part.by_user.values
+        assert model.needs_fallback(rows, columns).any()
+        assert not model.needs_fallback(rows, columns).all()
+        assert told == pytest.approx(rmse(model.predict_pairs(rows, columns), given), abs=1e-5)
+    assert ended.num_test_fallback == (in_test & is_cold).sum()
+
+
+class _Others(Ranks):
+    """Other processes, one of which wants to stop when it was asked a number of times."""
+
+    def any(self, flag: bool) -> bool:
+        asked.append(flag)
+        return flag or len(asked) > 2
+
+
+asked: list[bool] = []
+
+
+def test_who_trains_it_together_is_asked_before_each_epoch_and_may_stop_it(split: Split) -> None:
+    asked.clear()
+    others = _Others()
+    trainer = Trainer(split, SMALL.with_changes(refit=True), ranks=others)
+    _, ended = run(trainer)
+    assert (ended.reason, ended.epochs_run) == ("stopped", 2)
+    assert ended.message == f"Stopped after epoch 2; epoch {ended.best_epoch} was the best on validation."
+    assert trainer._fit.ranks is trainer.ranks is others
+    assert trainer._new_refit().ranks is others
+    assert trainer._new_refit().seed == 0
+    seventh = Trainer(split, SMALL.with_changes(epochs=1), seed=7)
+    run(seventh)
+    assert seventh._new_refit().seed == 7
+
+
+def test_a_refit_that_diverges_leaves_the_model_that_validation_chose(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Trainer(split, RANDOM.with_changes(refit=False))
+    _, expected = run(plain)
+    assert expected.best_epoch > 1
+    trainer, run_epoch = Trainer(split, RANDOM), Fit.run_epoch
+
+    def diverging(fit: Fit) -> EpochFigures:
+        figures = run_epoch(fit)
+        return replace(figures, is_finite=fit is trainer.current_fit or fit.epoch < 2)
+
+    monkeypatch.setattr(Fit, "run_epoch", diverging)
+    events, ended = run(trainer)
+    assert [event.epoch for event in events if isinstance(event, RefitEpochEnded)] == [1]
+    assert (ended.reason, ended.is_refitted) == ("finished", False)
+    assert (ended.message, ended.test_rmse) == (expected.message, expected.test_rmse)
+    assert_same_model(trainer.trained_model(), plain.trained_model())

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from made_ratings import with_unrated
 from trained import SMALL, epochs_of, run
 
+from autorec_core import baselines, item_noise, population
 from autorec_core.events import TrainingStarted
+from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters, preset
 from autorec_core.ratings import Ratings
 from autorec_core.splits import Split, random_split
 from autorec_core.training import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+BASES = pytest.mark.parametrize("based_on", ["items", "users"])
 
 
 # -- the model that is left -------------------------------------------------------------------------------------------
@@ -128,3 +135,109 @@ def test_validation_is_scored_as_the_test_is_with_the_fallback_for_what_has_no_t
     assert ended.num_test_fallback >= is_cold.sum()
     if everything_is_cold:
         assert ended.valid_rmse == pytest.approx(events[0].baselines["user_item_bias"], abs=1e-6)
+
+
+@BASES
+@pytest.mark.parametrize("refit", [True, False])
+def test_what_a_model_knows_besides_its_weights_is_that_of_the_ratings_it_learnt_from(
+    based_on: str, refit: bool, split: Split
+) -> None:
+    hyperparameters = SMALL.with_changes(based_on=based_on, refit=refit)
+    trainer = Trainer(split, hyperparameters)
+    _, ended = run(trainer)
+    assert ended.is_refitted is refit
+    model = trainer.trained_model()
+    assert trainer.trained_model() is model
+    assert model.hyperparameters == hyperparameters
+    assert model.items is split.train.items
+    assert model.user_ids is split.train.user_ids
+    assert model.scale == split.train.scale
+    whole = merged(split) if refit else split.train
+    np.testing.assert_array_equal(model.item_counts, whole.by_item.counts)
+    np.testing.assert_array_equal(model.user_counts, whole.by_user.counts)
+    averages = baselines.fit_all(whole)["user_item_bias"]
+    assert model.global_mean == pytest.approx(whole.mean)
+    np.testing.assert_allclose(model.item_means, averages.global_mean + averages.item_biases, rtol=1e-6)
+    np.testing.assert_allclose(model.user_biases, averages.user_biases, atol=1e-6)
+    assert ended.valid_rmse is not None
+    assert model.residual_variance == pytest.approx(ended.valid_rmse**2)
+    wide = {"population_mean", "population_covariance", "fold_in_variances"}
+    for field in fields(model):
+        value = getattr(model, field.name)
+        if isinstance(value, np.ndarray) and field.name != "user_ids":
+            is_number = field.name.endswith("counts")
+            expected = np.int64 if is_number else np.float64 if field.name in wide else np.float32
+            assert value.dtype == expected, field.name
+    width = 7 if based_on == "items" else 0
+    assert model.population_mean.shape == (width,)
+    assert model.population_covariance.shape == ((width, width) if width else (0,))
+    assert model.item_noise.shape == ((80,) if based_on == "items" else (0,))
+    if based_on == "items":
+        assert model.fold_in_counts.shape == model.fold_in_variances.shape == (0,)
+
+
+def merged(split: Split) -> Ratings:
+    """Train and validation as one set, made anew from its triples."""
+    parts = (split.train, split.valid)
+    rows, columns, values = (
+        np.concatenate([getattr(part.by_user, name) for part in parts]) for name in ("rows", "indices", "values")
+    )
+    return Ratings.from_triples(rows + 1, columns + 1, values, name="merged", scale=split.train.scale)
+
+
+def test_a_refit_learns_of_each_pair_once_in_order_and_keeps_who_has_no_rating(checkerboard: Ratings) -> None:
+    lonely = with_unrated(checkerboard, users=2, items=3)
+    split = random_split(replace(lonely, timestamps=np.arange(480)), seed=3)
+    trainer = Trainer(split, SMALL.with_changes(refit=True, epochs=2))
+    run(trainer)
+    learnt, model = trainer._refit.train, trainer.trained_model()
+    whole = lonely.select(np.isin(np.arange(480), [*split.train.timestamps, *split.valid.timestamps]))
+    for name in ("indptr", "indices", "values"):
+        np.testing.assert_array_equal(getattr(learnt.by_user, name), getattr(whole.by_user, name), err_msg=name)
+        assert getattr(learnt.by_user, name).dtype == getattr(whole.by_user, name).dtype, name
+    assert learnt.timestamps is None
+    assert len(model.user_counts) == 22
+    assert len(model.item_counts) == 33
+
+
+def test_how_sure_a_refitted_user_based_model_is_was_measured_before_it_saw_validation(split: Split) -> None:
+    models = []
+    for refit in (True, False):
+        trainer = Trainer(split, SMALL.with_changes(based_on="users", refit=refit))
+        run(trainer)
+        models.append(trainer.trained_model())
+    refitted, plain = models
+    assert not np.array_equal(refitted.decoder_weights, plain.decoder_weights)
+    np.testing.assert_array_equal(refitted.fold_in_counts, plain.fold_in_counts)
+    np.testing.assert_array_equal(refitted.fold_in_variances, plain.fold_in_variances)
+    expected = user_based_errors(plain, split)
+    np.testing.assert_array_equal(plain.fold_in_variances, expected[1])
+
+
+def test_of_many_ratings_some_drawn_by_the_seed_tell_the_noise_and_the_population(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_noise, "RATINGS_READ", 100)
+    seeds = []
+    fit_population = population.fit
+
+    def noted(*arguments: Any, seed: int) -> population.Population:
+        seeds.append(seed)
+        return fit_population(*arguments, seed=seed)
+
+    monkeypatch.setattr(population, "fit", noted)
+    trainer = Trainer(split, SMALL, seed=9)
+    run(trainer)
+    model, train = trainer.trained_model(), split.train.by_user
+    some = np.random.default_rng([9, 4]).choice(split.train.num_ratings, 100, replace=False)
+    assert len(set(some.tolist())) == 100
+    users, items, ratings = train.rows[some], train.indices[some], train.values[some]
+    expected = item_noise.relative_noise(ratings - model.predict_pairs(users, items), items, 80)
+    np.testing.assert_allclose(model.item_noise, expected, rtol=1e-6)
+    assert set(seeds) == {9}
+    monkeypatch.setattr(item_noise, "RATINGS_READ", split.train.num_ratings)
+    trainer = Trainer(split, SMALL, seed=9)
+    run(trainer)
+    errors = train.values - model.predict_pairs(train.rows, train.indices)
+    expected = item_noise.relative_noise(errors, train.indices, 80)
+    np.testing.assert_array_equal(trainer.trained_model().item_noise, expected)  # all of them, in their order

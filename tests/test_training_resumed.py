@@ -150,3 +150,24 @@ def test_what_would_need_a_new_model_cannot_change_on_the_way(split: Split) -> N
     with pytest.raises(InvalidHyperparameterError, match="learning_rate"):
         trainer.change(learning_rate=-1.0)
     assert trainer.hyperparameters == SMALL
+
+
+def test_a_checkpoint_before_the_first_epoch_says_that_there_is_nothing_yet(split: Split) -> None:
+    trainer = Trainer(split, SMALL)
+    _, values = trainer.checkpoint()
+    assert (values["epoch"], values["best_epoch"], values["best_valid_rmse"]) == (0, 0, None)
+    assert values["epoch_seconds"] == []
+    assert values["has_diverged"] is trainer.has_diverged is False
+    assert values["refit"] is None
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+
+
+def test_a_training_that_has_diverged_has_diverged_when_it_is_taken_up_again(split: Split) -> None:
+    hyperparameters = SMALL.with_changes(encoder_activation="identity", epochs=30, schedule="constant")
+    trainer = Trainer(split, hyperparameters)
+    for event in trainer:
+        if event.kind == "epoch" and event.epoch == 2:
+            trainer.change(learning_rate=10.0)
+    resumed = Trainer(split, hyperparameters, checkpoint=through_json(trainer.checkpoint()))
+    assert resumed.has_diverged is trainer.has_diverged is True
+    assert [without_clocks(event) for event in list(resumed)[1:]] == [without_clocks(event)]

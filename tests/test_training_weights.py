@@ -12,6 +12,7 @@ from trained import SMALL, run
 
 from autorec_core.engine import Batch
 from autorec_core.fit import Fit
+from autorec_core.hyperparameters import ACTIVATIONS
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.recommender import Recommender
 from autorec_core.splits import random_split
@@ -116,6 +117,22 @@ def test_ratings_that_are_all_the_same_are_learnt_as_such(value: float, based_on
     model = trainer.trained_model()
     assert model.residual_variance > 0
     assert np.isfinite(Recommender(model).fold_in([0, 1], [value, value]).raw).all()
+
+
+@pytest.mark.parametrize("decoder", ACTIVATIONS)
+def test_the_reconstruction_of_everything_is_that_of_the_observed_where_it_is_observed(
+    decoder: str, low_rank: tuple[Ratings, np.ndarray]
+) -> None:
+    fit = Fit(low_rank[0], SMALL.with_changes(decoder_activation=decoder), seed=0)
+    fit.run_epoch()
+    assert (fit.model.decoder_bias != 0).any()
+    batch, codes = fit.everything, fit.codes()
+    assert (batch.offsets != 0).all()
+    with torch.no_grad():
+        whole = fit.model.decoder_everywhere(codes, batch)
+        observed = fit.model.decoder(codes, batch)
+    assert whole.shape == (80, 60)
+    torch.testing.assert_close(whole[batch.rows, batch.columns.long()], observed, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("loss_over", ["observed", "all"])
