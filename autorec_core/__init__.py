@@ -3,4 +3,4 @@
 Importing this package imports nothing else of it and changes nothing on the machine. See `docs/architecture.md`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

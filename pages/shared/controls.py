@@ -78,9 +78,14 @@ def _kind(name: str) -> type:
     return type(Hyperparameters.__dataclass_fields__[name].default)
 
 
-def _with_current(stops: Iterable[float], current: float | None) -> list[float]:
-    """The stops, with the value that is set, so that a value from elsewhere is never moved."""
-    return sorted({*stops, *([] if current is None else [current])})
+def _with_current(stops: Iterable[float], current: float | None, others: set[float]) -> list[float]:
+    """The stops, with the value that is set, so that a value from elsewhere is never moved.
+
+    It stays a stop as long as the session lasts (`others`): the stops must not change under a hand that moves on.
+    """
+    if current is not None:
+        others.add(current)
+    return sorted({*stops, *others})
 
 
 def preset_of(hyperparameters: Hyperparameters) -> str | None:
@@ -294,7 +299,7 @@ def _control(name: str) -> None:
     elif kind is bool:
         st.toggle(**common)
     elif choice.log:
-        stops = _with_current(nice_values(name), state.get(_key(name)))
+        stops = _with_current(nice_values(name), state.get(_key(name)), state.live(f"stops_{name}", set()))
         st.select_slider(options=stops, format_func=lambda value: f"{value:g}", **common)
     elif kind is int:
         st.number_input(min_value=int(choice.low or 0), max_value=int(choice.high or 0), step=1, **common)

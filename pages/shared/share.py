@@ -16,7 +16,7 @@ SECONDS_TO_ARRIVE = 5.0
 """How long a browser may still speak of the address that it had before."""
 MOST_LEFT = 20
 """Addresses that were left and are remembered."""
-_ADDRESS, _FAULTS, _LEFT = "_shared_query", "_shared_faults", "_shared_left"
+_ADDRESS, _FAULTS, _LEFT, _SHOWN = "_shared_query", "_shared_faults", "_shared_left", "_shared_shown"
 CONTROLS, RUN = later("These controls"), later("The run shown")
 """What can be shared."""
 
@@ -25,10 +25,14 @@ def follow_link() -> None:
     """Moves the controls to what the page's address says, where that is new; before they are drawn.
 
     The address without a word, as the menu has it, leaves the controls as they are. So does one that was just left:
-    whoever clicks soon after a change sends it once more. Later it is the Back button, which takes the change back.
+    whoever clicks soon after a change sends it once more. Later it is the Back button, which takes the change back. And
+    where a control was moved since the last drawing, the control counts.
     """
     query = st.query_params.to_dict()
     if not query or query == state.get(_ADDRESS):
+        return
+    # A control was moved, so nobody went anywhere: the address is one that the last drawings have not told yet.
+    if state.get(_SHOWN) not in (None, _said()):
         return
     if any(query == left and time.monotonic() - at < SECONDS_TO_ARRIVE for left, at in state.get(_LEFT, [])):
         return
@@ -40,15 +44,21 @@ def follow_link() -> None:
     state.put(_FAULTS, (links.to_query(config), faults))
 
 
+def _said() -> dict[str, object]:
+    """What the controls say now."""
+    return {**controls.chosen().to_json(), "seed": controls.seed(), "dataset": state.get("dataset")}
+
+
 def keep_address(config: RunConfig) -> None:
     """Makes the page's address say what the controls say, and tells what the last link had that could not be taken."""
     query = links.to_query(config)
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
     before = state.get(_ADDRESS)
     if before not in (None, query):
         state.put(_LEFT, [*state.get(_LEFT, []), (before, time.monotonic())][-MOST_LEFT:])
     state.put(_ADDRESS, query)
+    state.put(_SHOWN, _said())
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)  # last: here a drawing ends where the next click has come already
     taken, faults = state.get(_FAULTS, ({}, []))
     if faults and taken == query:  # until something is changed
         why = _("Part of the link could not be taken; the default stands there:")

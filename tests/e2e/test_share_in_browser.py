@@ -113,6 +113,28 @@ def test_the_address_follows_the_controls_and_back_undoes_a_change(page: Page, a
     expect(page.locator(".st-key-hyperparameter_epochs")).to_contain_text("5")
 
 
+def test_changes_in_quick_succession_are_all_kept(page: Page, app: Any) -> None:
+    page.goto(f"{app.url}/train?{LINK}")
+    epochs, units = (
+        page.locator(f".st-key-hyperparameter_{name}").locator("[role=slider], input").first
+        for name in ("epochs", "hidden_units")
+    )
+    expect(page).to_have_url(f"{app.url}/train?{LINK}")
+    epochs.focus()
+    for _ in range(3):
+        epochs.press("ArrowRight")
+    units.focus()
+    units.press("ArrowRight")
+    said = page.locator(".st-key-hyperparameter_epochs"), page.locator(".st-key-hyperparameter_hidden_units")
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page).not_to_have_url(re.compile("epochs=5"))
+    expect(page).not_to_have_url(re.compile("hidden_units=12(&|$)"))
+    for name, shown in zip(("epochs", "hidden_units"), said, strict=True):
+        value = re.search(rf"{name}=(\d+)", page.url)
+        assert value is not None
+        expect(shown).to_contain_text(value.group(1))
+
+
 def test_a_bad_link_is_told_and_the_default_stands(page: Page, app: Any) -> None:
     page.goto(f"{app.url}/train?hidden_units=5000&epochs=7&seed=![x](http://outside.invalid/x.png)")
     expect(page.get_by_text("hidden_units must be between 1 and 1000, got 5000.")).to_be_visible()
