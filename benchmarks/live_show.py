@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import live_browser, live_same, live_server
+from benchmarks.machine import machine
 
 
 @dataclass(frozen=True)
@@ -120,18 +120,6 @@ ROWS: dict[str, Callable[[Path, bool], Row]] = {
 }
 
 
-def machine() -> str:
-    """What it was measured on, in a line."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), model)
-    except OSError:
-        pass
-    load = f", load before {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}, torch {torch.__version__}{load}"
-
-
 def table(rows: list[Row]) -> str:
     """The rows as Markdown."""
     lines = ["| what | promised | measured | |", "|---|---|---|---|"]
@@ -146,7 +134,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), help="parts (default: all)")
     asked = parser.parse_args()
     os.environ.pop("AUTOREC_DATABASE_URL", None)
-    on = machine()
+    on = machine(f"torch {torch.__version__}")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AUTOREC_HOME"] = folder

@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import platform
 import random
 import re
 import signal
@@ -42,6 +41,7 @@ import psutil
 from autorec_core import datasets
 from autorec_core.runs import Run, RunStore
 from autorec_core.visitors import VisitorStore, new_visitor_id, owner_of
+from benchmarks.machine import machine
 from benchmarks.wire import Drawn, Session
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -396,18 +396,6 @@ async def warm_up(server: Server, chance: random.Random, query: str = SHORT) -> 
 
 def _tell(what: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {what}", file=sys.stderr, flush=True)
-
-
-def machine() -> str:
-    """What it was measured on, in a line."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), model)
-    except OSError:
-        pass
-    load_before = f", load before {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}{load_before}"
 
 
 def times_of(visits: Sequence[Visit]) -> list[tuple[str, str]]:

@@ -33,7 +33,6 @@ from benchmarks.load import (
     KEPT,
     Server,
     Visit,
-    machine,
     ratings_lost,
     served,
     start_training,
@@ -42,6 +41,7 @@ from benchmarks.load import (
     walk,
     warm_up,
 )
+from benchmarks.machine import machine
 from benchmarks.wire import Session
 
 EVERY = 5.0

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from autorec_core.ratings import Compressed, Ratings, RatingScale
+from autorec_core.splits import Split
 
 
 def ratings_of(matrix: np.ndarray, *, name: str, scale: RatingScale, observed: np.ndarray | None = None) -> Ratings:
@@ -36,3 +37,12 @@ def with_unrated(ratings: Ratings, *, users: int = 0, items: int = 0) -> Ratings
             num_columns=by_user.num_columns + items,
         ),
     )
+
+
+def merged(split: Split) -> Ratings:
+    """Train and validation as one set, made anew from its triples."""
+    parts = (split.train, split.valid)
+    rows, columns, values = (
+        np.concatenate([getattr(part.by_user, name) for part in parts]) for name in ("rows", "indices", "values")
+    )
+    return Ratings.from_triples(rows + 1, columns + 1, values, name="merged", scale=split.train.scale)

@@ -9,6 +9,7 @@ from statistics import median
 
 import numpy as np
 import pytest
+from made_ratings import merged
 from trained import RANDOM, SMALL, assert_same_model, epochs_of, run
 
 from autorec_core import baselines
@@ -318,16 +319,7 @@ def test_each_epoch_of_the_refit_is_counted(split: Split) -> None:
     assert [event.epoch for event in refits] == list(range(1, ended.best_epoch + 1))
     assert {event.epochs for event in refits} == {ended.best_epoch}
     assert all(event.seconds > 0 for event in refits)
-    assert ended.baselines == baselines.rmse_of_all(baselines.fit_all(_both(split)), split.test)
-
-
-def _both(split: Split) -> Ratings:
-    """Train and validation as one set, made anew from its triples."""
-    parts = (split.train, split.valid)
-    rows, columns, values = (
-        np.concatenate([getattr(part.by_user, name) for part in parts]) for name in ("rows", "indices", "values")
-    )
-    return Ratings.from_triples(rows + 1, columns + 1, values, name="both", scale=split.train.scale)
+    assert ended.baselines == baselines.rmse_of_all(baselines.fit_all(merged(split)), split.test)
 
 
 def test_the_norm_of_the_gradient_and_divergence_are_told_while_it_trains(split: Split) -> None:

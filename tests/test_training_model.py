@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_ratings import with_unrated
+from made_ratings import merged, with_unrated
 from trained import SMALL, epochs_of, run
 
 from autorec_core import baselines, item_noise, population
@@ -174,15 +174,6 @@ def test_what_a_model_knows_besides_its_weights_is_that_of_the_ratings_it_learnt
     assert model.item_noise.shape == ((80,) if based_on == "items" else (0,))
     if based_on == "items":
         assert model.fold_in_counts.shape == model.fold_in_variances.shape == (0,)
-
-
-def merged(split: Split) -> Ratings:
-    """Train and validation as one set, made anew from its triples."""
-    parts = (split.train, split.valid)
-    rows, columns, values = (
-        np.concatenate([getattr(part.by_user, name) for part in parts]) for name in ("rows", "indices", "values")
-    )
-    return Ratings.from_triples(rows + 1, columns + 1, values, name="merged", scale=split.train.scale)
 
 
 def test_a_refit_learns_of_each_pair_once_in_order_and_keeps_who_has_no_rating(checkerboard: Ratings) -> None:
