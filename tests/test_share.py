@@ -109,6 +109,22 @@ def test_a_click_that_still_has_the_address_before_undoes_no_change_and_the_back
     assert app.select_slider(key="hyperparameter_epochs").value == 7
 
 
+def test_a_control_that_is_moved_counts_against_an_address_that_no_whole_drawing_has_told() -> None:
+    # A drawing that the next click cut short has told the browser its address, and the session nothing of it.
+    app = opened(hidden_units="77")
+    app.query_params["hidden_units"] = "100"
+    app.select_slider(key="hyperparameter_epochs").set_value(50).run()
+    assert query_of(app) == {"hidden_units": "77", "epochs": "50"}
+
+
+def test_the_stops_of_a_slider_stay_when_it_leaves_a_value_between_them() -> None:
+    app = opened(hidden_units="77")
+    stops = app.select_slider(key="hyperparameter_hidden_units").options
+    assert "77" in stops
+    app.select_slider(key="hyperparameter_hidden_units").set_value(100).run()
+    assert app.select_slider(key="hyperparameter_hidden_units").options == stops
+
+
 def test_the_menu_leaves_the_controls_as_they_are() -> None:
     app = opened(epochs="7")
     app.query_params.clear()
