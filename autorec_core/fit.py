@@ -20,6 +20,7 @@ from autorec_core import baselines
 from autorec_core.engine import Batch
 from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.mapped import settled
 from autorec_core.model import AutoRec
 from autorec_core.optimizers import Penalised, learning_rate_at
 from autorec_core.ranks import ALONE, Ranks
@@ -31,6 +32,8 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 Weights = dict[str, Tensor]
 
 
+PIECE = 1 << 20
+"""Entries that are worked on at a time, where an array of all would only be in the way."""
 WORK_OF_A_THREAD = 4_000_000
 """Multiplications (ratings x hidden units) of a step that make a second thread worth its waiting. Below, the threads of
 a step wait for each other longer than they work, and on a busy machine much longer."""
@@ -289,8 +292,8 @@ class Fit:
     def _prepare(self) -> tuple[FloatArray, Batch]:
         """Each row's offset, and all training entries with the inputs that the encoder reads."""
         hyperparameters, rows = self.hyperparameters, self._rows
-        inputs: FloatArray = rows.values.astype(np.float64)
         offsets: FloatArray = np.zeros(rows.num_rows)
+        row_means: FloatArray = np.zeros(rows.num_rows)
         self.averages: baselines.Baseline | None = None
         mean, link = self.train.mean, Link.of(hyperparameters.decoder_activation, self.train.scale)
         if hyperparameters.lean_on_averages:
@@ -302,18 +305,23 @@ class Fit:
             row_levels, column_levels = baselines.damped_sums(rows, rows.values - mean), np.zeros(rows.num_columns)
         begun = link.inverse(mean + column_levels)  # the decoder's biases are added before the output activation
         if hyperparameters.centering:
-            offsets = link.inverse(mean + row_levels)
-            inputs = inputs - (mean + row_levels)[rows.rows]
+            row_means = mean + row_levels
+            offsets = link.inverse(row_means)
             begun = begun - link.inverse(np.full(rows.num_columns, mean))
         self._begun = torch.from_numpy(begun[slice(*self._columns)]).to(self._device, self._dtype)
-        inputs = inputs + hyperparameters.input_presence
-        if hyperparameters.input_scaling:
-            inputs = inputs / np.sqrt(rows.counts)[rows.rows]
+        scaling = np.sqrt(rows.counts) if hyperparameters.input_scaling else np.ones(rows.num_rows)
+        kind = np.float64 if self._dtype == torch.float64 else np.float32
+        inputs: FloatArray = np.empty(len(rows.values), dtype=kind)
+        for begin in range(0, len(inputs), PIECE):  # in float64, without an array of all of them
+            piece = slice(begin, begin + PIECE)
+            of_row = rows.rows[piece]
+            inputs[piece] = (rows.values[piece] - row_means[of_row] + hyperparameters.input_presence) / scaling[of_row]
         return offsets, self._batch(rows, inputs, offsets)
 
     def _batch(self, matrix: Compressed, inputs: FloatArray, offsets: FloatArray) -> Batch:
         def real(array: FloatArray) -> Tensor:
-            return torch.from_numpy(np.array(array)).to(self._device, self._dtype)
+            kind = np.float64 if self._dtype == torch.float64 else np.float32
+            return torch.from_numpy(settled(np.array(array, dtype=kind))).to(self._device)
 
         first, last = self._columns
         indptr, columns, targets = matrix.indptr, matrix.indices, matrix.values
@@ -324,7 +332,7 @@ class Fit:
             columns, targets, inputs = columns[is_own] - np.int32(first), targets[is_own], inputs[is_own]
         return Batch(
             indptr=torch.from_numpy(indptr.astype(np.int32)).to(self._device),
-            columns=torch.from_numpy(np.array(columns)).to(self._device),
+            columns=torch.from_numpy(settled(np.array(columns))).to(self._device),
             inputs=real(inputs),
             targets=real(targets),
             offsets=real(offsets),

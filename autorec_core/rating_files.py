@@ -146,7 +146,20 @@ def read_ratings(
         InvalidRatingsError: the file can't be used; all its faults by row.
         NotFoundError: there is no such file, or none with ratings in the folder or zip.
     """
-    path = Path(path)
+    try:
+        return _read(Path(path), items, scale, name, catalogue, max_bytes)
+    finally:
+        pa.default_memory_pool().release_unused()  # Arrow would keep some 50 bytes of each rating for itself
+
+
+def _read(
+    path: Path,
+    items: str | Path | None,
+    scale: RatingScale | None,
+    name: str | None,
+    catalogue: str | None,
+    max_bytes: int | None,
+) -> Ratings:
     try:
         files = _find(path, max_bytes)
         ratings = _in_pieces(files, path, items, scale, name, catalogue)

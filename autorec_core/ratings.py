@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autorec_core.errors import InvalidRatingsError, NotFoundError, Sentence
+from autorec_core.mapped import settled
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
@@ -101,7 +102,7 @@ class Compressed:
     @cached_property
     def rows(self) -> IntArray:
         """(num_ratings,) int32, row of each rating."""
-        return np.repeat(np.arange(self.num_rows, dtype=np.int32), self.counts)
+        return settled(np.repeat(np.arange(self.num_rows, dtype=np.int32), self.counts))
 
     def row(self, index: int) -> tuple[IntArray, FloatArray]:
         """Columns (n,) int32 and ratings (n,) float32 of one row."""
@@ -132,8 +133,9 @@ def distinct_ids(ids: ArrayLike) -> tuple[NDArray[Any], IntArray]:
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
-    return array
+    kept = settled(array)
+    kept.flags.writeable = False
+    return kept
 
 
 @dataclass(frozen=True, eq=False)

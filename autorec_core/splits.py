@@ -98,7 +98,11 @@ def random_split(
             )
         is_held_out[generator.choice(eligible, wanted, replace=False)] = True
     held_out = is_held_out[by_user.rows]
-    remaining = generator.permutation(np.flatnonzero(~held_out & ~is_test))
+    places = np.flatnonzero(~held_out & ~is_test)
+    if ratings.num_ratings <= np.iinfo(np.int32).max:
+        places = places.astype(np.int32)  # half the memory, and the same draw
+    remaining = generator.permutation(places)
+    del places
     if by_time and ratings.timestamps is not None:
         remaining = remaining[np.argsort(-ratings.timestamps[remaining], kind="stable")]  # newest first
     num_test = 0 if test is not None else round(test_fraction * len(remaining))
