@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +13,7 @@ from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, Trai
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig, RunStore
+from pages.shared import live, services
 from pages.shared.live import Progress, run_name, sentence
 
 
@@ -175,6 +178,45 @@ class TestSentence:
         name, says = sentence(None, None, after(), 10)
         assert name == "empty"
         assert "Start training" in says
+
+
+class TestWaitingForTheFirstEpoch:
+    @pytest.fixture(autouse=True)
+    def it_may_wait_for_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(live, "SECONDS_TO_WAIT", 1e6)
+        monkeypatch.setattr(live, "SECONDS_WATCHED_CLOSELY", 1e6)
+        self.states = ["running"]
+        monkeypatch.setattr(
+            services,
+            "jobs",
+            lambda: SimpleNamespace(
+                status=lambda _: JobStatus(self.states[0] if len(self.states) == 1 else self.states.pop(0))
+            ),
+        )
+
+    def test_ends_when_it_is_there_and_reads_nothing_away(self, run: Run) -> None:
+        known = Progress(run.id)
+        run.append(started())
+        writer = threading.Timer(0.05, run.append, [epoch(1)])
+        writer.start()
+        live.await_first_epoch(run, known)
+        writer.join()
+        assert known.epochs == []
+        assert [type(event) for event in run.events_after(known.cursor)[0]] == [TrainingStarted, EpochEnded]
+
+    def test_ends_when_the_training_does(self, run: Run) -> None:
+        self.states = ["starting", "running", "failed"]
+        live.await_first_epoch(run, Progress(run.id))
+        assert self.states == ["failed"]
+
+    @pytest.mark.parametrize("state", ["queued", "paused", "interrupted", "ended"])
+    def test_does_not_begin_where_nothing_is_about_to_come(self, run: Run, state: str) -> None:
+        self.states = [state]
+        live.await_first_epoch(run, Progress(run.id))
+
+    def test_does_not_begin_where_there_is_an_epoch_or_the_run_is_an_old_friend(self, run: Run) -> None:
+        live.await_first_epoch(run, after(started(), epoch(1)))
+        live.await_first_epoch(run, Progress(run.id, seen_at=-1e7))
 
 
 def test_a_run_is_named_by_its_preset_and_kind(tmp_path: Path) -> None:

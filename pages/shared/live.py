@@ -32,6 +32,10 @@ from pages.shared.words import _, ngettext
 SECONDS_A_TICK = 0.5
 MOST_RUNS = 50
 """Runs that can be chosen to be shown, newest first."""
+SECONDS_TO_WAIT = 0.4
+"""How long a tick waits for a training's first epoch, so that its point need not wait for the next tick."""
+SECONDS_WATCHED_CLOSELY = 3.0
+"""How long after a training was first seen its ticks wait so."""
 EPOCHS_AHEAD = 10
 """How many of the last epochs say how long the next ones will take."""
 
@@ -63,6 +67,10 @@ class Progress:
     """When the newest event was read, on the monotonic clock."""
     was_active: bool = False
     """Whether it was changing when the page was drawn."""
+    ticks: int = 0
+    """How often it was drawn since the page was."""
+    seen_at: float = field(default_factory=time.monotonic)
+    """When this session saw the run first, on the monotonic clock."""
     asked: str = ""
     """The button that was pressed and is not yet followed: "pause" or "stop"."""
 
@@ -221,11 +229,26 @@ def panel(run: Run | None, num_epochs: int) -> None:
         _draw(None, None, Progress(""), num_epochs)
         return
     is_active = services.jobs().status(run.id).is_active
-    read(run).was_active = is_active
+    known = read(run)
+    known.was_active, known.ticks = is_active, 0
     st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run)
 
 
+def await_first_epoch(run: Run, known: Progress) -> None:
+    """Waits until a training that was just started has its first epoch or is over, for a part of a tick at most."""
+    until = time.monotonic() + SECONDS_TO_WAIT
+    is_new = not known.epochs and time.monotonic() < known.seen_at + SECONDS_WATCHED_CLOSELY
+    while is_new and time.monotonic() < until and services.jobs().status(run.id).state in ("starting", "running"):
+        if any(isinstance(event, EpochEnded) for event in run.events_after(known.cursor)[0]):
+            return
+        time.sleep(0.02)
+
+
 def _tick(run: Run) -> None:
+    known = read(run)
+    known.ticks += 1
+    if known.ticks > 1:  # the page around does not wait
+        await_first_epoch(run, known)
     status = services.jobs().status(run.id)
     known = read(run)  # after the status: when that says ended, the end is in the events
     if status.state != "running":
