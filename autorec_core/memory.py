@@ -2,9 +2,9 @@
 
 The prediction is a sum of what grows: the ratings, in all the shapes that a training holds them in (parsed, split, by
 rows and by columns, in batches), and the weights with everything of their size (gradients, two moments, the best so
-far, a refit beside the first fit, a checkpoint on its way to the disk). Its constants were fitted to the peaks of whole
-trainings, set-up and scoring included, of 0.1 to 27 million ratings and 8 to 500 hidden units; it meets them within
-15 %.
+far, a refit beside the first fit, a checkpoint on its way to the disk). What is mapped from files (`mapped`) is not in
+it: the machine takes that memory back when it needs it. Its constants were fitted to the peaks of whole trainings,
+set-up and scoring included, of 0.1 to 110 million ratings and 8 to 1,000 hidden units; it meets them within 5 %.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ import psutil
 
 from autorec_core.errors import NotEnoughMemoryError, Sentence
 from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.mapped import MAPPED_FROM
 
 BASE = 0.54e9
 """Bytes of Python, torch and the compiled passes before there is a rating."""
-A_RATING = 165
+A_RATING = 120
 """Bytes of a rating in all its shapes."""
+A_RATING_OF_MANY = 50
+"""The same where the ratings of a training are so many that most shapes are mapped."""
+TRAINED = 0.81
+"""Share of the ratings that the first fit learns from."""
 WEIGHT_COPIES = 14
 """How many arrays of the size of all weights there are at the peak."""
 WHOLE_COPIES = 7
@@ -52,8 +57,10 @@ def predicted_bytes(
     if hyperparameters.loss_over == "all":
         rows = min(num_rows, hyperparameters.batch_size) if hyperparameters.optimizer == "adam" else num_rows
         whole_rows = 4 * rows * num_inputs * width
+    is_mapped = 4 * TRAINED * num_ratings >= MAPPED_FROM
+    a_rating = A_RATING_OF_MANY if is_mapped else A_RATING
     return float(
-        BASE + A_RATING * num_ratings + (WEIGHT_COPIES - WHOLE_COPIES * (1 - 1 / ranks)) * weights + codes + whole_rows
+        BASE + a_rating * num_ratings + (WEIGHT_COPIES - WHOLE_COPIES * (1 - 1 / ranks)) * weights + codes + whole_rows
     )
 
 

@@ -35,6 +35,11 @@ def test_the_weights_stand_on_the_side_that_a_row_is_long_on() -> None:
     assert predicted(items=100_000, based_on="users") > predicted(items=100_000, based_on="items")
 
 
+def test_of_very_many_ratings_most_are_mapped_and_need_less() -> None:
+    for_each = [(predicted(num_ratings=number) - predicted(num_ratings=0)) / number for number in (10**7, 10**8)]
+    assert for_each == [memory.A_RATING, memory.A_RATING_OF_MANY]
+
+
 def free(monkeypatch: pytest.MonkeyPatch, num_bytes: float) -> None:
     monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=num_bytes))
 
