@@ -163,9 +163,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for place, count in enumerate(KNOWN):
             cells = "".join(f"{statistics.mean(one[way][place] for one in each):>12.4f}" for way in WAYS)
             gaps = [one[FIRST][place] - one["retraining"][place] for one in each]
-            spread = statistics.stdev(gaps) if len(gaps) > 1 else 0.0
             held = statistics.mean(one[HELD][place] for one in each)
-            gap = f"{statistics.mean(gaps):+.4f} ({spread:.4f})"
+            gap = "left out"
+            if not asked.without_retraining:
+                gap = f"{statistics.mean(gaps):+.4f} ({statistics.stdev(gaps) if len(gaps) > 1 else 0.0:.4f})"
             print(f"{count or 'all':>6}{cells}   {gap:<28}{held:>7.1%}", flush=True)
 
 

@@ -81,3 +81,21 @@ def test_more_draws_change_what_few_ratings_come_to_and_not_what_all_do_nor_retr
     assert np.isnan(without["retraining"]).all()
     assert without["fold-in"] == often["fold-in"]
     assert without["held"] == often["held"]
+
+
+@pytest.mark.parametrize(("left_out", "gap"), [(False, "-0.0500 (0.0141)"), (True, "left out")])
+def test_the_table_says_how_far_the_first_draw_is_from_retraining(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left_out: bool, gap: str
+) -> None:
+    def found(ratings: Ratings, seed: int, groups: int, draws: int, retrains: bool) -> dict[str, list[float]]:
+        assert (groups, draws, retrains) == (1, 4, not left_out)
+        retrained = 1.0 if retrains else float("nan")
+        values = {"fold-in": 0.9, "retraining": retrained, "averages": 1.1, fold_in.FIRST: 0.94 + 0.02 * seed}
+        return {name: [value] * len(fold_in.KNOWN) for name, value in values.items()} | {"held": [0.8] * 8}
+
+    monkeypatch.setattr(fold_in, "measured", found)
+    fold_in.main(["--seeds", "2", "--draws", "4", *["--without-retraining"] * left_out])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-8].split()[:2] == ["1", "0.9000"]
+    assert gap in lines[-8]
+    assert lines[-1].split()[-1] == "80.0%"
