@@ -110,7 +110,7 @@ def test_the_list_that_caution_orders_is_drawn_with_the_scores_that_order_it(
     drawn: dict[str, pd.DataFrame] = {}
     monkeypatch.setattr(figures, "draw", lambda chart, table, key, see: drawn.update({key: table}))
     app.switch_page("pages/learn.py").run()
-    app.session_state["learn_step"] = "ranking"
+    app.session_state["learn_part"], app.session_state["learn_step"] = "method", "ranking"
     for adventure in (-1.0, 1.0):
         app.session_state["learn_adventure"] = adventure
         app.run()
