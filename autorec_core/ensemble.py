@@ -35,6 +35,10 @@ class EnsembleFoldIn(FoldIn):
         together = (one.variance + other.variance) / 2
         self.variance = np.maximum(together - apart, together / 2)
 
+    def _reach(self, level: float) -> float:
+        one, other = self._parts
+        return (one._reach(level) + other._reach(level)) / 2
+
     def _raw_effects(self, targets: IntArray) -> FloatArray:
         one, other = self._parts
         return np.asarray((one._raw_effects(targets) + other._raw_effects(targets)) / 2)

@@ -9,6 +9,7 @@ import numpy as np
 from autorec_core.baselines import DAMPING
 from autorec_core.metrics import squared_error
 from autorec_core.ratings import FloatArray, IntArray
+from autorec_core.reach import LEVELS
 from autorec_core.recommender import Recommender
 from autorec_core.splits import Split
 
@@ -16,8 +17,6 @@ KNOWN = (1, 5, 10, 20, None)
 """Numbers of known ratings to measure at; None is all but those that are scored."""
 SCORED_SHARE = 0.2
 """Share of each held-out user's ratings that is scored and never known, so that all counts score the same ratings."""
-LEVELS = (0.5, 0.8, 0.95)
-"""Probabilities that intervals are asked to hold with."""
 
 
 def _held_out(split: Split) -> Iterator[tuple[IntArray, FloatArray, IntArray, IntArray]]:

@@ -11,8 +11,10 @@ Either way the effect of each rating is exact: the prediction with it, less the 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 
 KNOWN_COUNTS = (0, 1, 2, 5, 10, 20, 50)
-"""Numbers of known ratings at which a user-based model's errors are measured."""
+"""Numbers of known ratings at which errors are measured."""
 
 
 class FoldIn:
@@ -65,16 +67,20 @@ class FoldIn:
         """Where a new rating of an item falls with probability `level`, clipped to the scale.
 
         Args:
-            level: 0 to 1.
+            level: over 0, under 1.
             targets: (m,) item indices; all items where None.
 
         Returns:
             The low and the high ends, each (m,).
         """
         raw, variance = (self.raw, self.variance) if targets is None else (self.raw[targets], self.variance_of(targets))
-        reach = NormalDist().inv_cdf(0.5 + level / 2) * np.sqrt(variance)
+        reach = self._reach(level) * np.sqrt(variance)
         clip = self._model.scale.clip
         return clip(raw - reach), clip(raw + reach)
+
+    def _reach(self, level: float) -> float:
+        """Standard deviations that an interval of this level goes to either side."""
+        return self._model.reach(level)
 
     def variance_of(self, targets: IntArray) -> FloatArray:
         """(m,) the variance of some items, at the cost of those."""
@@ -113,6 +119,13 @@ class Prior:
         self.factors = (features * model.link.slope(z)[:, None]) @ root  # (num_items, k + 1); covariance is F F^T
         self.variance = np.einsum("ik,ik->i", self.factors, self.factors)  # (num_items,)
         self.noise = model.noise_variances  # (num_items,) of a rating around what its giver's weights make of it
+
+    def of(self, item_indices: IntArray) -> Prior:
+        """The same of some items alone, in this order."""
+        some = copy(self)
+        some.expected, some.factors = self.expected[item_indices], self.factors[item_indices]
+        some.variance, some.noise = self.variance[item_indices], self.noise[item_indices]
+        return some
 
 
 class ItemBasedFoldIn(FoldIn):
@@ -176,8 +189,7 @@ class UserBasedFoldIn(FoldIn):
 
     def __init__(self, model: TrainedModel, item_indices: IntArray, ratings: FloatArray) -> None:
         super().__init__(model, item_indices, ratings, forward_rows(model, item_indices, ratings[None])[0])
-        measured = np.interp(math.log1p(len(ratings)), np.log1p(model.fold_in_counts), model.fold_in_variances)
-        self.variance = np.full(len(model.items), measured)
+        self.variance = np.full(len(model.items), user_based_variance(model, len(ratings)))
 
     @cached_property
     def _without(self) -> FloatArray:
@@ -188,6 +200,11 @@ class UserBasedFoldIn(FoldIn):
 
     def _raw_effects(self, targets: IntArray) -> FloatArray:
         return np.asarray(self.raw[targets, None] - self._without[:, targets].T)
+
+
+def user_based_variance(model: TrainedModel, count: int) -> float:
+    """Of a new rating around a user-based model's prediction with so many ratings known, in squared rating units."""
+    return float(np.interp(math.log1p(count), np.log1p(model.fold_in_counts), model.fold_in_variances))
 
 
 def forward_rows(
@@ -233,6 +250,37 @@ def decode_rows(model: TrainedModel, codes: FloatArray, means: FloatArray) -> Fl
     return np.asarray(model.link(z), dtype=np.float64)
 
 
+def validation_visitors(
+    split: Split, users_read: int = 300
+) -> Iterator[tuple[IntArray, FloatArray, IntArray, FloatArray]]:
+    """Users of the training data, to be met as visitors are: some of their training ratings known, validation scored.
+
+    Args:
+        split: what a model was trained on.
+        users_read: at most so many users, drawn by the split's seed.
+
+    Yields:
+        (n,) items and (n,) training ratings of them, in the order in which they become known, at most as many as the
+        last of `KNOWN_COUNTS`; (m,) items and (m,) validation ratings of them.
+    """
+    generator = np.random.default_rng([split.seed, 3])
+    train, valid = split.train.by_user, split.valid.by_user
+    users = np.flatnonzero((valid.counts > 0) & (train.counts > 0))
+    if len(users) > users_read:
+        users = generator.choice(users, users_read, replace=False)
+    for user in users.tolist():
+        order = generator.permutation(train.counts[user])[: KNOWN_COUNTS[-1]]
+        items, ratings = train.row(user)
+        yield items[order], ratings[order], *valid.row(user)
+
+
+def at_known_counts(model: TrainedModel, items: IntArray, ratings: FloatArray, targets: IntArray) -> FloatArray:
+    """(len(KNOWN_COUNTS), m) a user-based model's raw predictions of `targets`, with so many first ratings known."""
+    known = np.arange(len(items)) < np.array(KNOWN_COUNTS)[:, None]
+    some = replace(model, decoder_weights=model.decoder_weights[targets], decoder_bias=model.decoder_bias[targets])
+    return forward_rows(some, items, np.broadcast_to(ratings, known.shape), known)
+
+
 def user_based_errors(model: TrainedModel, split: Split, *, users_read: int = 300) -> tuple[IntArray, FloatArray]:
     """How far off a user-based model's forward passes are when only some ratings of a user are known.
 
@@ -244,20 +292,9 @@ def user_based_errors(model: TrainedModel, split: Split, *, users_read: int = 30
     Returns:
         (m,) int64 numbers of known ratings and (m,) float64 mean squared errors, in squared rating units.
     """
-    generator = np.random.default_rng([split.seed, 3])
-    train, valid = split.train.by_user, split.valid.by_user
-    users = np.flatnonzero((valid.counts > 0) & (train.counts > 0))
-    if len(users) > users_read:
-        users = generator.choice(users, users_read, replace=False)
-    orders = {int(user): generator.permutation(train.counts[user]) for user in users}
-    errors = []
-    for count in KNOWN_COUNTS:
-        total, number = 0.0, 0
-        for user, order in orders.items():
-            items, ratings = train.row(user)
-            targets, given = valid.row(user)
-            raw = forward_rows(model, items[order[:count]], ratings[order[:count]][None])[0]
-            difference = model.scale.clip(raw[targets]) - given
-            total, number = total + float(difference @ difference), number + len(given)
-        errors.append(total / number if number else model.residual_variance)
-    return np.array(KNOWN_COUNTS, dtype=np.int64), np.array(errors)
+    totals, number = np.zeros(len(KNOWN_COUNTS)), 0
+    for items, ratings, targets, given in validation_visitors(split, users_read):
+        differences = model.scale.clip(at_known_counts(model, items, ratings, targets)) - given
+        totals, number = totals + np.square(differences).sum(1), number + len(given)
+    errors = totals / number if number else np.full(len(KNOWN_COUNTS), model.residual_variance)
+    return np.array(KNOWN_COUNTS, dtype=np.int64), errors

@@ -15,6 +15,7 @@ import numpy as np
 from autorec_core.fold_in import FoldIn
 from autorec_core.ratings import BoolArray, FloatArray, IntArray
 from autorec_core.recommender import Recommender
+from autorec_core.trained_model import TrainedModel
 
 DEVIATIONS = 1.5
 """Standard deviations of the prediction that the most adventurous adds and the safest takes away."""
@@ -66,6 +67,11 @@ class OwnRating:
         return self.rating - self.expected
 
 
+def uncertainty(model: TrainedModel, met: FoldIn, items: IntArray) -> FloatArray:
+    """(m,) standard deviation of the predictions of some items: what is not known of the visitor, no rating's noise."""
+    return np.sqrt(np.maximum(met.variance_of(items) - model.noise_variances[items], 0.0))
+
+
 def ordered(recommender: Recommender, met: FoldIn, allowed: BoolArray, wishes: Wishes, count: int) -> IntArray:
     """The items of a list, best first.
 
@@ -81,9 +87,7 @@ def ordered(recommender: Recommender, met: FoldIn, allowed: BoolArray, wishes: W
     candidates = np.flatnonzero(allowed)
     scores = met.raw[candidates].copy()
     if wishes.adventure:
-        # The noise of a single rating is the same for all movies; what is not known of the visitor differs.
-        uncertain = np.sqrt(np.maximum(met.variance - recommender.model.noise_variances, 0.0))[candidates]
-        scores += wishes.adventure * DEVIATIONS * uncertain
+        scores += wishes.adventure * DEVIATIONS * uncertainty(recommender.model, met, candidates)
     if wishes.obscurity:
         logs = np.log1p(recommender.model.item_counts)
         scores -= (

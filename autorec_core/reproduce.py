@@ -55,6 +55,7 @@ _MADE_BY = (
         "item_noise",
         "population",
         "ranking",
+        "reach",
         "recommender",
         "report",
     ),

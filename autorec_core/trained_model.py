@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,11 @@ class Link:
         return y
 
 
+def normal_reach(level: float) -> float:
+    """Standard deviations to either side of the mean that hold a normal variable with probability `level`."""
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
 def _nothing() -> FloatArray:
     return np.zeros(0, dtype=np.float32)
 
@@ -140,6 +146,10 @@ class TrainedModel:
     """(m,) float64 squared error on validation with so many ratings known; empty for an item-based model."""
     item_noise: FloatArray = field(default_factory=_nothing)
     """(num_items,) variance of a rating of each item over `residual_variance`; empty where all are taken as alike."""
+    interval_levels: FloatArray = field(default_factory=_nothing)
+    """(m,) float64 ascending probabilities; empty where a rating is taken to be normal around its prediction."""
+    interval_reaches: FloatArray = field(default_factory=_nothing)
+    """(m,) float64 standard deviations, to either side of a prediction, that held so many validation ratings."""
     inner_encoder_weights: FloatArray = field(default_factory=_nothing)
     """(inner_units, hidden_units); empty, as the next three, where there is no inner layer."""
     inner_encoder_bias: FloatArray = field(default_factory=_nothing)
@@ -159,6 +169,20 @@ class TrainedModel:
         """(num_items,) float64 variance of a rating of each item around its prediction, in squared rating units."""
         shares = self.item_noise if len(self.item_noise) else np.ones(len(self.items))
         return np.asarray(self.residual_variance * shares, dtype=np.float64)
+
+    def reach(self, level: float) -> float:
+        """How many standard deviations an interval goes to either side of a prediction.
+
+        Args:
+            level: the probability to hold a new rating, over 0, under 1.
+        """
+        normal = normal_reach(level)
+        if not len(self.interval_levels):
+            return normal
+        known = [0.0, *map(normal_reach, self.interval_levels.tolist())]
+        if normal > known[-1]:
+            return float(normal * self.interval_reaches[-1] / known[-1])
+        return float(np.interp(normal, known, [0.0, *self.interval_reaches.tolist()]))
 
     @property
     def link(self) -> Link:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autorec_core import baselines, item_noise, population
+from autorec_core import baselines, item_noise, population, reach
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
@@ -320,9 +320,6 @@ class Trainer:
         """
         if not self._best_epoch:
             raise AutoRecError("This training has no model: no epoch ended with a finite validation RMSE.")
-        is_by_items = self.hyperparameters.based_on == "items"
-        if self._trained is None and is_by_items and self._is_refitted and self._refit is not None:
-            self._trained = self._refitted(self._refit)
         if self._trained is None:
             current = self._fit.weights()
             self._fit.load_weights(self._best)
@@ -330,18 +327,23 @@ class Trainer:
             bias = self._fit.averages or self._baselines["user_item_bias"]
             model = _as_arrays(self._fit, weights, self._residual_variance, bias)
             self._fit.load_weights(current)
-            if not model.by_items:  # measured on validation, so before a refit sees it
-                counts, variances = user_based_errors(model, self.split)
-                model = replace(model, fold_in_counts=counts, fold_in_variances=variances)
-            if self._is_refitted and self._refit is not None:
-                known = model
-                model = replace(
-                    self._refitted(self._refit),
-                    fold_in_counts=known.fold_in_counts,
-                    fold_in_variances=known.fold_in_variances,
-                )
-            self._trained = model
+            self._trained = self._with_certainty(model)
         return self._trained
+
+    def _with_certainty(self, model: TrainedModel) -> TrainedModel:
+        """The model, refitted where that is done, with how sure it is: measured on validation, before a refit sees it.
+
+        Args:
+            model: of the best validation epoch.
+        """
+        if not model.by_items:
+            counts, variances = user_based_errors(model, self.split)
+            model = replace(model, fold_in_counts=counts, fold_in_variances=variances)
+        levels, reaches = reach.measured(model, self.split)
+        if self._is_refitted and self._refit is not None:
+            counts, variances = model.fold_in_counts, model.fold_in_variances
+            model = replace(self._refitted(self._refit), fold_in_counts=counts, fold_in_variances=variances)
+        return replace(model, interval_levels=levels, interval_reaches=reaches)
 
     @property
     def _residual_variance(self) -> float:

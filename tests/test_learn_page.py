@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -101,3 +102,19 @@ def test_a_training_of_the_lesson_is_nobodys_model(app: AppTest) -> None:
 def test_numbers_are_downloaded_as_they_are_drawn() -> None:
     table = astray.pd.DataFrame({"group": ["1–3"], "rmse": [0.5]})
     assert figures.as_csv(table).decode() == "group,rmse\n1–3,0.5\n"
+
+
+def test_the_list_that_caution_orders_is_drawn_with_the_scores_that_order_it(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, pd.DataFrame] = {}
+    monkeypatch.setattr(figures, "draw", lambda chart, table, key, see: drawn.update({key: table}))
+    app.switch_page("pages/learn.py").run()
+    app.session_state["learn_part"], app.session_state["learn_step"] = "method", "ranking"
+    for adventure in (-1.0, 1.0):
+        app.session_state["learn_adventure"] = adventure
+        app.run()
+        assert not app.exception
+        scores = drawn["learn_ranking"]["score"]
+        assert len(scores) == 10
+        assert scores.is_monotonic_decreasing

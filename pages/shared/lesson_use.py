@@ -213,7 +213,6 @@ def ranking(about: Example) -> None:
         st.info(_("No movie has {least} training ratings, so there is nothing to rank here.", least=LEAST_RATINGS))
         return
     low, high = met.interval(targets=items)
-    unsure = np.sqrt(np.maximum(met.variance_of(items) - about.model.residual_variance, 0.0))
     catalogue = services.catalogue_of(about.run.id)
     names = [f"{place}. {rows.movie_name(catalogue, item)}" for place, item in enumerate(items.tolist(), start=1)]
     table = pd.DataFrame(
@@ -222,7 +221,7 @@ def ranking(about: Example) -> None:
             "predicted": met.predicted_ratings[items],
             "low": low,
             "high": high,
-            "score": met.raw[items] + adventure * ordering.DEVIATIONS * unsure,
+            "score": met.raw[items] + adventure * ordering.DEVIATIONS * ordering.uncertainty(about.model, met, items),
         }
     )
     new = len(set(items.tolist()) - set(unmoved.tolist()))
