@@ -100,7 +100,7 @@ OF_STEP: dict[str, tuple[tuple[str, str, str, int], ...]] = {
     "vector": (("ratings", "Compressed.row", "", 0),),
     "mask": (("baselines", "damped_sums", "", 0),),
     "encode": (
-        ("fit", "Fit._prepare", "inputs = inputs + hyperparameters.input_presence", 2),
+        ("fit", "Fit._prepare", "of_row = ", 2),
         ("trained_model", "TrainedModel.code_of", "activated", 2),
     ),
     "decode": (("trained_model", "TrainedModel.reconstruct_rows", "", 0),),

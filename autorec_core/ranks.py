@@ -10,6 +10,7 @@ one.
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,10 @@ class Ranks:
         if int(os.environ.get("WORLD_SIZE", "1")) < 2:
             return ALONE
         if not torch.distributed.is_initialized():
+            # An optimizer's first step imports this, and its default arguments would then hold the group for good: a
+            # thread of it that outlives the interpreter aborts the process. Imported before there is a group, they hold
+            # none, and `leave` ends all threads.
+            importlib.import_module("torch.distributed.nn")
             if torch.cuda.is_available():
                 torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
             torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

@@ -72,6 +72,10 @@ def test_what_the_first_rank_says_is_heard_as_it_was_said(found: dict[str, Any])
     assert found["heard"] == "é"
 
 
+def test_nothing_holds_the_group_of_ranks_after_they_have_left(found: dict[str, Any]) -> None:
+    assert found["group_is_gone"]  # else its threads meet the end of the interpreter, which may abort the process
+
+
 def test_the_command_line_trains_one_run_with_two_ranks(tmp_path: Path, autorec_home: Path) -> None:
     command = ["-m", "autorec_core", "train", "--preset", "quick", "--epochs", "3", "--json"]
     finished = torchrun(*command, "--runs", str(tmp_path / "two"), home=autorec_home)
