@@ -461,7 +461,7 @@ class Run:
                     titles=np.array([row[1] for row in rows], dtype=str),
                     years=np.array([int(row[2]) for row in rows], dtype=np.int32),
                     genres=tuple(tuple(row[3].split("|")) if row[3] else () for row in rows),
-                ),
+                ).shared(),
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, csv.Error) as error:
             raise StorageError(

@@ -208,6 +208,7 @@ def test_a_model_comes_back_without_torch_the_same(run, low_rank):
     assert again.hyperparameters == model.hyperparameters
     assert again.items.titles.tolist() == model.items.titles.tolist()
     assert again.items.genres == model.items.genres
+    assert run.load_model().items is again.items  # which are held once, whoever has the model
     np.testing.assert_array_equal(again.population_covariance, model.population_covariance)
 
 
