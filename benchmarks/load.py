@@ -144,13 +144,20 @@ def wait_until(holds: Callable[[], object], what: str) -> None:
 
 
 def wrong_lines(log: str) -> list[str]:
-    """Lines of a server's log that tell of an exception or an error.
+    """Lines of a server's log that tell of an exception or an error; a traceback's line says how it ends, too.
 
-    >>> wrong_lines("INFO all is well\\nTraceback (most recent call last):\\n")
-    ['Traceback (most recent call last):']
+    >>> wrong_lines("INFO all is well\\nTraceback (most recent call last):\\n  File ...\\nValueError: no\\n")
+    ['Traceback (most recent call last): ... ValueError: no']
     """
     wrong = re.compile(r"\b(error|critical)\b|traceback|uncaught", re.IGNORECASE)
-    return [line for line in log.splitlines() if wrong.search(line)]
+    lines, found = log.splitlines(), []
+    for number, line in enumerate(lines):
+        if "Traceback (most" in line:
+            end = next((later for later in lines[number + 1 :] if later.strip() and not later[0].isspace()), "")
+            found.append(f"{line} ... {end}")
+        elif wrong.search(line):
+            found.append(line)
+    return found
 
 
 # -- one visitor ------------------------------------------------------------------------------------------------------
