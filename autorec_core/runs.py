@@ -551,6 +551,7 @@ class RunStore:
                     "Can't delete the run {run}: {reason}.", run=run_id, reason=error.strerror
                 ) from error
             shutil.rmtree(run.folder, ignore_errors=True)
+        self._known.pop(run_id, None)
 
 
 def _events_of(line: bytes) -> list[TrainingEvent]:

@@ -1,6 +1,7 @@
 """Runs on disk: what a kill can cut short, and what must never be believed."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -235,3 +236,10 @@ def test_a_run_that_is_written_is_not_deleted(run):
         store.delete(run.id)
     store.delete(run.id)
     assert store.all() == []
+
+
+def test_nothing_of_a_deleted_run_stays_in_memory(run):
+    store = RunStore(run.folder.parent)
+    gone = weakref.ref(store.all()[0])
+    store.delete(run.id)
+    assert gone() is None
