@@ -7,6 +7,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Collection
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -56,6 +57,43 @@ def _runs_through(letters: str, words: list[str]) -> bool:
     return any("".join(words[place:]).startswith(letters) for place in range(len(words)))
 
 
+class _Titles:
+    """The titles of some movies, to be shown and searched through: the same in all catalogues of these movies.
+
+    Args:
+        titles: as the data set has them.
+        years: of release; 0 where unknown.
+    """
+
+    def __init__(self, titles: list[str], years: list[int]) -> None:
+        self.plain = [plain_title(title) for title in titles]
+        self.display = [display_title(title) for title in titles]
+        self._years = years
+
+    @cached_property
+    def _words(self) -> list[set[str]]:
+        """Each title's words, with the year."""
+        return [{*title.split(), str(year)} for title, year in zip(self.plain, self._years, strict=True)]
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """All words that occur."""
+        return Vocabulary({word for words in self._words for word in words})
+
+    @cached_property
+    def holders(self) -> dict[str, list[int]]:
+        """Word -> the titles that have it."""
+        found: dict[str, list[int]] = {}
+        for index, words in enumerate(self._words):
+            for word in words:
+                found.setdefault(word, []).append(index)
+        return found
+
+
+_TITLES_OF: WeakKeyDictionary[Items, _Titles] = WeakKeyDictionary()
+"""Items -> their titles, as long as anybody holds the items."""
+
+
 class Catalogue:
     """The movies of a data set, ready to be searched. Safe to share between threads.
 
@@ -69,8 +107,15 @@ class Catalogue:
         self.items = items
         self.counts = counts
         self.means = means
-        self._plain = [plain_title(title) for title in items.titles.tolist()]
-        self.display_titles = [display_title(title) for title in items.titles.tolist()]
+        found = _TITLES_OF.get(items)
+        if found is None:
+            found = _TITLES_OF.setdefault(items, _Titles(items.titles.tolist(), items.years.tolist()))
+        self._titles = found
+
+    @property
+    def display_titles(self) -> list[str]:
+        """Each movie's title as people say it."""
+        return self._titles.display
 
     @cached_property
     def year_span(self) -> tuple[int, int]:
@@ -119,36 +164,17 @@ class Catalogue:
             if (slips[chosen] == 0).any():
                 chosen &= slips == 0
             for index in np.flatnonzero(chosen & (slips == 0)):
-                title = f" {self._plain[index]} "
+                title = f" {self._titles.plain[index]} "
                 without_article = re.sub(rf"^ (?:{_ARTICLES}) ", " ", title)
                 begins[index] = title.startswith(f" {wanted}") or without_article.startswith(f" {wanted}")
         found = np.flatnonzero(chosen)
         keys = {
             "popularity": -self.counts,
             "mean rating": -self.means,
-            "title": np.argsort(np.argsort(np.array(self._plain))),
+            "title": np.argsort(np.argsort(np.array(self._titles.plain))),
             "newest": -self.items.years,
         }
         return found[np.lexsort((-self.counts[found], keys[order][found], ~begins[found], slips[found]))]
-
-    @cached_property
-    def _words(self) -> list[set[str]]:
-        """Each title's words, with the year."""
-        years = self.items.years.tolist()
-        return [{*title.split(), str(year)} for title, year in zip(self._plain, years, strict=True)]
-
-    @cached_property
-    def _vocabulary(self) -> Vocabulary:
-        return Vocabulary({word for words in self._words for word in words})
-
-    @cached_property
-    def _holders(self) -> dict[str, list[int]]:
-        """Word -> the titles that have it."""
-        found: dict[str, list[int]] = {}
-        for index, words in enumerate(self._words):
-            for word in words:
-                found.setdefault(word, []).append(index)
-        return found
 
     def _slips(self, wanted: str) -> IntArray:
         """(num_items,) the slips in a query if each movie was meant; `_NOT_FOUND` where it can't have been."""
@@ -161,12 +187,12 @@ class Catalogue:
                     return np.asarray(total)
         # "spiderman" for "Spider-Man", "star wars" for "Starwars": the same letters, other spaces.
         letters = "".join(words)
-        is_like = [len(letters) > 4 and _runs_through(letters, title.split()) for title in self._plain]
+        is_like = [len(letters) > 4 and _runs_through(letters, title.split()) for title in self._titles.plain]
         return np.where(is_like, 0, _NOT_FOUND)
 
     def _slips_of(self, word: str, is_tolerant: bool) -> IntArray:
         """As `_slips`, for one word of the query."""
-        vocabulary, allowed = self._vocabulary, allowed_slips(word) if is_tolerant and not word.isdigit() else 0
+        vocabulary, allowed = self._titles.vocabulary, allowed_slips(word) if is_tolerant and not word.isdigit() else 0
         first, last = bisect_left(vocabulary.words, word), bisect_left(vocabulary.words, f"{word}\U0010ffff")
         near = dict.fromkeys(range(first, last), 0)
         if allowed:
@@ -176,6 +202,6 @@ class Catalogue:
             near = {int(place): int(slips[place]) for place in np.flatnonzero(slips < _NOT_FOUND)} | near
         found = np.full(len(self.items), _NOT_FOUND, dtype=np.int64)
         for place, number in near.items():
-            holders = self._holders[vocabulary.words[place]]
+            holders = self._titles.holders[vocabulary.words[place]]
             found[holders] = np.minimum(found[holders], number)
         return found

@@ -461,7 +461,7 @@ class Run:
                     titles=np.array([row[1] for row in rows], dtype=str),
                     years=np.array([int(row[2]) for row in rows], dtype=np.int32),
                     genres=tuple(tuple(row[3].split("|")) if row[3] else () for row in rows),
-                ),
+                ).shared(),
             )
         except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError, csv.Error) as error:
             raise StorageError(
@@ -551,6 +551,7 @@ class RunStore:
                     "Can't delete the run {run}: {reason}.", run=run_id, reason=error.strerror
                 ) from error
             shutil.rmtree(run.folder, ignore_errors=True)
+        self._known.pop(run_id, None)
 
 
 def _events_of(line: bytes) -> list[TrainingEvent]:

@@ -351,7 +351,7 @@ class Album:
                     titles=np.array(titles, dtype=str),
                     years=np.array(years, dtype=np.int32),
                     genres=tuple(map(tuple, genres)),
-                ),
+                ).shared(),
                 user_ids=arrays["user_ids"] if meta["user_ids"] is None else np.array(meta["user_ids"]),
                 offsets=arrays["offsets"],
                 item_means=arrays["item_means"],

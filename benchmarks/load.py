@@ -54,6 +54,8 @@ WAITING = 3
 """Trainings in line behind the one that runs."""
 LONG, SHORT = "preset=quick&epochs=2000&patience=0&hidden_units=500", "preset=quick"
 """The address of a training that goes on until it is stopped, and of one that ends by itself."""
+AS_LARGE = "preset=quick&hidden_units=500"
+"""The address of a short one whose model is as large as that of the long one: it is many times that of the others."""
 MODELS_KEPT = 8
 """Models that the server keeps in memory, whoever uses them."""
 KEPT = 120
@@ -144,13 +146,20 @@ def wait_until(holds: Callable[[], object], what: str) -> None:
 
 
 def wrong_lines(log: str) -> list[str]:
-    """Lines of a server's log that tell of an exception or an error.
+    """Lines of a server's log that tell of an exception or an error; a traceback's line says how it ends, too.
 
-    >>> wrong_lines("INFO all is well\\nTraceback (most recent call last):\\n")
-    ['Traceback (most recent call last):']
+    >>> wrong_lines("INFO all is well\\nTraceback (most recent call last):\\n  File ...\\nValueError: no\\n")
+    ['Traceback (most recent call last): ... ValueError: no']
     """
     wrong = re.compile(r"\b(error|critical)\b|traceback|uncaught", re.IGNORECASE)
-    return [line for line in log.splitlines() if wrong.search(line)]
+    lines, found = log.splitlines(), []
+    for number, line in enumerate(lines):
+        if "Traceback (most" in line:
+            end = next((later for later in lines[number + 1 :] if later.strip() and not later[0].isspace()), "")
+            found.append(f"{line} ... {end}")
+        elif wrong.search(line):
+            found.append(line)
+    return found
 
 
 # -- one visitor ------------------------------------------------------------------------------------------------------
@@ -331,7 +340,7 @@ class Found:
 async def load(server: Server, sessions: int, think: float, seed: int) -> Found:
     """Fills the caches, starts the trainings, lets the visitors walk, lets the line run out, and sends all away."""
     chance = random.Random(seed)
-    await warm_up(server, chance)
+    await warm_up(server, chance, SHORT, AS_LARGE)
     before = server.megabytes()
     _tell(f"before: {before:.0f} MB")
     faults: list[str] = []
@@ -381,12 +390,20 @@ async def load(server: Server, sessions: int, think: float, seed: int) -> Found:
     return Found(visits, places, faults, lost, seconds, processor, busy, ticks, before, full, after)
 
 
-async def warm_up(server: Server, chance: random.Random, query: str = SHORT) -> None:
-    """Visits with a training each, until what the server keeps for everybody is full: the models of so many runs."""
-    for _ in range(MODELS_KEPT):
+async def warm_up(server: Server, chance: random.Random, query: str, second: str = "") -> None:
+    """Visits with a training each, until what the server keeps for everybody is full: the models of so many runs.
+
+    Args:
+        server: where to.
+        chance: what they rate.
+        query: the address of their trainings.
+        second: of the second one's, where that is another. With the app's own model the first one's is one too many;
+            so this is the oldest that is kept, and the first to go.
+    """
+    for address in [query, second or query, *[query] * (MODELS_KEPT - 2)]:
         visit = Visit(new_visitor_id())
         async with Session(server.url, visit.visitor) as session:
-            await start_training(session, server, query)
+            await start_training(session, server, address)
             await training_ended(session)
             await walk(session, visit, chance, 0.0)
             if visit.faults:

@@ -1,6 +1,6 @@
 """Does the server grow while visitors come and go? Its memory over a long time, and the slope of that.
 
-    python -m benchmarks.soak [--minutes 20] [--sessions 20]
+    python -m benchmarks.soak [--minutes 20] [--sessions 20] [--log server.log]
 
 A real server, and real sessions over the websocket (`benchmarks.wire`): as many at once as `--sessions` says, and as
 soon as one has rated, seen recommendations and a reconstruction and left, another comes, with its own cookie. Every
@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -184,10 +185,13 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=20, help="visitors at once (default: 20)")
     parser.add_argument("--think", type=float, default=5.0, help="mean seconds between two acts (default: 5)")
     parser.add_argument("--seed", type=int, default=0, help="of what they do (default: 0)")
+    parser.add_argument("--log", type=Path, help="a file to keep the server's log in")
     asked = parser.parse_args()
     on = machine()
     with tempfile.TemporaryDirectory(prefix="autorec-soak-") as folder, served(Path(folder)) as server:
         found = asyncio.run(soak(server, asked.minutes, asked.sessions, asked.think, asked.seed))
+        if asked.log is not None:
+            shutil.copyfile(server.log, asked.log)
     settled = [reading for reading in found.readings if reading[0] >= LEFT_OUT]
     if len(settled) < 10:
         parser.error(f"--minutes: a slope needs more than the first {LEFT_OUT:.0f} s")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -190,3 +192,18 @@ def test_without_any_year_the_span_is_empty() -> None:
 )
 def test_a_title_is_shown_as_people_say_it(title: str, shown: str) -> None:
     assert display_title(title) == shown
+
+
+def test_catalogues_of_the_same_movies_share_their_titles_and_nothing_else(catalogue: Catalogue) -> None:
+    other = Catalogue(catalogue.items, catalogue.counts[::-1], catalogue.means)
+    assert other.display_titles is catalogue.display_titles
+    assert found(other)[0] == "2001: A Space Odyssey"
+    assert found(catalogue)[0] == "Toy Story"
+
+
+def test_titles_go_with_the_last_who_holds_the_movies(catalogue: Catalogue) -> None:
+    items = Items(catalogue.items.ids, catalogue.items.titles, catalogue.items.years, catalogue.items.genres)
+    gone = weakref.ref(Catalogue(items, catalogue.counts, catalogue.means)._titles)
+    assert gone() is not None
+    del items
+    assert gone() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autorec_core.errors import InvalidRatingsError, NotFoundError
-from autorec_core.ratings import Ratings, RatingScale, distinct_ids, union
+from autorec_core.ratings import Items, Ratings, RatingScale, distinct_ids, union
 from tests.conftest import TOY
 
 FIVE = RatingScale(1, 5, 1)
@@ -270,3 +271,35 @@ def test_a_rating_in_both_is_refused_with_an_example(toy: Ratings) -> None:
 def test_another_scale_is_refused(toy: Ratings) -> None:
     with pytest.raises(InvalidRatingsError, match="test: 1 ratings are outside 1 to 5, the scale of toy"):
         union(toy, [triples((9, 10, 7), name="test", scale=RatingScale(1, 10))])
+
+
+def items_of(*titles: str, years: tuple[int, ...] = (1999, 2001), genres: tuple[str, ...] = ("Drama",)) -> Items:
+    return Items(
+        ids=np.arange(len(titles)),
+        titles=np.array(titles),
+        years=np.array(years, dtype=np.int32),
+        genres=(genres,) * len(titles),
+    )
+
+
+def test_items_that_are_the_same_are_held_once_and_no_longer_than_they_are_used() -> None:
+    first = items_of("Alien", "Brazil").shared()
+    assert items_of("Alien", "Brazil").shared() is first
+    gone = weakref.ref(first)
+    del first
+    assert gone() is None
+    later = items_of("Alien", "Brazil")
+    assert later.shared() is later
+
+
+def test_items_that_differ_in_anything_are_not_taken_for_each_other() -> None:
+    first = items_of("Alien", "Brazil").shared()
+    others = (
+        items_of("Alien", "Brazil!"),
+        items_of("Alien", "Brazil", years=(1999, 2002)),
+        items_of("Alien", "Brazil", genres=("Comedy",)),
+        items_of("AlienBr", "azil"),
+    )
+    for other in others:
+        assert other.shared() is other
+    assert first.titles.tolist() == ["Alien", "Brazil"]

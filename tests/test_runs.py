@@ -1,6 +1,7 @@
 """Runs on disk: what a kill can cut short, and what must never be believed."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -208,6 +209,7 @@ def test_a_model_comes_back_without_torch_the_same(run, low_rank):
     assert again.hyperparameters == model.hyperparameters
     assert again.items.titles.tolist() == model.items.titles.tolist()
     assert again.items.genres == model.items.genres
+    assert run.load_model().items is again.items  # which are held once, whoever has the model
     np.testing.assert_array_equal(again.population_covariance, model.population_covariance)
 
 
@@ -234,3 +236,10 @@ def test_a_run_that_is_written_is_not_deleted(run):
         store.delete(run.id)
     store.delete(run.id)
     assert store.all() == []
+
+
+def test_nothing_of_a_deleted_run_stays_in_memory(run):
+    store = RunStore(run.folder.parent)
+    gone = weakref.ref(store.all()[0])
+    store.delete(run.id)
+    assert gone() is None

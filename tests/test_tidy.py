@@ -1,15 +1,27 @@
-"""Whoever has left is let go of, by and by, though nobody else leaves."""
+"""Whoever has left is let go of, by and by, though nobody else leaves, and nothing of them stays."""
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
+import os
+import subprocess
+import sys
 import weakref
+from typing import Any
 
-from streamlit.runtime.app_session import AppSession
+import pytest
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.script_data import ScriptData
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.runtime.session_manager import SessionInfo
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 from pages.shared import tidy
+
+KEPT = 120.0
 
 
 class Left:
@@ -25,22 +37,27 @@ class Left:
 
 
 def storage_with(clock: list[float], *sessions: Left) -> MemorySessionStorage:
-    storage = MemorySessionStorage(ttl_seconds=120)
+    storage = MemorySessionStorage(ttl_seconds=int(KEPT))
     storage._cache._timer = lambda: clock[0]
     for session in sessions:
-        storage.save(SessionInfo(client=None, session=session, script_run_count=1))
+        save(storage, session)
     return storage
+
+
+def save(storage: MemorySessionStorage, session: Any) -> None:
+    storage.save(SessionInfo(client=None, session=session, script_run_count=1))
 
 
 def test_who_left_is_kept_for_a_while_and_then_let_go() -> None:
     clock, session = [0.0], Left("one")
     storage = storage_with(clock, session)
-    clock[0] = 119.0
-    assert tidy.let_go(storage) == 0
+    dropped = tidy.note_dropped(storage)
+    clock[0] = KEPT - 1
+    assert tidy.let_go(storage, dropped, {}) == 0
     assert storage.get("one") is not None
     assert not session.is_shut_down
-    clock[0] = 121.0
-    assert tidy.let_go(storage) == 1
+    clock[0] = KEPT + 1
+    assert tidy.let_go(storage, dropped, {}) == 1
     assert session.is_shut_down
     assert not storage._cache._data
 
@@ -48,11 +65,35 @@ def test_who_left_is_kept_for_a_while_and_then_let_go() -> None:
 def test_who_left_later_stays() -> None:
     clock = [0.0]
     storage = storage_with(clock, Left("one"))
+    dropped = tidy.note_dropped(storage)
     clock[0] = 100.0
-    storage.save(SessionInfo(client=None, session=Left("two"), script_run_count=1))
-    clock[0] = 130.0
-    assert tidy.let_go(storage) == 1
+    save(storage, Left("two"))
+    clock[0] = KEPT + 10
+    assert tidy.let_go(storage, dropped, {}) == 1
     assert storage.get("two") is not None
+
+
+def test_who_is_dropped_as_somebody_else_leaves_is_ended_too() -> None:
+    clock, session = [0.0], Left("one")
+    storage = storage_with(clock, session)
+    dropped = tidy.note_dropped(storage)
+    clock[0] = KEPT + 1
+    save(storage, Left("two"))
+    assert list(storage._cache._data) == ["two"]
+    assert tidy.let_go(storage, dropped, {}) == 1
+    assert session.is_shut_down
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_who_came_back_is_not_ended(is_there: bool) -> None:
+    clock, session = [0.0], Left("one")
+    storage = storage_with(clock, session)
+    dropped = tidy.note_dropped(storage)
+    storage.delete("one")  # as it is resumed
+    if not is_there:
+        save(storage, session)  # and left once more
+    assert tidy.let_go(storage, dropped, {"one"} if is_there else {}) == 0
+    assert not session.is_shut_down
 
 
 def test_what_only_points_at_itself_is_given_back() -> None:
@@ -63,9 +104,60 @@ def test_what_only_points_at_itself_is_given_back() -> None:
     assert gone() is None
 
 
-def test_streamlit_keeps_sessions_where_this_looks_for_them() -> None:
-    storage = MemorySessionStorage()
-    manager = WebsocketSessionManager(storage, *([None] * 3))
-    assert manager._session_storage is storage
-    assert callable(storage._cache.expire)
-    assert callable(AppSession.shutdown)
+def test_of_real_sessions_that_came_and_went_neither_objects_nor_files_stay() -> None:
+    asyncio.run(_come_and_go())
+
+
+async def _come_and_go() -> None:
+    clock = [0.0]
+    storage, files = storage_with(clock), MemoryUploadedFileManager("/files")
+    manager = WebsocketSessionManager(storage, files, ScriptCache(), lambda: None)
+    dropped = tidy.note_dropped(storage)
+    sessions = []
+    for number in range(12):  # one a quarter of the time that one is kept: the first go as others leave
+        session_id = manager.connect_session(None, ScriptData("app.py", False), {})  # type: ignore[arg-type]
+        files.add_file(session_id, UploadedFileRec(f"file {number}", "ratings.csv", "text/csv", b"1,2,3"))
+        info = manager.get_active_session_info(session_id)
+        assert info is not None
+        sessions.append(weakref.ref(info.session))
+        del info
+        manager.disconnect_session(session_id)
+        clock[0] += KEPT / 4
+    assert len(files.file_storage) == len(sessions)
+    assert tidy.let_go(storage, dropped, manager._active_session_info_by_id) == len(sessions) - 3
+    assert len(files.file_storage) == 3
+    clock[0] += KEPT
+    assert tidy.let_go(storage, dropped, manager._active_session_info_by_id) == 3
+    tidy.give_back()
+    assert not files.file_storage
+    assert [session() for session in sessions] == [None] * len(sessions)
+
+
+_APART = """
+import ctypes
+from pages.shared import tidy
+
+class Allocated(ctypes.Structure):
+    _fields_ = [(f"number_{place}", ctypes.c_size_t) for place in range(10)]
+
+glibc = ctypes.CDLL(None)
+glibc.mallinfo2.restype = Allocated
+glibc.malloc.restype, glibc.malloc.argtypes, glibc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+glibc.free(glibc.malloc(30 * 2**20))  # as a page's largest array, once
+tidy.keep_large_apart()
+before = glibc.mallinfo2().number_4  # bytes in pieces that are the system's own
+glibc.malloc(20 * 2**20)
+print(glibc.mallinfo2().number_4 - before >= 20 * 2**20)
+"""
+
+
+@pytest.mark.parametrize(("has_set", "expected"), [(False, "True"), (True, "False")])
+def test_large_arrays_lie_apart_unless_a_person_has_set_it_otherwise(has_set: bool, expected: str) -> None:
+    if os.name != "posix" or not hasattr(ctypes.CDLL(None), "mallinfo2"):
+        pytest.skip("not glibc, or an old one")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    chosen = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20)} if has_set else {}
+    told = subprocess.run(
+        [sys.executable, "-c", _APART], capture_output=True, text=True, check=True, env={**clean, **chosen}
+    )
+    assert told.stdout.strip() == expected

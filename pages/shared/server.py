@@ -70,6 +70,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     runs is saved and no process is left behind. In between, what visitors who left have taken up is given back."""
     logs.prepare(also=("streamlit", "uvicorn"))
     settings.limits()  # what can't be read ends the server here, with its sentence, and not at a visitor's click
+    tidy.keep_large_apart()
     _LOG.info("the server begins", extra={"home": str(storage.home()), "version": autorec_core.__version__})
     threading.Thread(target=services.begin, daemon=True).start()
     tidying = asyncio.create_task(tidy.keep_tidy())

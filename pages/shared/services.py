@@ -141,7 +141,7 @@ def bundled_catalogue() -> Catalogue:
     ratings = datasets.load(datasets.BUNDLED)
     by_item = ratings.by_item
     totals = np.bincount(by_item.rows, weights=by_item.values, minlength=ratings.num_items)
-    return Catalogue(ratings.items, by_item.counts, (totals + 5 * ratings.mean) / (by_item.counts + 5))
+    return Catalogue(ratings.items.shared(), by_item.counts, (totals + 5 * ratings.mean) / (by_item.counts + 5))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
