@@ -200,7 +200,8 @@ def _wait_for_notebook() -> None:
         else:
             last = found.last_epoch
             done, count = (last.epoch if last else 0), found.config.hyperparameters.epochs
-            st.progress(done / count, text=_("Epoch {done} of {count}", done=done, count=count))
+            trains = _("Epoch {done} of {count}", done=done, count=count)
+            st.progress(done / count, text=trains if done else _("Starting: the ratings are being loaded and split."))
 
 
 # -- 2: the epoch chosen on the test set ------------------------------------------------------------------------------

@@ -168,4 +168,5 @@ def _wait_for_starter() -> None:
         return
     epochs = run.config.hyperparameters.epochs
     done = last.epoch if last else 0
-    st.progress(done / epochs, text=_("The starter model trains: epoch {done} of {epochs}", done=done, epochs=epochs))
+    trains = _("The starter model trains: epoch {done} of {epochs}", done=done, epochs=epochs)
+    st.progress(done / epochs, text=trains if done else _("The starter model is about to train."))
