@@ -10,7 +10,7 @@ import streamlit as st
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import plain, services, state, words
+from pages.shared import brand, plain, services, state, words
 from pages.shared.words import _, later, ngettext
 
 _FOLDER = Path(__file__).resolve().parent.parent
@@ -47,8 +47,6 @@ STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
 .autorec-muted { opacity: .72; font-size: .9rem; }
-.autorec-brand { font-weight: 750; font-size: 1.15rem; letter-spacing: -.01em; line-height: 1.25; }
-.autorec-brand small { display: block; font-weight: 400; font-size: .82rem; opacity: .72; letter-spacing: 0; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
 [data-testid^="stBaseButton-primary"], [data-tag] { color: light-dark(#fff, #12131c); }
 [data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
@@ -89,7 +87,7 @@ def open_page(name: str) -> Iterator[None]:
     if not state.is_routed():
         route()
         st.stop()
-    st.set_page_config(page_title=f"{_(PAGES[name])} · AutoRec Playground", page_icon=_ICON, layout="wide")
+    st.set_page_config(page_title=f"{_(PAGES[name])} · {brand.NAME}", page_icon=_ICON, layout="wide")
     st.html(STYLE)
     with _told():
         services.begin()
@@ -122,11 +120,8 @@ def model_name(run: Run) -> str:
 
 
 def _sidebar() -> None:
+    brand.draw()
     with st.sidebar:
-        st.html(
-            f'<div class="autorec-brand">AutoRec Playground<small>'
-            f"{_('An autoencoder fills in the rating matrix')}</small></div>"
-        )
         run = services.current_run()
         if run is None:
             st.caption(_("Model in use"))
