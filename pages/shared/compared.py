@@ -103,7 +103,7 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
                 "run": labels[one.run_id],
                 "valid": one.valid_rmse,
                 "test": one.test_rmse,
-                "seconds": one.seconds,
+                "seconds": one.seconds if one.curve else None,
                 "epochs": len(one.curve),
                 "parameters": one.num_parameters,
                 "size": one.bytes_on_disk / 1e6,
@@ -134,7 +134,24 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
             columns[name] = text(_(choice.label), help=_(choice.help))
         else:
             columns[name] = number(_(choice.label), format="%g", help=_(choice.help))
-    st.dataframe(rows, hide_index=True, height=38 + 35 * min(10, len(rows)), column_config=columns, key="compare_table")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height=38 + 35 * min(10, len(rows)),
+        column_config=columns,
+        placeholder="–",
+        key="compare_table",
+    )
+    under_way = sum(not one.has_ended for one in group)
+    if under_way:
+        st.caption(
+            ngettext(
+                "{count} run has not ended: its figures are those so far, and it is tested and ranked at its end.",
+                "{count} runs have not ended: their figures are those so far, and they are tested and ranked at "
+                "their end.",
+                under_way,
+            )
+        )
 
 
 def drawn_control(group: Sequence[Summary], labels: Mapping[str, str]) -> list[Summary]:
