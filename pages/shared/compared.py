@@ -104,7 +104,7 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
                 "valid": one.valid_rmse,
                 "test": one.test_rmse,
                 "seconds": one.seconds if one.curve else None,
-                "epochs": len(one.curve),
+                "epochs_done": len(one.curve),
                 "parameters": one.num_parameters,
                 "size": one.bytes_on_disk / 1e6,
                 "pinned": one.note.is_pinned,
@@ -123,7 +123,7 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
         "valid": number(_("Validation RMSE"), format="%.4f", help=_("The lowest of its epochs.")),
         "test": number(_("Test RMSE"), format="%.4f", help=_("Scored once, at the end.")),
         "seconds": number(_("Seconds"), format="%.2f", help=_("Training of all epochs, without measuring and refit.")),
-        "epochs": number(_("Epochs"), format="%d"),
+        "epochs_done": number(_("Epochs done"), format="%d"),
         "parameters": number(_("Parameters"), format="localized", help=_("Weights and biases.")),
         "size": number(_("MB on disk"), format="%.1f"),
     }
