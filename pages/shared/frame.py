@@ -42,7 +42,8 @@ PAGES = {name: title for section in MENU.values() for name, title in section.ite
 """Name of the script -> title."""
 
 # A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
-# white by Streamlit's choice, could not be read in the dark theme, where that colour is light.
+# white by Streamlit's choice, could not be read in the dark theme, where that colour is light. On a telephone the parts
+# of a segmented control are pills that find room on the next line: in one piece it was cut off, or broke in two.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
@@ -52,7 +53,14 @@ STYLE = """<style>
 [data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; text-underline-offset: .22em;
   text-decoration-thickness: 1px; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  [data-testid="stButtonGroup"] > [role] { flex-wrap: wrap; gap: .3rem; max-width: 100%; overflow: visible; }
+  [data-testid="stButtonGroup"] button[data-variant="segmented_control"] { border-radius: 99rem; margin-right: 0;
+    max-width: 100%; }
+  [data-testid="stButtonGroup"] button[data-variant="segmented_control"]:not([data-selected]) {
+    border-color: color-mix(in srgb, currentColor 16%, transparent) !important; }
+}
 </style>"""
 
 
