@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import takeaway
 from autorec_core.runs import Run
-from pages.shared import charts, live, pictures, services, state
+from pages.shared import charts, in_use, live, pictures, services, state
 from pages.shared.palette import ink
 from pages.shared.words import _
 
@@ -55,7 +55,17 @@ def of_run(run: Run) -> None:
     is_current = current is not None and current.id == run.id
     if run.has_model and not is_current and not run.beats_averages:
         st.caption(_("Averages alone predict better than this model, so it is not taken into use by itself."))
+    took_over = in_use.took_over(run)
+    if took_over:
+        st.info(
+            _(
+                "**All pages use this model now**, Recommendations too: it is your newest, and it predicts better than "
+                "averages alone."
+            )
+        )
     with st.container(horizontal=True):
+        if took_over:
+            in_use.back_button(run, "use_before")
         st.button(
             _("This model is in use") if is_current else _("Use this model"),
             key="use_model",

@@ -70,6 +70,7 @@ def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page
 
     open_list(page, app)
     before, first = people(), names(page)
+    page.get_by_text("Filters and order", exact=True).first.click()
     page.get_by_role("slider", name="Popular to obscure").press("ArrowRight")
     expect(page.get_by_text("more obscure")).to_be_visible()
     page.wait_for_function(
