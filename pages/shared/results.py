@@ -18,6 +18,7 @@ def of_run(run: Run) -> None:
     known = live.read(run)
     ended, result = known.ended, run.result
     if ended is None or result is None:
+        state.set_live("awaited", run.id)
         return
     num_test = int(result["split"]["num_test"])
     if ended.test_rmse is not None and ended.test_mae is not None and num_test:
@@ -57,12 +58,15 @@ def of_run(run: Run) -> None:
         st.caption(_("Averages alone predict better than this model, so it is not taken into use by itself."))
     took_over = in_use.took_over(run)
     if took_over:
+        if state.live("awaited", "") == run.id:  # this is far down the page, and who waited is looking at the curve
+            st.toast(_("Trained. Recommendations and all other pages use this model from now on."), duration="long")
         st.info(
             _(
                 "**All pages use this model now**, Recommendations too: it is your newest, and it predicts better than "
                 "averages alone."
             )
         )
+    state.forget_live("awaited")
     with st.container(horizontal=True):
         if took_over:
             in_use.back_button(run, "use_before")
