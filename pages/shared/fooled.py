@@ -141,7 +141,8 @@ def _zeros(_run: Run, _model: TrainedModel) -> None:
     see = (
         _(
             "On held-out ratings it stays near {rmse:.2f}, where writing the same mean everywhere misses by "
-            "{mean:.2f}: after {count} epochs it has learnt to write about 0.",
+            "{mean:.2f}: after {count} epochs it has learnt to write about 0. Its loss looks small only because nearly "
+            "every cell is a 0 that nobody gave.",
             rmse=last.valid_rmse,
             mean=mean,
             count=len(epochs),
@@ -149,7 +150,7 @@ def _zeros(_run: Run, _model: TrainedModel) -> None:
         if shows_worth
         else _(
             "Root of the loss, as it is printed: it begins at {first:.3f} and ends at {last:.3f}, wandering with which "
-            "eight rows were drawn; it looks small only because nearly every cell is a 0 that nobody gave.",
+            "eight rows were drawn.",
             first=first,
             last=reported,
         )
