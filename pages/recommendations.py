@@ -40,6 +40,7 @@ with frame.open_page("recommendations"):
         with st.expander(_("Filters and order")):
             wanted, count = recommended.filters(catalogue)
             wish = wishes.trade_off(recommender.model.by_items)
+            below = st.container()
         with st.expander(_("What if, and what your ratings say")):
             would_be = wishes.what_if(given, catalogue, recommender.model.scale)
             own = ordering.own_ratings(recommender, recommender.fold_in(would_be.item_indices, would_be.ratings))
@@ -68,7 +69,8 @@ with frame.open_page("recommendations"):
         else:
             st.html(recommended.key())
             st.html(recommended.listing(found, recommender.model.scale, moves))
-            wishes.not_interested(found, catalogue)
+            with below:
+                wishes.not_interested(found, catalogue)
             st.caption(
                 _(
                     "The interval says how sure the model is: of many such movies, four in five would get a rating of "
