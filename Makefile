@@ -9,25 +9,40 @@ PORT ?= 8501
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --disable-pip-version-check
+# PyPI's torch for Linux brings CUDA along, some gigabytes that nothing here needs; this is PyTorch's own index of builds
+# without it. `make app TORCH_INDEX=` takes PyPI's.
+TORCH_INDEX ?= $(if $(filter Linux,$(shell uname -s)),https://download.pytorch.org/whl/cpu)
+TORCH := $(shell grep '^torch==' requirements.txt)
 
 .PHONY: app test check mutants soak bench browser postgres clean
 
 $(VENV)/.app: requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
+	@echo "Setting up $(VENV), once: a few minutes on a quick line."
+	@$(PYTHON) -m venv $(VENV)
+ifneq ($(TORCH_INDEX),)
+	@echo "First $(TORCH) without CUDA, about 190 MB, from $(TORCH_INDEX)"
+	@$(PIP) --no-deps --retries 1 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) \
+	  || echo "That did not work; PyPI's build follows, some gigabytes on Linux."
+endif
+	@echo "Now the other packages that requirements.txt names, about 240 MB."
+	@$(PIP) -r requirements.txt
+	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.app
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
+	@echo "Installing what the tests need, from requirements-dev.txt."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
 
 app: $(VENV)/.app
-	$(BIN)/streamlit run app.py --server.port $(PORT) --server.address 127.0.0.1
+	@echo "Starting the app on http://localhost:$(PORT); Ctrl-C ends it."
+	@$(BIN)/streamlit run app.py --server.port $(PORT) --server.address 127.0.0.1
 
 # Debian's Chromium where this is root and apt is there, else the browser that Playwright brings.
 browser: $(VENV)/.dev
 	@if command -v chromium >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "Installing Debian's Chromium."; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
 	else $(BIN)/playwright install chromium; fi
 
@@ -35,6 +50,7 @@ browser: $(VENV)/.dev
 postgres:
 	@if command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "Installing Debian's PostgreSQL."; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
 	else echo "The tests need PostgreSQL's programs, initdb and postgres: install the package postgresql."; exit 1; fi
 

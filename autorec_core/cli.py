@@ -19,7 +19,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import cli_operate, cli_reproduce, datasets, hyperparameters, rating_files, report, shelf, storage
+from autorec_core import (
+    __version__,
+    cli_operate,
+    cli_reproduce,
+    datasets,
+    hyperparameters,
+    rating_files,
+    report,
+    shelf,
+    storage,
+)
 from autorec_core.catalogue import display_title
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
@@ -72,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="autorec_core", description="AutoRec: train, recommend, look.")
+    parser.add_argument("--version", action="version", version=f"autorec_core {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     known = commands.add_parser("datasets", help="the named data sets, and which of them are here")

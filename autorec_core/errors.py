@@ -98,10 +98,14 @@ class InvalidRatingsError(AutoRecError, ValueError):
     Args:
         faults: one sentence a fault, in file order; the text shows the first 20 and counts the rest.
         are_all: whether these are all; not where a file is so bad that the search was given up.
+        rows: numbers of the rows without which the file can be used; none where that can't be said.
         values: of a single sentence, what stands in it.
     """
 
-    def __init__(self, faults: str | Sequence[str], /, *, are_all: bool = True, **values: object) -> None:
+    def __init__(
+        self, faults: str | Sequence[str], /, *, are_all: bool = True, rows: Sequence[int] = (), **values: object
+    ) -> None:
+        self.rows = tuple(rows)
         self.faults: tuple[str, ...] = (Sentence(faults, **values),) if isinstance(faults, str) else tuple(faults)
         shown = list(self.faults[:FAULTS_SHOWN])
         hidden = len(self.faults) - FAULTS_SHOWN

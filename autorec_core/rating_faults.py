@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,19 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 """A number as text."""
 
 
+class Row(NamedTuple):
+    """One row of a file, as text."""
+
+    number: int
+    """Where it begins, as an editor counts lines."""
+    cells: list[str]
+    """User, item, rating and perhaps timestamp; empty where it can't be told which is which."""
+    fault: str = ""
+    """Why it can't."""
+    is_one_line: bool = True
+    """Whether it ends with its line. A quote that nobody closed makes one row of all that follow."""
+
+
 @dataclass(frozen=True)
 class Triples:
     """Parallel lists, in the order of the file."""
@@ -44,9 +57,7 @@ class Triples:
     timestamps: IntArray | None
 
 
-def examine(
-    name: str, rows: Iterator[tuple[int, list[str], str]], scale: RatingScale | None, may_be_slips: float
-) -> Triples:
+def examine(name: str, rows: Iterable[Row], scale: RatingScale | None, may_be_slips: float) -> Triples:
     """Row by row.
 
     Raises:
@@ -57,10 +68,12 @@ def examine(
     users: list[str] = []
     items: list[str] = []
     numbers, values, timestamps = array("q"), array("d"), array("q")
-    for number, cells, fault in rows:
-        fault = fault or _fault_of(cells)
+    has_swallowed = False
+    for number, cells, unreadable, is_one_line in rows:
+        fault = unreadable or _fault_of(cells)
         if fault:
             faults.append((number, fault))
+            has_swallowed |= not is_one_line
             if len(faults) >= MOST_FAULTS:
                 raise InvalidRatingsError(_of_rows(name, faults), are_all=False)
             continue
@@ -80,7 +93,7 @@ def examine(
     )
     if values:
         faults += between(triples, np.array(numbers, dtype=np.int64), scale, may_be_slips)
-    refuse(name, faults)
+    refuse(name, faults, can_be_left_out=not has_swallowed)
     return triples
 
 
@@ -91,11 +104,13 @@ def between(
     return _off_scale(triples.values, numbers, scale, may_be_slips) + _repeated(triples, numbers)
 
 
-def refuse(name: str, faults: list[tuple[int, str]]) -> None:
+def refuse(name: str, faults: list[tuple[int, str]], *, can_be_left_out: bool = True) -> None:
     """Raises InvalidRatingsError with all faults in the order of the rows; nothing happens where there are none."""
     if faults:
         in_order = sorted(faults, key=lambda fault: fault[0])
-        raise InvalidRatingsError(_of_rows(name, in_order), are_all=len(faults) < MOST_FAULTS)
+        are_all = len(faults) < MOST_FAULTS
+        rows = dict.fromkeys(number for number, _ in in_order) if are_all and can_be_left_out else ()
+        raise InvalidRatingsError(_of_rows(name, in_order), are_all=are_all, rows=tuple(rows))
 
 
 def _of_rows(name: str, faults: list[tuple[int, str]]) -> list[Sentence]:
@@ -110,7 +125,7 @@ def _fault_of(cells: list[str]) -> str:
     for role, cell in (("user", cells[0]), ("item", cells[1])):
         if len(cell) > LONGEST_ID:
             return Sentence(
-                "the {role} has {count:,} characters; at most {most} are accepted.",
+                "the {role} has {count:,} characters; at most {most} are accepted. Shorten it or delete the row.",
                 role=Sentence(role),
                 count=len(cell),
                 most=LONGEST_ID,
@@ -120,13 +135,13 @@ def _fault_of(cells: list[str]) -> str:
         return (
             ""
             if abs(float(rating)) <= LARGEST
-            else Sentence("rating {rating} is not a finite number.", rating=rating[:40])
+            else Sentence("rating {rating} is not a finite number. Correct it or delete the row.", rating=rating[:40])
         )
     if re.fullmatch(r"[+-]?(?:nan|inf|infinity)", rating, re.IGNORECASE):
         return Sentence("rating {rating} is not a finite number. Delete the row if there is no rating.", rating=rating)
     if re.fullmatch(r"[0-9]+,[0-9]+", rating):
         return Sentence("rating {rating!r} is not a number. Write it with a point.", rating=rating[:40])
-    return Sentence("rating {rating!r} is not a number.", rating=rating[:40])
+    return Sentence("rating {rating!r} is not a number. Correct it or delete the row.", rating=rating[:40])
 
 
 def _ids(texts: list[str]) -> Any:

@@ -14,7 +14,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from autorec_core import pieces, rating_faults
 from autorec_core.errors import InvalidRatingsError, NotFoundError, Sentence
-from autorec_core.rating_faults import LARGEST, LONGEST_ID, NUMBER, REQUIRED, Triples
+from autorec_core.rating_faults import LARGEST, LONGEST_ID, NUMBER, REQUIRED, Row, Triples
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.scales import MAY_BE_SLIPS, guess_scale
 from autorec_core.titles import (
@@ -85,8 +85,8 @@ class _Table:
 
     triples: Triples | None
     """All of it at once; None where it needs a closer look."""
-    rows: Callable[[], Iterator[tuple[int, list[str], str]]]
-    """Row by row: row number, the text of user, item, rating and perhaps timestamp, or what is wrong with the row."""
+    rows: Callable[[], Iterator[Row]]
+    """Row by row."""
     is_movielens: bool
     """Whether the layout or the column names are MovieLens's own."""
     first_row: int | None = None
@@ -129,6 +129,7 @@ def read_ratings(
     name: str | None = None,
     catalogue: str | None = None,
     max_bytes: int | None = None,
+    leave_out: Collection[int] = (),
 ) -> Ratings:
     """Reads a file, or a folder or zip with the files of a MovieLens release.
 
@@ -141,6 +142,7 @@ def read_ratings(
         name: what to call the set; the name of the file, folder or zip where None.
         catalogue: which item ids these are; made from the file's content where None.
         max_bytes: the most that a file may hold, unpacked.
+        leave_out: numbers of rows that are passed over, such as the `rows` of the error that another attempt raised.
 
     Raises:
         InvalidRatingsError: the file can't be used; all its faults by row.
@@ -162,7 +164,7 @@ def _read(
 ) -> Ratings:
     try:
         files = _find(path, max_bytes)
-        ratings = _in_pieces(files, path, items, scale, name, catalogue)
+        ratings = None if leave_out else _in_pieces(files, path, items, scale, name, catalogue)
         if ratings is not None:
             return ratings
         content = files.read(files.ratings) or b""
@@ -177,17 +179,21 @@ def _read(
             "{name} can't be unpacked: {reason}. Pack it again as a plain zip.", name=path.name, reason=str(error)
         ) from error
     digest = hashlib.sha256(content).hexdigest() if catalogue is None else ""
-    build = _builder(files, digest, titles, table.is_movielens, scale, name, catalogue)
+    # Who leaves rows out has seen what is wrong with them: among the others nothing is a slip.
+    slips = 0.0 if leave_out else _slips(table.is_movielens)
+    build = _builder(files, digest, titles, slips, scale, name, catalogue)
+    if leave_out:
+        passed_over = frozenset(leave_out)
+        others = (row for row in table.rows() if row.number not in passed_over)
+        return build(rating_faults.examine(files.ratings, others, scale, slips))
     if table.triples is not None:
         try:
             return build(table.triples)
         except InvalidRatingsError:  # something is wrong: the closer look finds in which rows
             if table.first_row is not None:
                 numbers = np.arange(len(table.triples.values), dtype=np.int64) + table.first_row
-                rating_faults.refuse(
-                    files.ratings, rating_faults.between(table.triples, numbers, scale, _slips(table.is_movielens))
-                )
-    return build(rating_faults.examine(files.ratings, table.rows(), scale, _slips(table.is_movielens)))
+                rating_faults.refuse(files.ratings, rating_faults.between(table.triples, numbers, scale, slips))
+    return build(rating_faults.examine(files.ratings, table.rows(), scale, slips))
 
 
 def _slips(is_movielens: bool) -> float:
@@ -198,7 +204,7 @@ def _builder(
     files: _Files,
     digest: str,
     titles: Titles,
-    is_movielens: bool,
+    may_be_slips: float,
     scale: RatingScale | None,
     name: str | None,
     catalogue: str | None,
@@ -210,7 +216,7 @@ def _builder(
             triples.values,
             name=name or files.label,
             catalogue=catalogue or f"file:{files.label}-{digest[:8]}",
-            scale=scale or guess_scale(triples.values, may_be_slips=_slips(is_movielens)),
+            scale=scale or guess_scale(triples.values, may_be_slips=may_be_slips),
             timestamps=triples.timestamps,
             titles=titles,
         )
@@ -246,7 +252,7 @@ def _in_pieces(
     titles = titles_beside(files.read) if items is None else _own_titles(Path(items), files.max_bytes)
     triples = Triples(read.users, read.items, read.values, read.timestamps)
     try:
-        return _builder(files, read.sha256, titles, layout.is_movielens, scale, name, catalogue)(triples)
+        return _builder(files, read.sha256, titles, _slips(layout.is_movielens), scale, name, catalogue)(triples)
     except InvalidRatingsError:
         return None
 
@@ -351,10 +357,10 @@ def _without_header(name: str, cells: list[str], separator: str) -> _Layout:
     return _Layout(columns, roles, separator, has_header=False, is_movielens=True)
 
 
-def _rows_without_header(name: str, content: bytes, layout: _Layout) -> Iterator[tuple[int, list[str], str]]:
+def _rows_without_header(name: str, content: bytes, layout: _Layout) -> Iterator[Row]:
     for number, line in enumerate(io.StringIO(_checked_text(name, content), newline=None), start=1):
         if line.strip():
-            yield number, *_cells(line.rstrip("\n").split(layout.separator), layout.columns, len(layout.roles))
+            yield Row(number, *_cells(line.rstrip("\n").split(layout.separator), layout.columns, len(layout.roles)))
 
 
 def _with_header(name: str, line: str) -> _Layout:
@@ -382,17 +388,21 @@ def _with_header(name: str, line: str) -> _Layout:
     return _Layout(columns, _as_roles(header, columns), delimiter, has_header=True, is_movielens=is_movielens)
 
 
-def _rows_by_header(name: str, content: bytes, layout: _Layout) -> Iterator[tuple[int, list[str], str]]:
+def _rows_by_header(name: str, content: bytes, layout: _Layout) -> Iterator[Row]:
     lines = csv.reader(io.StringIO(_checked_text(name, content), newline=""), delimiter=layout.separator)
     next(lines)
     begins = lines.line_num + 1
     try:
         for row in lines:
             if any(cell.strip() for cell in row):
-                yield begins, *_cells(row, layout.columns, len(layout.roles))
+                yield Row(begins, *_cells(row, layout.columns, len(layout.roles)), is_one_line=begins == lines.line_num)
             begins = lines.line_num + 1  # a quoted cell may go on over several lines
     except csv.Error as error:
-        yield begins, [], Sentence("can't be read as CSV: {reason}.", reason=str(error))
+        fault = Sentence(
+            "can't be read as CSV: {reason}. Nothing after it was looked at. Is there a quote that is never closed?",
+            reason=str(error),
+        )
+        yield Row(begins, [], fault, is_one_line=False)
 
 
 def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
@@ -417,12 +427,12 @@ def _parquet(name: str, content: bytes, max_bytes: int | None) -> _Table:
             "{name} is not a Parquet file with a column for each of user, item, rating.", name=name
         ) from (error)
 
-    def rows() -> Iterator[tuple[int, list[str], str]]:
+    def rows() -> Iterator[Row]:
         lists = [table[role].to_pylist() for role in columns]
         places = {role: place for place, role in enumerate(columns)}
         for number, row in enumerate(zip(*lists, strict=True), start=1):
             texts = ["" if cell is None else str(cell) for cell in row]
-            yield number, *_cells(texts, places, len(texts))
+            yield Row(number, *_cells(texts, places, len(texts)))
 
     return _Table(_from_arrow(table), rows, is_movielens=False)
 

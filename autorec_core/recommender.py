@@ -17,6 +17,9 @@ from autorec_core.fold_in import FoldIn, ItemBasedFoldIn, Prior, UserBasedFoldIn
 from autorec_core.ratings import BoolArray, FloatArray, IntArray, Items
 from autorec_core.trained_model import TrainedModel
 
+TELLING = 0.001
+"""Share of the rating scale: what moved a prediction by less is no reason that anybody would want to hear."""
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -57,7 +60,7 @@ class Recommendation:
     num_ratings: int
     """Training ratings behind it."""
     because: tuple[Reason, ...]
-    """The visitor's ratings that moved it most, strongest first."""
+    """The visitor's ratings that moved it most: what raised it, then what lowered it, strongest first in each."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,13 @@ class Recommender:
         ]
 
     def _reasons(self, fold_in: FoldIn, effects: FloatArray, count: int) -> tuple[Reason, ...]:
-        strongest = np.argsort(-np.abs(effects), kind="stable")[:count]
+        by_strength = np.argsort(-np.abs(effects), kind="stable")
+        chosen = by_strength[:count]
+        raising = by_strength[effects[by_strength] >= TELLING * self.model.scale.span]
+        # What is recommended is so for some reason, even where more of the ratings speak against it.
+        if len(chosen) > 1 and len(raising) and not (effects[chosen] > 0).any():
+            chosen = np.append(chosen[:-1], raising[0])
+        strongest = [*chosen[effects[chosen] > 0], *chosen[effects[chosen] <= 0]]
         rated = fold_in.item_indices
         return tuple(
             Reason(

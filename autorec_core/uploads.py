@@ -15,7 +15,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -123,6 +123,7 @@ def read(
     titles: bytes | None = None,
     columns: Mapping[str, str | None] | None = None,
     scale: RatingScale | None = None,
+    leave_out: Collection[int] = (),
 ) -> Ratings:
     """The ratings of an upload.
 
@@ -132,6 +133,7 @@ def read(
         titles: a CSV of titles; None where there is none.
         columns: role -> the column that it is; as guessed where None.
         scale: the rating scale; guessed where None.
+        leave_out: numbers of rows that are passed over, such as the `rows` of the error that another attempt raised.
 
     Raises:
         InvalidRatingsError: it can't be used; all its faults by row.
@@ -147,7 +149,14 @@ def read(
         if titles is not None:
             beside = Path(folder) / "own titles.csv"
             beside.write_bytes(titles)
-        ratings = read_ratings(path, items=beside, scale=scale, name=Path(name).stem, max_bytes=10 * LARGEST)
+        ratings = read_ratings(
+            path,
+            items=beside,
+            scale=scale,
+            name=Path(name).stem,
+            max_bytes=10 * LARGEST,
+            leave_out=leave_out,
+        )
     limits.check_ratings(name, ratings.num_ratings)
     if ratings.num_ratings < FEWEST or ratings.num_users < 2 or ratings.num_items < 2:
         raise InvalidRatingsError(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from autorec_core import projection
 from pages.shared import atlas, frame, live, movie_map, services
-from pages.shared.words import _, ngettext, sentences
+from pages.shared.words import _
 
 with frame.open_page("map"):
     st.title(_("Map of the movies"))
@@ -77,18 +77,7 @@ with frame.open_page("map"):
             atlas.neighbour_list(run, catalogue, chosen, near, cosines, fold_in)
         if encircled:
             atlas.lasso_list(run, catalogue, encircled, fold_in)
-        left_out = len(model.items) - len(land.shown)
-        notes = [ngettext("{count:,} movie is drawn.", "{count:,} movies are drawn.", len(land.shown))]
-        if left_out:
-            notes.append(
-                _(
-                    "{count:,} are left out: without a training rating a movie has no code of its own, and of more "
-                    "than {most:,} those with most ratings are drawn.",
-                    count=left_out,
-                    most=projection.MOST_POINTS,
-                )
-            )
-        st.caption(sentences(*notes))
+        st.caption(atlas.how_many(model.item_counts, len(land.shown)))
         st.download_button(
             _("Download the map as CSV"),
             lambda: atlas.as_csv(catalogue, land.shown, places, axes, fold_in.predicted_ratings),

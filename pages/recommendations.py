@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core import ordering
-from pages.shared import ensemble, frame, live, recommended, services, wishes
+from pages.shared import ensemble, frame, in_use, live, recommended, services, wishes
 from pages.shared.words import _
 
 with frame.open_page("recommendations"):
-    st.title(_("Recommendations"))
+    st.title(_("Recommendations"), anchor=False)  # its mark would take a line of its own on a telephone
     run = services.current_run()
     given = services.given()
     if run is None:
@@ -34,10 +34,13 @@ with frame.open_page("recommendations"):
             )
         frame.go_button(_("Rate movies"), "rate")
     else:
+        in_use.notice(run)
         catalogue = services.catalogue_of(run.id)
         recommender, ensemble_name = ensemble.in_use(run)
-        wanted, count = recommended.filters(catalogue)
-        wish = wishes.trade_off(recommender.model.by_items)
+        with st.expander(_("Filters and order")):
+            wanted, count = recommended.filters(catalogue)
+            wish = wishes.trade_off(recommender.model.by_items)
+            below = st.container()
         with st.expander(_("What if, and what your ratings say")):
             would_be = wishes.what_if(given, catalogue, recommender.model.scale)
             own = ordering.own_ratings(recommender, recommender.fold_in(would_be.item_indices, would_be.ratings))
@@ -65,8 +68,9 @@ with frame.open_page("recommendations"):
             st.button(_("Clear all filters"), on_click=recommended.clear_filters)
         else:
             st.html(recommended.key())
-            wishes.not_interested(found, catalogue)
             st.html(recommended.listing(found, recommender.model.scale, moves))
+            with below:
+                wishes.not_interested(found, catalogue)
             st.caption(
                 _(
                     "The interval says how sure the model is: of many such movies, four in five would get a rating of "
@@ -75,6 +79,13 @@ with frame.open_page("recommendations"):
                     "the scale by how far they would go beyond it, unless you wish otherwise above."
                 )
             )
+            if run.config.hyperparameters.refit:
+                st.caption(
+                    _(
+                        "The list that the page Train shows while it trains is another one: of the network on its way. "
+                        "This is of the finished model, fitted once more to all ratings but the test ratings."
+                    )
+                )
             st.download_button(
                 _("Download as CSV"),
                 recommended.as_csv(found),

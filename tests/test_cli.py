@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import autorec_core
 from autorec_core.cli import main
 
 
@@ -39,6 +40,13 @@ def fails(capsys, *arguments: object) -> str:
     assert output.out == ""
     assert "Traceback" not in output.err
     return output.err
+
+
+def test_it_says_its_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"autorec_core {autorec_core.__version__}\n"
 
 
 def test_train_prints_one_object_with_all_its_figures(capsys, ratings):

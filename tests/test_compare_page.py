@@ -73,6 +73,18 @@ def test_the_table_is_ranked_by_validation_and_has_what_differs() -> None:
     assert best.result["test_rmse"] in list(table["test"])
 
 
+def test_what_a_run_under_way_has_no_figure_for_is_a_dash_and_the_page_says_why() -> None:
+    assert not any("not ended" in part.value for part in opened().caption)
+    config = RunConfig(hyperparameters=SMALL.with_changes(epochs=5), kind="visitor", owner="me")
+    RunStore(storage.runs_folder()).create(config)
+    app = opened()
+    drawn = app.dataframe[0]
+    assert drawn.value[["rank", "valid", "test", "seconds"]].iloc[1].isna().all()
+    assert list(drawn.value["epochs_done"]) == [2, 0]  # and not as many as were asked for
+    assert drawn.proto.placeholder == "–"
+    assert any(part.value.startswith("1 run has not ended:") for part in app.caption)
+
+
 def test_only_runs_on_the_chosen_split_are_in_the_table() -> None:
     trained(hidden_units=5)
     trained(hidden_units=6, seed=1)

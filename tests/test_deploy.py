@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,21 @@ def test_the_lock_has_all_that_is_pinned_at_the_same_version_and_every_file_by_i
     assert len(entries) == len(locked) > 40
     for entry in entries:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:60]
+
+
+@pytest.mark.parametrize("said", [(), ("TORCH_INDEX=",)])
+def test_the_first_make_says_what_it_does_and_takes_torch_without_cuda_on_linux(said: tuple[str, ...]) -> None:
+    index = "https://download.pytorch.org/whl/cpu" if sys.platform == "linux" and not said else ""
+    make = ["make", "--dry-run", "--always-make", "app", *said]
+    steps = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [bool(step.startswith("echo ")) for step in steps if not step.startswith((" ", "touch"))] == (
+        [True, False] * (4 if index else 3)
+    )
+    installs = [step for step in steps if " install " in step and not step.startswith("echo")]
+    assert "--quiet" not in " ".join(installs)
+    assert [f"--index-url {index} torch=={pinned('requirements.txt')['torch']}" in step for step in installs] == (
+        [True, False] if index else [False]
+    )
 
 
 @pytest.fixture

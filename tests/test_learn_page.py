@@ -79,6 +79,26 @@ def test_the_ways_that_need_no_training_give_two_numbers(app: AppTest) -> None:
     assert any(button.label == "Train it" for button in app.button)
 
 
+def test_what_the_zeros_are_worth_is_told_only_when_asked(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Hyperparameters(hidden_units=4, epochs=2, batch_size=1024, refit=False)
+    config = RunConfig(source=Source(dataset=datasets.BUNDLED), hyperparameters=small, kind=services.LESSON)
+    monkeypatch.setattr(fooled, "_notebook", lambda: config)
+    lesson_of_zeros = services.run_store().create(config)
+    record(lesson_of_zeros, lambda trainer, event, save: True)
+
+    app.switch_page("pages/learn.py").run()
+    app.segmented_control(key="learn_part").set_value("fooled").run()
+    app.session_state["fooled_way"] = "zeros"
+    app.run()
+    honest, wrong, gap = (metric.value for metric in app.metric)
+    assert (honest, gap) == ("?", "?")
+    app.toggle(key="zeros_honest").set_value(True).run()
+    assert [metric.label for metric in app.metric] == ["Honest", "Fooled", "Too good by"]
+    assert app.metric[1].value == wrong
+    assert float(app.metric[2].value) == pytest.approx(float(app.metric[0].value) - float(wrong), abs=2e-4)
+    services.run_store().delete(lesson_of_zeros.id)
+
+
 def test_the_whole_test_set_is_shown_from_every_side(app: AppTest) -> None:
     app.switch_page("pages/reconstruction.py").run()
     app.segmented_control(key="whose").set_value("The whole test set").run()

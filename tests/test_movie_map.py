@@ -52,6 +52,27 @@ def test_what_a_browser_sends_is_taken_only_where_it_is_a_movie(sent: object) ->
     assert movie_map._within(sent, 10) == -1
 
 
+@pytest.mark.parametrize(
+    ("counts", "drawn", "told"),
+    [
+        ([3, 1], 2, "2 movies are drawn."),
+        (
+            [3, 0, 0],
+            1,
+            "1 movie is drawn. 2 are left out: without a training rating a movie has no code of its own.",
+        ),
+        (
+            [5, 4, 1, 0],
+            2,
+            "2 movies are drawn. 1 is left out: without a training rating a movie has no code of its own. "
+            "1 with the fewest ratings is left out, so that the others can be told apart.",
+        ),
+    ],
+)
+def test_the_map_says_how_many_movies_it_has_and_why_not_all(counts: list[int], drawn: int, told: str) -> None:
+    assert atlas.how_many(np.array(counts), drawn) == told
+
+
 def test_the_file_of_a_map_has_a_line_a_movie_with_its_place() -> None:
     model = model_of(np.random.default_rng(0).normal(size=(12, 3)), genres=(("Drama", "War"),) * 12)
     catalogue = Catalogue(model.items, model.item_counts, model.item_means)

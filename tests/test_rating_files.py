@@ -245,7 +245,9 @@ class TestOwnFiles:
         items = written(folder, f"item,title\n10,{'x' * 100_000}\n", "t.csv")
         assert len(read_ratings(written(folder, csv_text(*ROWS)), items=items).items.titles[0]) == 400
         path = written(folder, csv_text("9" * 5000 + ",10,4", *ROWS))
-        assert faults(path) == ("Row 2 of mine.csv: the user has 5,000 characters; at most 100 are accepted.",)
+        assert faults(path) == (
+            "Row 2 of mine.csv: the user has 5,000 characters; at most 100 are accepted. Shorten it or delete the row.",
+        )
 
 
 class TestFaults:
@@ -255,16 +257,16 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("row", "says"),
         [
-            ("9,9,abc,1", "rating 'abc' is not a number."),
+            ("9,9,abc,1", "rating 'abc' is not a number. Correct it or delete the row."),
             ('9,9,"4,5",1', "rating '4,5' is not a number. Write it with a point."),
-            ("9,9,1_0,1", "rating '1_0' is not a number."),
-            ("9,9,0x5,1", "rating '0x5' is not a number."),
+            ("9,9,1_0,1", "rating '1_0' is not a number. Correct it or delete the row."),
+            ("9,9,0x5,1", "rating '0x5' is not a number. Correct it or delete the row."),
             ("9,9,,1", "the rating is missing. Fill it in or delete the row."),
             (",9,3,1", "the user is missing. Fill it in or delete the row."),
             ("9,  ,3,1", "the item is missing. Fill it in or delete the row."),
             ("9,9,nan,1", "rating nan is not a finite number. Delete the row if there is no rating."),
             ("9,9,-Inf,1", "rating -Inf is not a finite number. Delete the row if there is no rating."),
-            ("9,9,1e999,1", "rating 1e999 is not a finite number."),
+            ("9,9,1e999,1", "rating 1e999 is not a finite number. Correct it or delete the row."),
             ("9,9,7,1", "rating 7 is outside 1 to 5. Choose the scale 1 to 10 or correct the row."),
             ("1,10,4,1", "user 1 rated item 10 already in row 2. Keep one of the two."),
             ("9,9", "it has 2 of 4 columns. Complete or delete the row."),
@@ -301,9 +303,51 @@ class TestFaults:
         assert len(caught.value.faults) == 50
         assert str(caught.value).endswith("… and 30 more such faults.")
 
+    @pytest.mark.parametrize("name", ["mine.csv", "mine.parquet"])
+    def test_a_file_is_read_without_the_rows_that_are_wrong_with_it(self, folder: Path, name: str) -> None:
+        wrong = ["1,10,4,1", "9,9,x,1", "9,,3,1", "9,8,99,1"]
+        path = written(folder, csv_text(*ROWS[:10], *wrong, *ROWS[10:]))
+        if name.endswith(".parquet"):
+            rows = [row.split(",") for row in path.read_text().splitlines()]
+            path = folder / name
+            table = pa.table(dict(zip(rows[0], map(list, zip(*rows[1:], strict=True)), strict=True)))
+            pq.write_table(table, path)
+        with pytest.raises(InvalidRatingsError) as caught:
+            read_ratings(path)
+        first = 12 if name.endswith(".csv") else 11
+        assert caught.value.rows == tuple(range(first, first + 4))
+        ratings = read_ratings(path, leave_out=caught.value.rows)
+        clean = read_ratings(written(folder, csv_text(*ROWS), "clean.csv"))
+        assert triples(ratings) == triples(clean)
+        assert ratings.scale == clean.scale
+
+    def test_what_is_left_out_is_no_slip_any_more_and_the_scale_holds_the_others(self, folder: Path) -> None:
+        # 94 of 100 are from 1 to 5, and six are 8, too many for slips: 1 to 10. It stays so when two of the six go.
+        rows = [f"{n},1,{1 + n % 5},1" for n in range(94)] + [f"{n},1,8,1" for n in range(94, 100)]
+        path = written(folder, csv_text(*rows, "100,1,99,1", "101,1,x,1"))
+        with pytest.raises(InvalidRatingsError) as caught:
+            read_ratings(path)
+        ratings = read_ratings(path, leave_out=[*caught.value.rows, 96, 97])
+        assert (ratings.num_ratings, ratings.scale) == (98, RatingScale(1, 10, 1))
+
+    def test_rows_that_are_still_wrong_are_told(self, folder: Path) -> None:
+        path = written(folder, csv_text(*ROWS, "9,9,x,1", "9,8,y,1"))
+        with pytest.raises(InvalidRatingsError) as caught:
+            read_ratings(path, leave_out=[32])
+        assert caught.value.rows == (33,)
+        with pytest.raises(InvalidRatingsError, match="no ratings"):
+            read_ratings(path, leave_out=range(1, 40))
+
+    @pytest.mark.parametrize("tail", ["2,3,4,1\n" * 3, "2,3,4,1\n" * 30_000])
+    def test_what_an_open_quote_swallows_can_not_be_left_out_unseen(self, folder: Path, tail: str) -> None:
+        path = written(folder, csv_text(*ROWS, '9,"9,3,1') + tail)
+        with pytest.raises(InvalidRatingsError, match="Row 32") as caught:
+            read_ratings(path)
+        assert caught.value.rows == ()
+
     def test_rows_are_lines_even_after_blank_ones_and_quoted_line_breaks(self, folder: Path) -> None:
         path = written(folder, 'user,item,note,rating\n1,1,"two\nlines",3\n\n1,2,,bad\n')
-        assert faults(path) == ("Row 5 of mine.csv: rating 'bad' is not a number.",)
+        assert faults(path) == ("Row 5 of mine.csv: rating 'bad' is not a number. Correct it or delete the row.",)
 
     def test_the_same_pair_written_differently_is_still_the_same(self, folder: Path) -> None:
         path = written(folder, csv_text("007,1,3", "7,1.0,4", header="user,item,rating"))
@@ -380,7 +424,7 @@ class TestFaults:
 
     def test_files_without_header_count_their_first_rating_as_row_1(self, folder: Path) -> None:
         assert faults(written(folder, "1\t2\t3\t4\n1\t3\tx\t4\n", "u.data")) == (
-            "Row 2 of u.data: rating 'x' is not a number.",
+            "Row 2 of u.data: rating 'x' is not a number. Correct it or delete the row.",
         )
         assert faults(written(folder, "1::2::3::4\n1::2::3::4\n", "ratings.dat")) == (
             "Row 2 of ratings.dat: user 1 rated item 2 already in row 1. Keep one of the two.",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from autorec_core import hyperparameters
 from autorec_core.cli import _parser
+from pages.shared import frame
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -20,9 +21,10 @@ def test_each_hyperparameter_stands_in_the_table_with_its_default_and_help():
         assert row.split("|")[4].strip() == hyperparameters.choice_of(name).help
 
 
-def test_each_page_stands_in_the_readme():
-    for page in (ROOT / "pages").glob("[a-z]*.py"):
-        assert f"**{page.stem.capitalize()}**" in README
+def test_each_page_stands_in_the_readme_by_the_name_that_the_menu_has():
+    pages = README.split("## What it can do")[1].split("\n## ")[0]
+    assert sorted(re.findall(r"^- \*\*([^*]+)\*\*:", pages, re.MULTILINE)) == sorted(frame.PAGES.values())
+    assert set(frame.PAGES) == {page.stem for page in (ROOT / "pages").glob("[a-z]*.py")}
 
 
 def test_each_preset_stands_in_the_readme():

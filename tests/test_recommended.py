@@ -102,6 +102,11 @@ class TestWords:
         assert "1 title is left out for having fewer than 5 or more than 100 ratings" in both
         assert "more than 100 ratings" in recommended.note(3, 0, 2, Filter(max_ratings=100), "a model")
 
+    def test_filters_that_are_folded_away_are_told(self) -> None:
+        told = recommended.note(3, 0, 0, Filter(genres=frozenset({"War", "Drama"}), years=(1990, 2000)), "a model")
+        assert told == "From your 3 ratings, by a model. Only Drama or War, 1990 to 2000."
+        assert "Only 1990 to 2000." in recommended.note(3, 0, 0, Filter(years=(1990, 2000)), "a model")
+
     def test_nothing_is_said_of_what_is_not(self) -> None:
         assert recommended.note(1, 0, 0, Filter(), "a model") == "From your 1 rating, by a model."
 

@@ -105,10 +105,10 @@ def test_reasons_are_the_visitors_ratings_that_moved_it_most(recommender: Recomm
     met = recommender.fold_in(*EVEN_TASTE)
     for item in recommender.recommend(met, count=5, reasons=4):
         effects = met.effects(np.array([item.item_index]))[0]
-        strengths = [abs(reason.effect) for reason in item.because]
-        assert len(strengths) == 4
-        assert strengths == sorted(strengths, reverse=True)
-        assert strengths[-1] >= np.sort(np.abs(effects))[2] - 1e-12
+        moved = [reason.effect for reason in item.because]
+        assert len(moved) == 4
+        assert moved == [*sorted(one for one in moved if one > 0)[::-1], *sorted(one for one in moved if one <= 0)]
+        assert min(map(abs, moved)) >= np.sort(np.abs(effects))[2] - 1e-12
         for reason in item.because:
             place = EVEN_TASTE[0].index(reason.item_index)
             assert reason.rating == EVEN_TASTE[1][place]
@@ -144,6 +144,24 @@ def test_reasons_that_moved_it_as_much_come_in_the_order_in_which_they_were_rate
     monkeypatch.setattr(met, "effects", lambda targets: np.tile(moved, (len(targets), 1)))
     (only,) = recommender.recommend(met, reasons=29)
     assert [reason.item_index for reason in only.because] == [*rated[::2], *rated[1::2]]
+
+
+@pytest.mark.parametrize(
+    ("moved", "count", "told"),
+    [
+        ([-0.5, 0.3, -0.4, 0.1], 3, [0.3, -0.5, -0.4]),
+        ([-0.5, 0.1, -0.4, 0.2, -0.3], 3, [0.2, -0.5, -0.4]),  # what speaks for it is heard, if only once
+        ([-0.5, 0.003, -0.4, -0.3], 3, [-0.5, -0.4, -0.3]),  # but not what no one would notice
+        ([-0.5, 0.1], 1, [-0.5]),
+    ],
+)
+def test_what_raised_a_prediction_is_told_before_what_lowered_it(
+    moved: list[float], count: int, told: list[float], recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = recommender.fold_in(np.arange(len(moved)), np.full(len(moved), 3.0))
+    monkeypatch.setattr(met, "effects", lambda targets: np.tile(moved, (len(targets), 1)))
+    (only,) = recommender.recommend(met, count=1, reasons=count)
+    assert [reason.effect for reason in only.because] == told
 
 
 @pytest.mark.parametrize("items", [[-1], [30], [2, 30], [-1, 2], [-1, 40]])

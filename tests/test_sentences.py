@@ -87,12 +87,15 @@ def test_faults_of_rows_are_said_in_chinese_row_by_row(monkeypatch: pytest.Monke
     lines = ["user,item,rating", *(f"{number},1,x" for number in range(21)), "1,2,9,9"]
     with pytest.raises(InvalidRatingsError) as caught:
         read("own.csv", "\n".join(lines).encode())
-    assert str(caught.value).splitlines()[0] == "Row 2 of own.csv: rating 'x' is not a number."
+    assert (
+        str(caught.value).splitlines()[0]
+        == "Row 2 of own.csv: rating 'x' is not a number. Correct it or delete the row."
+    )
     assert str(caught.value).splitlines()[-1] == "… and 2 more such faults."
     monkeypatch.setattr(words, "language", lambda: "zh")
     said = words._(caught.value.sentence).splitlines()
     assert len(said) == 21
-    assert said[0] == "own.csv 的第 2 行：评分 'x' 不是数字。"
+    assert said[0] == "own.csv 的第 2 行：评分 'x' 不是数字。请更正，或删除这一行。"
     assert said[-1] == "……另有 2 处同类错误。"
 
 

@@ -102,6 +102,19 @@ def test_faults_keep_the_row_numbers_of_the_file() -> None:
         read("mine.csv", b"\r\n".join(lines), columns=COLUMNS)
 
 
+def test_faulty_rows_are_left_out_where_the_visitor_says_so() -> None:
+    lines = csv_of().split(b"\n")
+    lines[16], lines[20] = b"u1,m1,many,3", b"u1,m1"
+    with pytest.raises(InvalidRatingsError) as caught:
+        read("mine.csv", b"\n".join(lines), columns=COLUMNS)
+    assert caught.value.rows == (17, 21)
+    ratings = read("mine.csv", b"\n".join(lines), columns=COLUMNS, leave_out=caught.value.rows)
+    assert ratings.num_ratings == 38
+    few = b"\n".join(lines[:22])
+    with pytest.raises(InvalidRatingsError, match="holds 19 ratings"):
+        read("mine.csv", few, columns=COLUMNS, leave_out=(17, 21))
+
+
 def test_a_scale_that_was_said_is_held_against_every_row() -> None:
     with pytest.raises(InvalidRatingsError, match="outside"):
         read("mine.csv", csv_of(), columns=COLUMNS, scale=RatingScale(1, 3, 1))

@@ -87,6 +87,35 @@ def umap_of(run: Run) -> tuple[FloatArray, FloatArray] | None:
     return _umap(run.id, changed)
 
 
+def how_many(item_counts: IntArray, num_drawn: int) -> str:
+    """How many movies are drawn, and why the others are not.
+
+    Args:
+        item_counts: (num_items,) training ratings of each.
+        num_drawn: movies on the map.
+    """
+    unrated = int(np.count_nonzero(item_counts == 0))
+    beyond = len(item_counts) - unrated - num_drawn
+    told = [ngettext("{count:,} movie is drawn.", "{count:,} movies are drawn.", num_drawn)]
+    if unrated:
+        told.append(
+            ngettext(
+                "{count:,} is left out: without a training rating a movie has no code of its own.",
+                "{count:,} are left out: without a training rating a movie has no code of its own.",
+                unrated,
+            )
+        )
+    if beyond > 0:
+        told.append(
+            ngettext(
+                "{count:,} with the fewest ratings is left out, so that the others can be told apart.",
+                "{count:,} with the fewest ratings are left out, so that the others can be told apart.",
+                beyond,
+            )
+        )
+    return sentences(*told)
+
+
 # -- controls ---------------------------------------------------------------------------------------------------------
 
 

@@ -103,8 +103,8 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
                 "run": labels[one.run_id],
                 "valid": one.valid_rmse,
                 "test": one.test_rmse,
-                "seconds": one.seconds,
-                "epochs": len(one.curve),
+                "seconds": one.seconds if one.curve else None,
+                "epochs_done": len(one.curve),
                 "parameters": one.num_parameters,
                 "size": one.bytes_on_disk / 1e6,
                 "pinned": one.note.is_pinned,
@@ -123,7 +123,7 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
         "valid": number(_("Validation RMSE"), format="%.4f", help=_("The lowest of its epochs.")),
         "test": number(_("Test RMSE"), format="%.4f", help=_("Scored once, at the end.")),
         "seconds": number(_("Seconds"), format="%.2f", help=_("Training of all epochs, without measuring and refit.")),
-        "epochs": number(_("Epochs"), format="%d"),
+        "epochs_done": number(_("Epochs done"), format="%d"),
         "parameters": number(_("Parameters"), format="localized", help=_("Weights and biases.")),
         "size": number(_("MB on disk"), format="%.1f"),
     }
@@ -134,7 +134,24 @@ def table(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
             columns[name] = text(_(choice.label), help=_(choice.help))
         else:
             columns[name] = number(_(choice.label), format="%g", help=_(choice.help))
-    st.dataframe(rows, hide_index=True, height=38 + 35 * min(10, len(rows)), column_config=columns, key="compare_table")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height=38 + 35 * min(10, len(rows)),
+        column_config=columns,
+        placeholder="–",
+        key="compare_table",
+    )
+    under_way = sum(not one.has_ended for one in group)
+    if under_way:
+        st.caption(
+            ngettext(
+                "{count} run has not ended: its figures are those so far, and it is tested and ranked at its end.",
+                "{count} runs have not ended: their figures are those so far, and they are tested and ranked at "
+                "their end.",
+                under_way,
+            )
+        )
 
 
 def drawn_control(group: Sequence[Summary], labels: Mapping[str, str]) -> list[Summary]:

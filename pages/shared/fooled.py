@@ -33,6 +33,8 @@ STEPS = 128
 """Steps that each of them gets, so that only the penalty differs."""
 LONG = Recipe(epochs=30, regularization=2.0, learning_rate=0.02)
 """A training long enough to get worse again."""
+UNTOLD = "?"
+"""Stands for a number that the visitor is to guess first."""
 _PROBLEM = "lesson_problem"
 
 
@@ -72,12 +74,13 @@ def _words() -> str:
     return ink(st.context.theme.type)
 
 
-def _both(honest: float, fooled: float, honest_help: str, fooled_help: str) -> None:
-    """The honest and the fooled number side by side."""
+def _both(honest: float, fooled: float, honest_help: str, fooled_help: str, *, is_told: bool = True) -> None:
+    """The honest and the fooled number side by side; the honest one only where it is told."""
     left, right, gap = st.columns(3)
-    left.metric(_("Honest"), f"{honest:.4f}", help=honest_help)
+    left.metric(_("Honest"), f"{honest:.4f}" if is_told else UNTOLD, help=honest_help)
     right.metric(_("Fooled"), f"{fooled:.4f}", help=fooled_help)
-    gap.metric(_("Too good by"), f"{honest - fooled:+.4f}", help=_("Honest less fooled, in rating units."))
+    difference = f"{honest - fooled:+.4f}" if is_told else UNTOLD
+    gap.metric(_("Too good by"), difference, help=_("Honest less fooled, in rating units."))
 
 
 # -- 1: zeros ---------------------------------------------------------------------------------------------------------
@@ -129,6 +132,7 @@ def _zeros(_run: Run, _model: TrainedModel) -> None:
         reported,
         _("RMSE on the validation ratings."),
         _("Root of its loss: mean squared error over all cells, nearly all of which were never rated."),
+        is_told=shows_worth,
     )
     table = _notebook_table(epochs, FOOLED, HONEST)
     mean = known.baselines.get("global_mean", float("nan"))
@@ -137,7 +141,8 @@ def _zeros(_run: Run, _model: TrainedModel) -> None:
     see = (
         _(
             "On held-out ratings it stays near {rmse:.2f}, where writing the same mean everywhere misses by "
-            "{mean:.2f}: after {count} epochs it has learnt to write about 0.",
+            "{mean:.2f}: after {count} epochs it has learnt to write about 0. Its loss looks small only because nearly "
+            "every cell is a 0 that nobody gave.",
             rmse=last.valid_rmse,
             mean=mean,
             count=len(epochs),
@@ -145,7 +150,7 @@ def _zeros(_run: Run, _model: TrainedModel) -> None:
         if shows_worth
         else _(
             "Root of the loss, as it is printed: it begins at {first:.3f} and ends at {last:.3f}, wandering with which "
-            "eight rows were drawn; it looks small only because nearly every cell is a 0 that nobody gave.",
+            "eight rows were drawn.",
             first=first,
             last=reported,
         )
@@ -200,7 +205,8 @@ def _wait_for_notebook() -> None:
         else:
             last = found.last_epoch
             done, count = (last.epoch if last else 0), found.config.hyperparameters.epochs
-            st.progress(done / count, text=_("Epoch {done} of {count}", done=done, count=count))
+            trains = _("Epoch {done} of {count}", done=done, count=count)
+            st.progress(done / count, text=trains if done else _("Starting: the ratings are being loaded and split."))
 
 
 # -- 2: the epoch chosen on the test set ------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import streamlit as st
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import plain, services, state, words
+from pages.shared import brand, plain, services, state, words
 from pages.shared.words import _, later, ngettext
 
 _FOLDER = Path(__file__).resolve().parent.parent
@@ -42,19 +42,25 @@ PAGES = {name: title for section in MENU.values() for name, title in section.ite
 """Name of the script -> title."""
 
 # A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
-# white by Streamlit's choice, could not be read in the dark theme, where that colour is light.
+# white by Streamlit's choice, could not be read in the dark theme, where that colour is light. On a telephone the parts
+# of a segmented control are pills that find room on the next line: in one piece it was cut off, or broke in two.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
 .autorec-muted { opacity: .72; font-size: .9rem; }
-.autorec-brand { font-weight: 750; font-size: 1.15rem; letter-spacing: -.01em; line-height: 1.25; }
-.autorec-brand small { display: block; font-weight: 400; font-size: .82rem; opacity: .72; letter-spacing: 0; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
 [data-testid^="stBaseButton-primary"], [data-tag] { color: light-dark(#fff, #12131c); }
 [data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; text-underline-offset: .22em;
   text-decoration-thickness: 1px; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
+  [data-testid="stButtonGroup"] > [role] { flex-wrap: wrap; gap: .3rem; max-width: 100%; overflow: visible; }
+  [data-testid="stButtonGroup"] button[data-variant="segmented_control"] { border-radius: 99rem; margin-right: 0;
+    max-width: 100%; }
+  [data-testid="stButtonGroup"] button[data-variant="segmented_control"]:not([data-selected]) {
+    border-color: color-mix(in srgb, currentColor 16%, transparent) !important; }
+}
 </style>"""
 
 
@@ -89,7 +95,7 @@ def open_page(name: str) -> Iterator[None]:
     if not state.is_routed():
         route()
         st.stop()
-    st.set_page_config(page_title=f"{_(PAGES[name])} · AutoRec Playground", page_icon=_ICON, layout="wide")
+    st.set_page_config(page_title=f"{_(PAGES[name])} · {brand.NAME}", page_icon=_ICON, layout="wide")
     st.html(STYLE)
     with _told():
         services.begin()
@@ -122,11 +128,8 @@ def model_name(run: Run) -> str:
 
 
 def _sidebar() -> None:
+    brand.draw()
     with st.sidebar:
-        st.html(
-            f'<div class="autorec-brand">AutoRec Playground<small>'
-            f"{_('An autoencoder fills in the rating matrix')}</small></div>"
-        )
         run = services.current_run()
         if run is None:
             st.caption(_("Model in use"))
@@ -168,4 +171,5 @@ def _wait_for_starter() -> None:
         return
     epochs = run.config.hyperparameters.epochs
     done = last.epoch if last else 0
-    st.progress(done / epochs, text=_("The starter model trains: epoch {done} of {epochs}", done=done, epochs=epochs))
+    trains = _("The starter model trains: epoch {done} of {epochs}", done=done, epochs=epochs)
+    st.progress(done / epochs, text=trains if done else _("The starter model is about to train."))

@@ -488,4 +488,5 @@ def starter_notice() -> None:
         return
     done, epochs = len(read(run).epochs), run.config.hyperparameters.epochs
     st.info(_("The app is training a small starter model by itself. This page fills in when it is ready."))
-    st.progress(min(1.0, done / epochs), _("Epoch {done} of {epochs}", done=done, epochs=epochs))
+    started = _("Epoch {done} of {epochs}", done=done, epochs=epochs)
+    st.progress(min(1.0, done / epochs), started if done else _("Starting: the ratings are being loaded and split."))

@@ -122,16 +122,26 @@ def note(num_given: int, num_unknown: int, left_out: int, wanted: Filter, model_
                 num_unknown,
             )
         )
+    if wanted.genres or wanted.years:
+        told.append(_("Only {which}.", which=_(", ").join(_which(wanted))))
     if left_out:
         told.append(
             ngettext(
-                "{count:,} title is left out for having {bounds} ratings; move *Number of ratings* to see them.",
-                "{count:,} titles are left out for having {bounds} ratings; move *Number of ratings* to see them.",
+                "{count:,} title is left out for having {bounds} ratings; *Filters and order* lets them in.",
+                "{count:,} titles are left out for having {bounds} ratings; *Filters and order* lets them in.",
                 left_out,
                 bounds=_bounds(wanted.min_ratings, wanted.max_ratings),
             )
         )
     return sentences(*told)
+
+
+def _which(wanted: Filter) -> list[str]:
+    """What the filters let through, but for the number of ratings."""
+    which = [_(" or ").join(genre_name(genre) for genre in sorted(wanted.genres))] if wanted.genres else []
+    if wanted.years:
+        which.append(_("{first} to {last}", first=wanted.years[0], last=wanted.years[1]))
+    return which
 
 
 def _bounds(fewest: int, most: int | None) -> str:

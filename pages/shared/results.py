@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import takeaway
 from autorec_core.runs import Run
-from pages.shared import charts, live, pictures, services, state
+from pages.shared import charts, in_use, live, pictures, services, state
 from pages.shared.palette import ink
 from pages.shared.words import _
 
@@ -18,6 +18,7 @@ def of_run(run: Run) -> None:
     known = live.read(run)
     ended, result = known.ended, run.result
     if ended is None or result is None:
+        state.set_live("awaited", run.id)
         return
     num_test = int(result["split"]["num_test"])
     if ended.test_rmse is not None and ended.test_mae is not None and num_test:
@@ -55,7 +56,20 @@ def of_run(run: Run) -> None:
     is_current = current is not None and current.id == run.id
     if run.has_model and not is_current and not run.beats_averages:
         st.caption(_("Averages alone predict better than this model, so it is not taken into use by itself."))
+    took_over = in_use.took_over(run)
+    if took_over:
+        if state.live("awaited", "") == run.id:  # this is far down the page, and who waited is looking at the curve
+            st.toast(_("Trained. Recommendations and all other pages use this model from now on."), duration="long")
+        st.info(
+            _(
+                "**All pages use this model now**, Recommendations too: it is your newest, and it predicts better than "
+                "averages alone."
+            )
+        )
+    state.forget_live("awaited")
     with st.container(horizontal=True):
+        if took_over:
+            in_use.back_button(run, "use_before")
         st.button(
             _("This model is in use") if is_current else _("Use this model"),
             key="use_model",

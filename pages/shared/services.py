@@ -223,7 +223,16 @@ def current_run() -> Run | None:
             run = None
         if run is not None and can_see(run) and is_usable(run):
             return run
-    found = own_runs()
+    return run_unasked()
+
+
+def run_unasked(*, without: str | None = None) -> Run | None:
+    """The run whose model is in use where the visitor chose none, as `current_run` has it.
+
+    Args:
+        without: id of a run that is passed over, as if it had never been trained.
+    """
+    found = [run for run in own_runs() if run.id != without]
     good = (run for run in found if run.config.owner is not None and run.beats_averages)
     starters = (run for run in found if run.config.kind == "starter")
     return next((run for run in (*good, *starters, *found) if is_usable(run)), None)

@@ -37,6 +37,14 @@ def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
         matrix.draw("" if run is None else run.id, scene, name, looks.get(epoch))
     st.subheader(_("You, as it sees you"), anchor=False)
     yourself.draw(run, watched, epoch)
+    st.caption(
+        _(
+            "This is the network as it learns, met in haste. *Recommendations* asks the finished model, which is "
+            "fitted once more to all ratings but the test ratings, so that its list differs."
+        )
+        if run is None or run.config.hyperparameters.refit
+        else _("This is the network as it learns, met in haste. *Recommendations* asks the finished model.")
+    )
     st.page_link(frame.page_path("rate"), label=_("Rate more movies"))
     st.subheader(_("Inside the network"), anchor=False)
     inside.draw(looks, epoch, num_epochs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from autorec_core.errors import AutoRecError, InvalidRatingsError
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.scales import COMMON_SCALES
 from pages.shared import frame, plain, services, sets, state
-from pages.shared.words import _, later
+from pages.shared.words import _, later, ngettext
 
 ROLES = {
     "user": (later("Who"), later("The column with the people who rate.")),
@@ -22,7 +23,6 @@ ROLES = {
     "timestamp": (later("When"), later("The column with the time in seconds since 1970, where there is one.")),
 }
 NONE = "–"
-LINES_SHOWN = 20
 
 
 def uploaders() -> None:
@@ -74,18 +74,37 @@ def look() -> None:
         return
     scale = _scale()
     titles = state.get(_key("titles"))
+    read = partial(
+        uploads.read,
+        file.name,
+        content,
+        titles=None if titles is None else titles.getvalue(),
+        columns=columns,
+        scale=scale,
+    )
     try:
-        ratings = uploads.read(
-            file.name, content, titles=None if titles is None else titles.getvalue(), columns=columns, scale=scale
-        )
-    except InvalidRatingsError as error:
-        _faults(error)
-        return
+        ratings = _ratings(read, file.file_id)
     except AutoRecError as error:
         st.error(plain.lines(_(error.sentence)))
         return
+    if ratings is None:
+        return
     _found(ratings)
     st.button(_("Keep it"), type="primary", key="upload_keep", on_click=_keep, args=(file.name, ratings))
+
+
+def _ratings(read: Callable[..., Ratings], file_id: str) -> Ratings | None:
+    """What a file holds, without its faulty rows where the visitor says so; None while they do not.
+
+    Raises:
+        InvalidRatingsError: the other rows can't be used either.
+    """
+    try:
+        return read()
+    except InvalidRatingsError as error:
+        _faults(error)
+        rows = error.rows
+    return read(leave_out=rows) if rows and _leaves_out(rows, file_id) else None
 
 
 def _columns(seen: uploads.Preview) -> Mapping[str, str | None]:
@@ -129,13 +148,25 @@ def _scale() -> RatingScale | None:
 
 def _faults(error: InvalidRatingsError) -> None:
     lines = _(error.sentence).splitlines()
+    if len(lines) == 1:
+        st.error(f"**{plain.escaped(lines[0])}**")
+        return
     st.error(
-        f"**{plain.escaped(lines[0])}**"
-        if len(lines) == 1
+        _("**These rows can't be used.** Correct the file and bring it again, or leave them out.")
+        if error.rows
         else _("**These rows can't be used.** Correct the file and bring it again.")
     )
-    if len(lines) > 1:
-        st.code("\n".join(lines[:LINES_SHOWN]), language=None, wrap_lines=True)
+    st.code("\n".join(lines), language=None, wrap_lines=True)
+
+
+def _leaves_out(rows: tuple[int, ...], file_id: str) -> bool:
+    """Draws the choice to go on without the rows above; whether it is taken."""
+    return st.checkbox(
+        ngettext("Leave out the faulty row", "Leave out the {count:,} faulty rows", len(rows)),
+        # Other rows, another choice: who changes the scale or a column is asked again.
+        key=f"upload_leave_out_{file_id}_{abs(hash(rows))}",
+        help=_("Your file stays as it is. What is kept here and trained on is all the other rows."),
+    )
 
 
 def _found(ratings: Ratings) -> None:

@@ -67,6 +67,7 @@ def test_obscure_titles_are_counted_and_can_be_let_in(page: Page, app: Any) -> N
     page.goto(f"{app.url}/recommendations")
     left_out = page.get_by_text("left out for having fewer than 5 ratings")
     expect(left_out).to_be_visible()
+    page.get_by_text("Filters and order", exact=True).first.click()
     lower = page.locator(".st-key-rec_ratings [role=slider], .st-key-rec_ratings input").first
     lower.focus()
     lower.press("Home")
@@ -78,5 +79,6 @@ def test_the_list_is_as_long_as_one_asks(page: Page, app: Any) -> None:
     app.give(page, RATED)
     page.goto(f"{app.url}/recommendations")
     expect(page.locator(".rec")).to_have_count(20)
+    page.get_by_text("Filters and order", exact=True).first.click()
     page.get_by_role("radio", name="50", exact=True).click()
     expect(page.locator(".rec")).to_have_count(50)

@@ -36,6 +36,8 @@ def test_own_ratings_are_corrected_kept_trained_on_and_deleted(app: App, page: P
     choose(page, "What", "what")
     expect(page.get_by_text("Row 17", exact=False)).to_be_visible()
     expect(page.get_by_role("button", name="Keep it")).not_to_be_visible()
+    page.get_by_text("Leave out the faulty row").click()
+    expect(page.get_by_role("button", name="Keep it")).to_be_visible()
 
     page.reload()  # another visit, with the corrected file
     page.locator('input[type="file"]').first.set_input_files(write_csv(tmp_path / "mine.csv", fault=False))
