@@ -149,7 +149,7 @@ def read_ratings(
         NotFoundError: there is no such file, or none with ratings in the folder or zip.
     """
     try:
-        return _read(Path(path), items, scale, name, catalogue, max_bytes)
+        return _read(Path(path), items, scale, name, catalogue, max_bytes, leave_out)
     finally:
         pa.default_memory_pool().release_unused()  # Arrow would keep some 50 bytes of each rating for itself
 
@@ -161,6 +161,7 @@ def _read(
     name: str | None,
     catalogue: str | None,
     max_bytes: int | None,
+    leave_out: Collection[int],
 ) -> Ratings:
     try:
         files = _find(path, max_bytes)
