@@ -59,7 +59,7 @@ def test_the_lock_has_all_that_is_pinned_at_the_same_version_and_every_file_by_i
 @pytest.mark.parametrize("said", [(), ("TORCH_INDEX=",)])
 def test_the_first_make_says_what_it_does_and_takes_torch_without_cuda_on_linux(said: tuple[str, ...]) -> None:
     index = "https://download.pytorch.org/whl/cpu" if sys.platform == "linux" and not said else ""
-    make = ["make", "--dry-run", "--always-make", "app", *said]
+    make = ["make", "--no-print-directory", "--dry-run", "--always-make", "app", *said]  # make runs the tests, too
     steps = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert [bool(step.startswith("echo ")) for step in steps if not step.startswith((" ", "touch"))] == (
         [True, False] * (4 if index else 3)
