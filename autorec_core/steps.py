@@ -243,7 +243,7 @@ class CompiledSteps:
             terms.numpy(),
         )
         mask = _code_mask(model, num_rows, hyperparameters.code_dropout, seeds[1])
-        products = model.ranks.sum(terms.sum(0))  # (B, k)
+        products = model.ranks.sum(_added(terms))  # (B, k)
         codes, back = self._code(products, mask)
         shown = codes.numpy()
         kernels.decode(
@@ -262,7 +262,7 @@ class CompiledSteps:
             terms.numpy(),
             sums[0],
         )
-        to_products, to_common = back(model.ranks.sum(terms.sum(0)))
+        to_products, to_common = back(model.ranks.sum(_added(terms)))
         self._update(model.decoder_weights, model.decoder_bias, shown, batch, errors, parts, sums[1])
         self._update(model.encoder_weights, None, to_products.numpy(), batch, inputs, parts, sums[2])
         square = sums[1:3, :, 0].sum()
@@ -345,6 +345,11 @@ class CompiledSteps:
         if room is None or len(room) < size:
             room = self._room[name] = torch.empty(size, dtype=self.model.encoder_weights.dtype)
         return room[:size].view(shape)
+
+
+def _added(terms: Tensor) -> Tensor:
+    """The sum of all threads' terms, (T, B, k) to (B, k). On one thread: two would wait for each other for longer."""
+    return torch.from_numpy(terms.numpy().sum(axis=0))
 
 
 def dropped(values: Tensor, share: float, seed: int, positions: Tensor | None = None) -> Tensor:
