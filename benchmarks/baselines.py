@@ -427,7 +427,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in asked.ratings or [datasets.BUNDLED]:
         ratings = datasets.load(name) if name in datasets.DATASETS else read_ratings(name)
         called.append(ratings.name)
-        tables.append(markdown_of(ratings, measure(ratings, asked.seeds, keep, asked.only, dict(asked.tried)), asked.seeds))
+        tables.append(
+            markdown_of(ratings, measure(ratings, asked.seeds, keep, asked.only, dict(asked.tried)), asked.seeds)
+        )
         print(tables[-1])
     if asked.into:
         opening = [

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from autorec_core.defaults import hyperparameters_for
 from autorec_core.fit import Fit
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings
@@ -115,6 +116,25 @@ def test_averages_leave_the_training_as_it_was(low_rank: tuple[Ratings, np.ndarr
         assert way(watched) <= alone._best_valid
         for name, value in watched.current_fit.weights().items():
             torch.testing.assert_close(value, alone.current_fit.weights()[name], rtol=0, atol=0)
+
+
+def test_the_average_with_users_is_that_of_both_models_predictions(low_rank: tuple[Ratings, np.ndarray]) -> None:
+    split = random_split(low_rank[0], seed=0)
+    trainer = Trainer(split, SMALL.with_changes(refit=False))
+    found = tried.with_users(trainer)
+    by_users = hyperparameters_for(low_rank[0].num_ratings, "users").with_changes(refit=False)
+    other = Trainer(split, by_users)
+    list(other)
+    rows = split.valid.by_user
+    one, two = (each.trained_model().predict_pairs(rows.rows, rows.indices) for each in (trainer, other))
+    misses = (one.astype(float) + two) / 2 - rows.values
+    assert found == pytest.approx(float(np.sqrt(np.mean(misses**2))), abs=1e-6)
+    assert found != pytest.approx(trainer._best_valid, abs=1e-4)
+
+
+def test_an_idea_is_named_by_a_word_and_the_default_comes_along() -> None:
+    assert tried.ideas_of(["INNER"]) == ["the default", "an inner layer of half the units"]
+    assert tried.ideas_of([]) == list(tried.IDEAS)
 
 
 def test_test_ratings_are_out_of_reach(low_rank: tuple[Ratings, np.ndarray]) -> None:
