@@ -1,12 +1,14 @@
 """How good are others on the same splits? Tuned baselines for ratings and for lists, beside AutoRec, in one table each.
 
     pip install -r requirements-bench.txt
-    python -m benchmarks.baselines [--seeds 5] [--only WORD ...] [--into FILE] [--keep DIR] [RATINGS ...]
+    python -m benchmarks.baselines [--seeds 5] [--only WORD ...] [--tried NAME=VALUE,VALUE ...] [--into FILE]
+           [--keep DIR] [RATINGS ...]
 
 RATINGS are names of data sets, files or folders; without any, the bundled set. For each split every baseline is fitted
 to train with each of its hyperparameters, validation chooses, the chosen one is fitted to train and validation, and the
 test ratings score it once. Ratings are chosen by RMSE, lists by NDCG@10. A user or movie without a training rating gets
-the same damped means from everybody. What is not installed is left out and said so. Each result is kept.
+the same damped means from everybody. What is not installed is left out and said so. Each result is kept. `--tried`
+tries other values of the hyperparameters of these names than the grids have: fewer where a set is large.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
@@ -318,7 +320,23 @@ def _version(library: str) -> str:
     return "" if library == "here" else metadata.version(library)
 
 
-def measure(ratings: Ratings, seeds: int, keep: Path, only: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def with_tried(model: Model, tried: dict[str, tuple[Any, ...]]) -> Model:
+    """The model with other values to try of those hyperparameters that it has."""
+    return replace(model, grid={name: tried.get(name, values) for name, values in model.grid.items()})
+
+
+def _tried(text: str) -> tuple[str, tuple[Any, ...]]:
+    name, _, values = text.partition("=")
+    return name, tuple(json.loads(f"[{values}]"))
+
+
+def measure(
+    ratings: Ratings,
+    seeds: int,
+    keep: Path,
+    only: Sequence[str] = (),
+    tried: dict[str, tuple[Any, ...]] | None = None,
+) -> dict[str, list[dict[str, Any]]]:
     """Results of every seed by title."""
     results: dict[str, list[dict[str, Any]]] = {}
 
@@ -346,7 +364,7 @@ def measure(ratings: Ratings, seeds: int, keep: Path, only: Sequence[str]) -> di
         for title, found in add("averages", seed, "", partial(averages_result, split, whole)).items():
             results.setdefault(title, []).append(found)
         for models, choose in ((rating_models(), rating_result), (list_models(), list_result)):
-            for model in filter(lambda one: wanted(one.title), models):
+            for model in (with_tried(one, tried or {}) for one in models if wanted(one.title)):
                 depends_on = [model.grid, _version(model.library)]
                 # One thread: these libraries have threads of their own, and two pools of them wait for each other.
                 with threadpoolctl.threadpool_limits(1 if model.library == "implicit" else None):
@@ -397,6 +415,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("ratings", nargs="*")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="+", default=(), metavar="WORD", help="models with such a word in their title")
+    parser.add_argument("--tried", nargs="+", default=(), type=_tried, metavar="NAME=VALUE,VALUE")
     parser.add_argument("--into", metavar="FILE", help="write the tables into a Markdown file, too")
     parser.add_argument("--keep", metavar="DIR", help="where results are kept (default: in AUTOREC_HOME)")
     asked = parser.parse_args(arguments)
@@ -408,7 +427,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in asked.ratings or [datasets.BUNDLED]:
         ratings = datasets.load(name) if name in datasets.DATASETS else read_ratings(name)
         called.append(ratings.name)
-        tables.append(markdown_of(ratings, measure(ratings, asked.seeds, keep, asked.only), asked.seeds))
+        tables.append(
+            markdown_of(ratings, measure(ratings, asked.seeds, keep, asked.only, dict(asked.tried)), asked.seeds)
+        )
         print(tables[-1])
     if asked.into:
         opening = [

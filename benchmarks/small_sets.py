@@ -8,9 +8,10 @@ some users with all that they rated, some users and some items, and single ratin
 with levels and noise, levels and noise alone, and noise alone, on scales of 1 to 5, 1 to 10 and 0 to 100. Each is split
 as the app splits, and trained with the hyperparameters of its size, item- and user-based. What is told is the test RMSE
 less that of the damped user and item bias fitted to the same ratings, as a share of the scale's span; below 0 is better
-than averages. Each training is kept, and the same command goes on where it was broken off. `--without-leaning` trains
-the same sets with the same hyperparameters but `lean_on_averages`; `--short` takes the ways of drawing, and the scales,
-together.
+than averages. How many are below, level with and above the bias; and how far the farthest above is on its test ratings,
+in standard errors of the paired difference of squared errors, as a few dozen test ratings say little. Each training is
+kept, and the same command goes on where it was broken off. `--without-leaning` trains the same sets with the same
+hyperparameters but `lean_on_averages`; `--short` takes the ways of drawing, and the scales, together.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from autorec_core.defaults import hyperparameters_for
 from autorec_core.events import TrainingEnded
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.rating_files import read_ratings
-from autorec_core.ratings import BoolArray, Ratings, RatingScale
+from autorec_core.ratings import BoolArray, FloatArray, Ratings, RatingScale
 from autorec_core.splits import random_split
 from autorec_core.training import Trainer
 from benchmarks.baselines import kept
@@ -43,6 +44,10 @@ SCALES = {"1 to 5": RatingScale(1, 5, 1), "1 to 10": RatingScale(1, 10, 1), "0 t
 PATTERNS = {"low rank": (0.15, 0.1, 0.12), "levels alone": (0.0, 0.1, 0.15), "noise alone": (0.0, 0.0, 0.2)}
 """Standard deviations of the pattern, of a user's and of an item's level, and of noise, as shares of the span."""
 BASES = ("items", "users")
+LEVEL = 1e-6
+"""Share of the span within which a training is level with the bias: a network's numbers have 32 bits."""
+CLEARLY = 1.645
+"""Standard errors above, beyond which lie 5 % of what does not differ."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +118,36 @@ def chosen_for(small: SmallSet, based_on: str, *, leaning: bool = True) -> Hyper
 
 def result(small: SmallSet, chosen: Hyperparameters, seed: int) -> dict[str, Any]:
     """One training."""
-    *_, ended = Trainer(random_split(small.ratings, seed=seed), chosen, seed=seed)
+    split = random_split(small.ratings, seed=seed)
+    trainer = Trainer(split, chosen, seed=seed)
+    *_, ended = trainer
     if not isinstance(ended, TrainingEnded) or ended.test_rmse is None:
         raise RuntimeError(f"the training gave no model: {small.kind}, {small.how}, {small.size}")
+    users, items, given = split.test.by_user.rows, split.test.by_user.indices, split.test.by_user.values
+    bias = trainer._final_baselines()["user_item_bias"].predict_pairs(users, items)
+    predicted = (trainer.trained_model().predict_pairs(users, items), split.test.scale.clip(bias))
+    misses = [(one - given.astype(np.float64)) / small.ratings.scale.span for one in predicted]
     return {
         "test": ended.test_rmse,
         "bias": ended.baselines["user_item_bias"],
+        "errors_above": errors_above(*misses),
         "epoch": ended.best_epoch,
         "num_ratings": small.ratings.num_ratings,
         "span": small.ratings.scale.span,
     }
+
+
+def errors_above(misses: FloatArray, of_bias: FloatArray) -> float:
+    """How many standard errors the squared error is above the bias's, on the same ratings; 0 where they are level.
+
+    Args:
+        misses: (n,) float64, of the network, as shares of the span.
+        of_bias: (n,) the same of the bias.
+    """
+    more = misses**2 - of_bias**2
+    if np.abs(more).max(initial=0.0) < LEVEL:
+        return 0.0
+    return float(more.mean() / (more.std() / len(more) ** 0.5))
 
 
 def measure(
@@ -148,26 +173,29 @@ def together(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def markdown_of(rows: Sequence[dict[str, Any]]) -> str:
-    """A line a kind of set and size: the mean difference over the seeds, the worst, and how many are below 0."""
-    lines = [
-        "| set | drawn, or scale | ratings | I-AutoRec, mean | worst | below | U-AutoRec, mean | worst | below |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    """A line a kind of set and size: the mean difference over the seeds, the worst, how many lie where, how surely."""
+    told = "mean | worst | below, level, above | standard errors above, most"
+    lines = [f"| set | drawn, or scale | ratings | I-AutoRec, {told} | U-AutoRec, {told} |", "|---" * 11 + "|"]
     places = dict.fromkeys((row["kind"], row["how"], row["size"]) for row in rows)
     for place in places:
-        cells = [*place[:2], f"{place[2]:,}"]
-        for based_on in BASES:
-            here = [row for row in rows if tuple(row[name] for name in ("kind", "how", "size")) == place]
-            cells += _told([row["difference"] for row in here if row["based_on"] == based_on])
-        lines.append(f"| {' | '.join(cells)} |")
-    both = [_told([row["difference"] for row in rows if row["based_on"] == based_on]) for based_on in BASES]
-    lines.append(f"| all | | | {' | '.join(both[0] + both[1])} |")
+        here = [row for row in rows if tuple(row[name] for name in ("kind", "how", "size")) == place]
+        lines.append(f"| {' | '.join([*place[:2], f'{place[2]:,}', *_of_both(here)])} |")
+    lines.append(f"| all | | | {' | '.join(_of_both(rows))} |")
+    above = sum(row["errors_above"] > CLEARLY for row in rows)
+    by_chance = "beyond which lie 5 % of what does not differ"
+    lines += ["", f"Above by {CLEARLY} standard errors, {by_chance}: {above} of {len(rows)}."]
     return "\n".join(lines) + "\n"
 
 
-def _told(differences: Sequence[float]) -> list[str]:
-    below = sum(difference < 0 for difference in differences)
-    return [f"{np.mean(differences):+.2%}", f"{max(differences):+.2%}", f"{below} of {len(differences)}"]
+def _of_both(rows: Sequence[dict[str, Any]]) -> list[str]:
+    cells = []
+    for based_on in BASES:
+        ours = [row for row in rows if row["based_on"] == based_on]
+        found = np.array([row["difference"] for row in ours])
+        lying = [(found < -LEVEL).sum(), (abs(found) <= LEVEL).sum(), (found > LEVEL).sum()]
+        cells += [f"{found.mean():+.2%}", f"{found.max():+.2%}", ", ".join(map(str, lying))]
+        cells.append(f"{max(row['errors_above'] for row in ours):.1f}")
+    return cells
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from autorec_core import baselines
+from autorec_core import baselines, training
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.events import TrainingEnded
-from autorec_core.fit import SHARES, Fit
+from autorec_core.fit import SHARES, SURE, Fit
 from autorec_core.fold_in import forward_rows
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.ratings import FloatArray, Ratings, RatingScale
@@ -54,7 +54,7 @@ def test_with_nothing_kept_the_averages_are_predicted(based_on: str, decoder: st
     fit.run_epoch()
     learnt = fit.weights()
     fit.load_weights(fit.leaning(learnt, 0.0))
-    averages = baselines.told_apart(ratings, based_on)
+    averages = baselines.fit_all(ratings)["user_item_bias"]
     items, users = averages.item_biases, averages.user_biases
     matrix = fit.matrix(ratings)
     item, user = (matrix.rows, matrix.indices) if based_on == "items" else (matrix.indices, matrix.rows)
@@ -68,38 +68,14 @@ def test_with_nothing_kept_the_averages_are_predicted(based_on: str, decoder: st
     assert fit.leaning(learnt, 1.0) is learnt
 
 
-def test_each_side_is_what_the_other_leaves_the_second_time() -> None:
-    ratings = made(0.0, 0.15, 0.1)
-    found, once = baselines.told_apart(ratings, "users"), baselines.fit_all(ratings)["user_item_bias"]
-    by_item, by_user = ratings.by_item, ratings.by_user
-    items = baselines.damped_sums(by_item, by_item.values - ratings.mean - once.user_biases[by_item.indices])
-    np.testing.assert_allclose(found.item_biases, items)
-    users = baselines.damped_sums(by_user, by_user.values - ratings.mean - items[by_user.indices])
-    np.testing.assert_allclose(found.user_biases, users)
-    assert (
-        baselines.rmse_of_all({"found": found, "once": once}, ratings)["found"]
-        < baselines.rmse_of_all({"once": once}, ratings)["once"]
-    )
-
-
 def test_the_fallback_and_the_table_of_items_are_those_averages() -> None:
     split = random_split(made(0.1, 0.1, 0.1), seed=0)
     for based_on in ("items", "users"):
         trainer = Trainer(split, LEANING.with_changes(based_on=based_on, refit=False, epochs=1))
         list(trainer)
-        model, expected = trainer.trained_model(), baselines.told_apart(split.train, based_on)
+        model, expected = trainer.trained_model(), baselines.fit_all(split.train)["user_item_bias"]
         np.testing.assert_allclose(model.item_means, expected.global_mean + expected.item_biases, atol=1e-5)
         np.testing.assert_allclose(model.user_biases, expected.user_biases, atol=1e-5)
-
-
-def test_only_rows_that_hardly_differ_are_damped_away() -> None:
-    for level, noise, expected in ((0.15, 0.1, True), (0.1, 0.15, True), (0.0, 0.2, False)):
-        by_item = made(0.0, level, noise).by_item
-        found = baselines.supported_damping(by_item, by_item.values - by_item.values.mean())
-        assert (found == baselines.DAMPING) is expected
-        assert expected or found > baselines.HARDLY
-    lonely = Ratings.from_triples([1, 2, 3], [1, 2, 3], [1, 3, 5], name="lonely", scale=RatingScale(1, 5, 1)).by_item
-    assert baselines.supported_damping(lonely, lonely.values - 3.0) == baselines.DAMPING
 
 
 def test_what_is_right_is_kept_and_what_is_wrong_is_not() -> None:
@@ -114,7 +90,13 @@ def test_what_is_right_is_kept_and_what_is_wrong_is_not() -> None:
         fit.supported_share(entries, {**weights, "decoder_bias": weights["decoder_bias"] + factor * step})
         for factor in (1.0, -1.0, 2.0, 0.0)
     ]
-    assert shares[0] > 0.7
+    values = ratings.by_item.values.astype(float)
+    moved = (better - weights["decoder_bias"].numpy())[ratings.by_item.indices]
+    begun = weights["decoder_bias"].numpy()[ratings.by_item.indices]
+    squares = [(np.clip(begun + share * moved, 1, 5) - values) ** 2 for share in SHARES]
+    more = [square - squares[0] for square in squares]
+    assert shares[0] == SHARES[int(np.argmin([m.mean() + SURE * m.std() / len(m) ** 0.5 for m in more]))]
+    assert shares[0] > 0.6
     assert shares[1] == shares[3] == 0.0
     assert shares[2] == pytest.approx(shares[0] / 2, abs=0.06)
     assert set(shares) <= set(SHARES)
@@ -125,12 +107,21 @@ def test_what_is_right_is_kept_and_what_is_wrong_is_not() -> None:
 
 @BASES
 @pytest.mark.parametrize("scale", [RatingScale(1, 5, 1), RatingScale(0, 100, 1)])
-def test_where_there_is_nothing_but_noise_it_is_below_the_biases(based_on: str, scale: RatingScale) -> None:
-    ratings = made(0.0, 0.0, 0.2, scale=scale)
-    *_, ended = Trainer(random_split(ratings, seed=1), hyperparameters_for(ratings.num_ratings, based_on))
+@pytest.mark.parametrize("level", [0.0, 0.1])
+def test_where_validation_shows_no_gain_it_predicts_exactly_the_biases(
+    based_on: str, scale: RatingScale, level: float
+) -> None:
+    split = random_split(made(0.0, level, 0.2, scale=scale), seed=2)
+    trainer = Trainer(split, hyperparameters_for(1_400, based_on))
+    *_, ended = trainer
     assert isinstance(ended, TrainingEnded)
-    assert ended.test_rmse is not None
-    assert ended.test_rmse < ended.baselines["user_item_bias"]
+    assert ended.is_refitted
+    assert trainer._kept_share() == 0.0
+    users, items = split.test.by_user.rows, split.test.by_user.indices
+    bias = baselines.fit_all(training._joined(split.train, split.valid))["user_item_bias"]
+    expected = scale.clip(bias.predict_pairs(users, items))
+    np.testing.assert_allclose(trainer.trained_model().predict_pairs(users, items), expected, atol=1e-6 * scale.span)
+    assert ended.test_rmse == pytest.approx(ended.baselines["user_item_bias"], abs=1e-6 * scale.span)
 
 
 @BASES

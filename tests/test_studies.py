@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from autorec_core.defaults import hyperparameters_for
 from autorec_core.fit import Fit
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import Ratings
@@ -45,25 +46,41 @@ def test_made_sets_are_on_their_scales(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one.ratings.by_user.values.max() <= one.ratings.scale.high
 
 
-def test_the_table_tells_mean_worst_and_how_many_are_below() -> None:
+def test_the_table_tells_mean_worst_how_many_lie_where_and_how_surely() -> None:
     row = {"kind": "k", "how": "h", "size": 500, "based_on": "items"}
-    rows = [{**row, "difference": -0.01}, {**row, "difference": 0.002}]
-    rows += [{**one, "based_on": "users", "difference": -0.03} for one in rows]
+    rows = [{**row, "difference": -0.01, "errors_above": -3.0}, {**row, "difference": 0.002, "errors_above": 1.7}]
+    rows += [{**one, "based_on": "users", "difference": 1e-8, "errors_above": 0.0} for one in rows]
     text = small_sets.markdown_of(rows)
-    assert "| k | h | 500 | -0.40% | +0.20% | 1 of 2 | -3.00% | -3.00% | 2 of 2 |" in text
+    assert "| k | h | 500 | -0.40% | +0.20% | 1, 0, 1 | 1.7 | +0.00% | +0.00% | 0, 2, 0 | 0.0 |" in text
+    assert "what does not differ: 1 of 4." in text
+
+
+def test_standard_errors_are_those_of_the_paired_difference() -> None:
+    ours, bias = np.array([0.3, -0.1, 0.2, 0.0]), np.array([0.1, 0.1, 0.1, 0.1])
+    assert small_sets.errors_above(ours, bias) == pytest.approx(0.025 / (np.std([0.08, 0, 0.03, -0.01]) / 2))
+    assert small_sets.errors_above(-ours, ours + 1e-9) == 0.0
+
+
+def test_a_training_is_held_against_the_bias_fitted_to_the_same_ratings(low_rank: tuple[Ratings, np.ndarray]) -> None:
+    small = small_sets.SmallSet("k", "h", 1000, low_rank[0])
+    leaning, free = (small_sets.result(small, SMALL.with_changes(lean_on_averages=one), 0) for one in (True, False))
+    assert leaning["test"] == pytest.approx(leaning["bias"], abs=1e-6)  # so few epochs show nothing
+    assert leaning["errors_above"] == 0.0
+    assert free["test"] < free["bias"] - 1e-2
+    assert free["errors_above"] < -1.0
 
 
 def test_the_short_table_has_a_line_for_every_way_of_drawing_together_and_one_for_all_scales() -> None:
     rows = [
-        {"kind": kind, "how": how, "size": 500, "based_on": base, "difference": 0.01 * number}
+        {"kind": kind, "how": how, "size": 500, "based_on": base, "difference": 0.01 * number, "errors_above": 1.0}
         for kind, ways in {"m": ("users", "single ratings"), "noise alone": ("1 to 5", "0 to 100")}.items()
         for number, how in enumerate(ways)
         for base in small_sets.BASES
     ]
     text = small_sets.markdown_of(small_sets.together(rows))
-    assert "| m | every way | 500 | +0.50% | +1.00% | 0 of 2 |" in text
-    assert "| noise alone | every scale | 500 | +0.50% | +1.00% | 0 of 2 |" in text
-    assert len(text.splitlines()) == 2 + 2 + 1
+    assert "| m | every way | 500 | +0.50% | +1.00% | 0, 1, 1 | 1.0 |" in text
+    assert "| noise alone | every scale | 500 | +0.50% | +1.00% | 0, 1, 1 | 1.0 |" in text
+    assert len(text.splitlines()) == 2 + 2 + 1 + 2
 
 
 def test_without_leaning_a_small_set_differs_in_nothing_else() -> None:
@@ -115,6 +132,25 @@ def test_averages_leave_the_training_as_it_was(low_rank: tuple[Ratings, np.ndarr
         assert way(watched) <= alone._best_valid
         for name, value in watched.current_fit.weights().items():
             torch.testing.assert_close(value, alone.current_fit.weights()[name], rtol=0, atol=0)
+
+
+def test_the_average_with_users_is_that_of_both_models_predictions(low_rank: tuple[Ratings, np.ndarray]) -> None:
+    split = random_split(low_rank[0], seed=0)
+    trainer = Trainer(split, SMALL.with_changes(refit=False))
+    found = tried.with_users(trainer)
+    by_users = hyperparameters_for(low_rank[0].num_ratings, "users").with_changes(refit=False)
+    other = Trainer(split, by_users)
+    list(other)
+    rows = split.valid.by_user
+    one, two = (each.trained_model().predict_pairs(rows.rows, rows.indices) for each in (trainer, other))
+    misses = (one.astype(float) + two) / 2 - rows.values
+    assert found == pytest.approx(float(np.sqrt(np.mean(misses**2))), abs=1e-6)
+    assert found != pytest.approx(trainer._best_valid, abs=1e-4)
+
+
+def test_an_idea_is_named_by_a_word_and_the_default_comes_along() -> None:
+    assert tried.ideas_of(["INNER"]) == ["the default", "an inner layer of half the units"]
+    assert tried.ideas_of([]) == list(tried.IDEAS)
 
 
 def test_test_ratings_are_out_of_reach(low_rank: tuple[Ratings, np.ndarray]) -> None:
