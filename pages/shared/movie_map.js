@@ -116,7 +116,8 @@ function setUp(root) {
       glide = share < 1 ? 1 - (1 - share) ** 3 : 1;
       self.moved = true;
     }
-    paper.draw(self, eye, { glide, width, height, ratio, unit: half(), grow: grow(), inSpace: inSpace(), onScreen });
+    const now = { glide, width, height, ratio, unit: half(), grow: grow(), inSpace: inSpace() };
+    paper.draw(self, eye, { ...now, onScreen, ground });
     mark();
     if (glide < 1) ask();
   }
@@ -284,10 +285,12 @@ function setUp(root) {
   function colours() {
     const { palette, ramp, blank } = self.view;
     if (!ramp) return [...palette, blank];
-    const ground = rgb(toHex(getComputedStyle(root).getPropertyValue("--st-background-color")));
-    const isDark = ground[0] + ground[1] + ground[2] < 1.5;
+    const [red, green, blue] = ground();
+    const isDark = red + green + blue < 1.5;
     return [...(isDark ? palette.slice(2) : palette.slice(0, -2)), blank];
   }
+
+  const ground = () => rgb(toHex(getComputedStyle(root).getPropertyValue("--st-background-color")));
 
   function toHex(colour) {
     pen.fillStyle = colour.trim() || "#ffffff";
