@@ -160,7 +160,7 @@ def visitor(run: Run) -> str:
     catalogue = services.catalogue_of(run.id)
     for place, item in enumerate(np.argsort(-catalogue.counts, kind="stable")[:100:10].tolist()):
         name = datasets.find(run.config.source.dataset or "").catalogue
-        services.visitors().rate(known, name, str(catalogue.items.ids[item]), 3.0 + place % 3)
+        services.visitor_store().rate(known, name, str(catalogue.items.ids[item]), 3.0 + place % 3)
     return known
 
 

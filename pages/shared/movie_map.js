@@ -1,4 +1,4 @@
-// Movies as points, flat or in space. WebGL draws the points; where there is none, a plain canvas does. Whatever is
+// Movies as points, flat or in space. WebGL draws the points; where no GPU does, a plain canvas. Whatever is
 // marked (the chosen movie, its neighbours, what was rated, names, the lasso) lies on a second canvas above. Needs
 // movie_map_paper.js before it.
 
@@ -116,8 +116,8 @@ function setUp(root) {
       glide = share < 1 ? 1 - (1 - share) ** 3 : 1;
       self.moved = true;
     }
-    const now = { glide, width, height, ratio, unit: half(), grow: grow(), inSpace: inSpace() };
-    paper.draw(self, eye, { ...now, onScreen, ground });
+    const seen = { glide, width, height, ratio, unit: half(), grow: grow(), inSpace: inSpace() };
+    paper.draw(self, eye, { ...seen, onScreen, ground });
     mark();
     if (glide < 1) ask();
   }
