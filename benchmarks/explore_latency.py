@@ -18,6 +18,8 @@ import argparse
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,9 +32,7 @@ from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
 from autorec_core import datasets, storage
-from autorec_core.hyperparameters import Hyperparameters
-from autorec_core.recording import record
-from autorec_core.runs import Run, RunConfig, RunStore, Source
+from autorec_core.runs import Run, RunStore
 from autorec_core.statistics import Choice, Statistics
 from autorec_core.visitors import new_visitor_id
 from benchmarks.machine import machine
@@ -144,14 +144,23 @@ def _has_ratings(known: Statistics, choice: Choice) -> bool:
     return bool(known.counts[choice.of(known.ratings.items)].sum())
 
 
+TRAIN = """
+import sys
+from autorec_core import storage
+from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.recording import record
+from autorec_core.runs import RunConfig, RunStore, Source
+source = Source(dataset=sys.argv[1])
+config = RunConfig(source=source, hyperparameters=Hyperparameters(epochs=3, refit=False), kind="starter")
+record(RunStore(storage.runs_folder()).create(config), lambda *_asked: True)
+"""
+"""In a process of its own: that of the pages never imports torch, whose objects a collection of garbage would visit."""
+
+
 def trained(name: str) -> Run:
     """A model of a set, of the size of the default."""
-    config = RunConfig(
-        source=Source(dataset=name), hyperparameters=Hyperparameters(epochs=3, refit=False), kind="starter"
-    )
-    run = RunStore(storage.runs_folder()).create(config)
-    record(run, lambda *_asked: True)
-    return run
+    subprocess.run([sys.executable, "-c", TRAIN, name], cwd=ROOT, check=True)
+    return RunStore(storage.runs_folder()).all()[0]
 
 
 def visitor(run: Run) -> str:

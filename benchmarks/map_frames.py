@@ -11,8 +11,8 @@ moved flat for so many frames, a step a frame, and recoloured. Told are
 - all that the page's thread did, a frame: the script, and what Chromium does to show a frame;
 - what was asked of WebGL in a frame: calls that draw, and bytes that were sent.
 
-Without a GPU two things can draw: the plain canvas that the map then takes, and, made to, WebGL in software (SwiftShader,
-on the processor's cores). What only a GPU can show, its own time for a frame, is not told here.
+Without a GPU two things can draw: the plain canvas that the map then takes, and, made to, WebGL in software
+(SwiftShader, on the processor's cores). What only a GPU can show, its own time for a frame, is not told here.
 """
 
 from __future__ import annotations

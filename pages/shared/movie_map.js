@@ -116,7 +116,7 @@ function setUp(root) {
       glide = share < 1 ? 1 - (1 - share) ** 3 : 1;
       self.moved = true;
     }
-    const seen = { glide, width, height, ratio, unit: half(), grow: grow(), inSpace: inSpace() };
+    const seen = { glide, width, height, ratio: Math.min(ratio, paper.finest), unit: half(), grow: grow(), inSpace: inSpace() };
     paper.draw(self, eye, { ...seen, onScreen, ground });
     mark();
     if (glide < 1) ask();
@@ -573,9 +573,9 @@ function setUp(root) {
   new ResizeObserver(() => {
     const box = stage.getBoundingClientRect();
     [width, height, ratio] = [box.width, box.height, Math.min(2, window.devicePixelRatio || 1)];
-    for (const canvas of [below, above]) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
+    for (const [canvas, fine] of [[below, Math.min(ratio, paper.finest)], [above, ratio]]) {
+      canvas.width = Math.round(width * fine);
+      canvas.height = Math.round(height * fine);
     }
     if (self.isLost && self.view) home();
     look();

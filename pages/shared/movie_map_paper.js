@@ -76,6 +76,7 @@ function glPaper(canvas, gl) {
   });
   const paper = {
     name: "webgl",
+    finest: 2,
     take(self) {
       taken = self;
       fill("from", 3, self.from);
@@ -124,6 +125,7 @@ function plainPaper(canvas) {
 
   return {
     name: "canvas",
+    finest: 1.5, // pixels to one of the page; with more of them the processor falls behind
     take(self) {
       colours = Float32Array.from(self.fresh, (part, place) => (place % 4 < 3 ? 255 * part : part));
     },
