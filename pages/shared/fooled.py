@@ -23,7 +23,7 @@ from pages.shared.palette import ink
 from pages.shared.words import _, ngettext
 
 SECONDS_A_TICK = 0.5
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.0, 0.5, 1.0)
 """Of the test ratings that are fed to the encoder."""
 SIZES = (50, 100, 200, 500, 1000, 2000, 5000)
 """Of test sets that may choose the epoch."""
