@@ -7,13 +7,14 @@ length, and every shorter one is their beginning.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from autorec_core import ranking
-from autorec_core.ratings import IntArray
-from autorec_core.report import USERS_AT_ONCE, Scores, relevant_from, scores_of
+from autorec_core.ratings import BoolArray, IntArray
+from autorec_core.report import USERS_AT_ONCE, relevant_from, scores_of
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 
@@ -65,10 +66,10 @@ def measure(model: TrainedModel, split: Split, longest: int = LONGEST) -> ListRe
     """
     num_items = split.train.num_items
     longest = min(longest, num_items)
-    ways: dict[str, Scores] = {
-        "autorec": lambda chosen: scores_of(model, chosen),
-        "averages": lambda chosen: np.broadcast_to(model.item_means, (len(chosen), num_items)),
-        "popularity": lambda chosen: np.broadcast_to(model.item_counts, (len(chosen), num_items)),
+    ways: dict[str, Callable[[IntArray, BoolArray], IntArray]] = {
+        "autorec": lambda chosen, rated: ranking.top(scores_of(model, chosen), rated, longest),
+        "averages": lambda _chosen, rated: ranking.top_of_all(model.item_means, rated, longest),
+        "popularity": lambda _chosen, rated: ranking.top_of_all(model.item_counts, rated, longest),
     }
     train, valid, test = split.train.by_user, split.valid.by_user, split.test.by_user
     threshold = relevant_from(split.train.scale)
@@ -86,7 +87,7 @@ def measure(model: TrainedModel, split: Split, longest: int = LONGEST) -> ListRe
             relevant[place, items[given >= threshold]] = True
         numbers.append(relevant.sum(1))
         for name, way in ways.items():
-            found = ranking.top(way(chosen), rated, longest)
+            found = way(chosen, rated)
             lists[name].append(found)
             hits[name].append(np.take_along_axis(relevant, np.maximum(found, 0), axis=1) & (found >= 0))
     num_relevant = np.concatenate(numbers) if numbers else np.zeros(0, dtype=np.int64)
@@ -94,19 +95,37 @@ def measure(model: TrainedModel, split: Split, longest: int = LONGEST) -> ListRe
     for name in ways:
         recommended = np.concatenate(lists[name]) if lists[name] else np.zeros((0, longest), dtype=np.int64)
         hit = np.concatenate(hits[name]) if hits[name] else np.zeros((0, longest), dtype=bool)
+        distinct = distinct_up_to(recommended, num_items)
+        bits, listed = 0.0, 0
         for k in range(1, longest + 1):
             gain, counted = ranking.ndcg(hit[:, :k], num_relevant)
             share, _ = ranking.recall(hit[:, :k], num_relevant)
-            distinct, _ = ranking.coverage(recommended[:, :k], num_items)
-            bits, listed = ranking.novelty(recommended[:, :k], split.train.by_item.counts, split.train.num_users)
+            last = recommended[:, k - 1 : k]
+            more_bits, more_listed = ranking.novelty(last, split.train.by_item.counts, split.train.num_users)
+            bits, listed = bits + more_bits, listed + more_listed
             rows.append(
                 ListQuality(
                     way=name,
                     length=k,
                     ndcg=gain / counted if counted else math.nan,
                     recall=share / counted if counted else math.nan,
-                    coverage=distinct / num_items,
+                    coverage=float(distinct[k - 1]) / num_items,
                     novelty=bits / listed if listed else math.nan,
                 )
             )
     return ListReport(threshold, int((num_relevant > 0).sum()), tuple(rows))
+
+
+def distinct_up_to(recommended: IntArray, num_items: int) -> IntArray:
+    """(k,) how many different items stand at the first place of all lists, at the first two, and so on.
+
+    Args:
+        recommended: (num_users, k) item indices; -1 is no item.
+        num_items: of the data.
+    """
+    longest = recommended.shape[1]
+    first = np.full(num_items, longest)
+    for place in reversed(range(longest)):  # the earliest place of an item is written last
+        items = recommended[:, place]
+        first[items[items >= 0]] = place
+    return np.asarray(np.cumsum(np.bincount(first, minlength=longest + 1)[:longest]))

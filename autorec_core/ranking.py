@@ -29,6 +29,24 @@ def top(scores: FloatArray, rated: BoolArray, k: int) -> IntArray:
     return np.where(np.isneginf(np.take_along_axis(left, best, axis=1)), -1, best)
 
 
+def top_of_all(scores: FloatArray | IntArray, rated: BoolArray, k: int) -> IntArray:
+    """The lists of users who all have the same scores, as `top` would give them.
+
+    Args:
+        scores: (num_items,), higher is better.
+        rated: as for `top`.
+        k: as for `top`.
+    """
+    most = min(len(scores), k + int(rated.sum(1).max(initial=0)))  # no list needs more of the common order
+    order = np.argsort(-scores, kind="stable")[:most]
+    free = ~rated[:, order]
+    places = np.cumsum(free, axis=1, dtype=np.int32)
+    users, at = np.nonzero(free & (places <= k))
+    best = np.full((len(rated), k), -1, dtype=np.int64)
+    best[users, places[users, at] - 1] = order[at]
+    return best
+
+
 def _first(scores: FloatArray, k: int) -> IntArray:
     """(m, k) places of the k highest scores of each row, ascending; of those that tie for the last, the first ones."""
     last = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k, None]

@@ -39,18 +39,18 @@ def means_of(model: TrainedModel, matrix: Compressed) -> FloatArray:
     return np.asarray(model.global_mean + damped_sums(matrix, matrix.values - model.global_mean))
 
 
-def inputs_of(model: TrainedModel, ratings: FloatArray, mean: float, count: int) -> FloatArray:
-    """(n,) what the encoder reads of a row's ratings.
+def inputs_of(model: TrainedModel, ratings: FloatArray, mean: float | FloatArray, count: int | IntArray) -> FloatArray:
+    """(n,) what the encoder reads of ratings.
 
     Args:
         model: whose hyperparameters say how.
         ratings: (n,) known ratings.
-        mean: the row's damped mean.
-        count: how many ratings the row has in all.
+        mean: damped mean of their row, or (n,) of the row of each.
+        count: how many ratings the row has in all, or (n,).
     """
     chosen = model.hyperparameters
     inputs = np.asarray(ratings, dtype=np.float64) - (mean if chosen.centering else 0.0) + chosen.input_presence
-    return np.asarray(inputs / math.sqrt(max(1, count)) if chosen.input_scaling else inputs)
+    return np.asarray(inputs / np.sqrt(np.maximum(1, count)) if chosen.input_scaling else inputs)
 
 
 def codes_of(model: TrainedModel, matrix: Compressed, rows: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -65,13 +65,15 @@ def codes_of(model: TrainedModel, matrix: Compressed, rows: IntArray) -> tuple[F
         (m, hidden_units) codes, and (m,) what is added to each row's pre-activations.
     """
     means = means_of(model, matrix)
+    inputs = inputs_of(model, matrix.values, means[matrix.rows], matrix.counts[matrix.rows])
     codes = []
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE].tolist()
+        some = rows[start : start + ROWS_AT_ONCE]
         block = np.zeros((len(some), matrix.num_columns), dtype=np.float32)
-        for place, row in enumerate(some):
-            columns, values = matrix.row(row)
-            block[place, columns] = inputs_of(model, values, float(means[row]), len(values))
+        counts = matrix.counts[some]
+        places = np.repeat(np.arange(len(some)), counts)
+        entries = np.arange(counts.sum()) + np.repeat(matrix.indptr[some] - np.cumsum(counts) + counts, counts)
+        block[places, matrix.indices[entries]] = inputs[entries]
         codes.append(model.code_of(block @ model.encoder_weights))
     found = np.concatenate(codes) if codes else np.zeros((0, model.codes.shape[1]), dtype=np.float32)
     offsets = model.link.inverse(means[rows]) if model.hyperparameters.centering else np.zeros(len(rows))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autorec_core.ranking import coverage, ndcg, novelty, recall, top
+from autorec_core.ranking import coverage, ndcg, novelty, recall, top, top_of_all
 
 
 def test_a_list_has_the_best_unrated_items_in_order() -> None:
@@ -88,3 +88,13 @@ def test_of_scores_that_tie_for_the_last_place_the_lower_index_is_taken() -> Non
     assert top(scores, rated, 3).tolist() == [[4, 1, 2], [5, -1, -1], [5, 4, 3]]
     longer = top(scores, rated, 5)
     assert longer[:, :3].tolist() == [[4, 1, 2], [5, -1, -1], [5, 4, 3]], "a longer list begins with the shorter one"
+
+
+def test_lists_of_scores_that_all_share_are_those_that_each_would_get() -> None:
+    generator = np.random.default_rng(3)
+    scores = generator.integers(0, 5, 40)  # with many ties
+    rated = generator.random((30, 40)) < np.linspace(0, 1, 30)[:, None]  # from nothing to nearly all
+    for k in (1, 7, 40):
+        expected = top(np.broadcast_to(scores, rated.shape), rated, k)
+        assert (top_of_all(scores, rated, k) == expected).all()
+    assert top_of_all(scores, np.zeros((0, 40), dtype=bool), 5).shape == (0, 5)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from made_ratings import ratings_of
 
-from autorec_core import list_quality, report, residuals
+from autorec_core import list_quality, ranking, report, residuals
 from autorec_core.ratings import Items, RatingScale
 from autorec_core.residuals import Scored
 from autorec_core.splits import Split, random_split
@@ -209,3 +209,10 @@ def test_lists_at_ten_are_those_of_the_report(ranked: tuple[TrainedModel, Split]
         for name in ("ndcg", "recall", "coverage", "novelty"):
             assert getattr(row, name) == pytest.approx(expected[way][name])
     assert len(found.rows) == 3 * 12
+
+
+def test_different_movies_are_counted_at_every_length() -> None:
+    lists = np.array([[4, 1, 2], [4, 2, -1], [0, -1, -1]])
+    found = list_quality.distinct_up_to(lists, 6)
+    assert found.tolist() == [2, 4, 4]
+    assert found.tolist() == [ranking.coverage(lists[:, :k], 6)[0] for k in (1, 2, 3)]

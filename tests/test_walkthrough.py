@@ -136,7 +136,7 @@ def test_the_mean_of_users_rmses_is_not_the_pooled_one(trained: tuple[TrainedMod
 
 
 def story(**changes: object) -> small_autorec.Story:
-    return small_autorec.train(random_split(made(), seed=1), Recipe(batch_size=16, regularization=1.0, **changes))  # type: ignore[arg-type]
+    return small_autorec.train(random_split(made(), seed=1), Recipe(batch_size=16, regularization=2.0, **changes))  # type: ignore[arg-type]
 
 
 def test_the_small_network_learns_under_what_the_mean_misses_by() -> None:
@@ -169,6 +169,24 @@ def test_a_gradient_of_the_small_network_is_that_of_its_loss() -> None:
             assert gradient[place] == pytest.approx((losses[0] - losses[1]) / 4e-5, abs=1e-5)  # half the gradient
 
 
+def test_lambda_weighs_half_the_squared_weights_beside_the_squared_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[np.ndarray, list[np.ndarray]]] = []
+
+    def note(weights: list[np.ndarray], _moments: object, gradients: list[np.ndarray], *_others: object) -> None:
+        taken.append((weights[0].copy(), gradients))
+
+    monkeypatch.setattr(small_autorec, "_adam", note)
+    split = random_split(made(), seed=1)
+    for regularization in (0.0, 6.0):  # all rows in one batch, the same first weights
+        small_autorec.train(split, Recipe(batch_size=5000, epochs=1, regularization=regularization))
+    (weights, without), (_same, with_it) = taken
+    count = split.train.num_ratings
+    # Twice the difference, of the loss a rating: the derivative of 6 / 2 times the squared weights.
+    assert 2 * count * (with_it[0] - without[0]) == pytest.approx(6.0 * weights, abs=1e-3)
+    assert with_it[1] == pytest.approx(without[1])
+    assert with_it[3] == pytest.approx(without[3])
+
+
 def test_all_of_lambda_a_batch_is_more_than_its_share_but_for_one_batch() -> None:
     one = {"epochs": 3, "batch_size": 16}
     shared, whole = story_of(**one), story_of(**one, penalty_per_batch=True)
@@ -179,7 +197,7 @@ def test_all_of_lambda_a_batch_is_more_than_its_share_but_for_one_batch() -> Non
 
 
 def story_of(**changes: object) -> small_autorec.Story:
-    return small_autorec.train(random_split(made(), seed=1), Recipe(regularization=20.0, **changes))  # type: ignore[arg-type]
+    return small_autorec.train(random_split(made(), seed=1), Recipe(regularization=40.0, **changes))  # type: ignore[arg-type]
 
 
 def test_a_test_that_chooses_never_looks_worse_and_a_large_one_gains_less() -> None:

@@ -280,11 +280,11 @@ def _worst(run: Run, model: TrainedModel, found: Scored) -> None:
         column_order=[
             "movie",
             "why",
+            "movie_ratings",
+            "user_ratings",
             "given",
             "predicted",
             "averages",
-            "movie_ratings",
-            "user_ratings",
             "user",
         ],
         column_config={

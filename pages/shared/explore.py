@@ -224,6 +224,11 @@ def _matrix(name: str, owner: str, choice: Choice, known: Statistics) -> None:
         cells=cells,
         share=100 * len(seen.columns) / max(1, cells),
     )
+    if has_split:
+        sentence = sentences(
+            sentence,
+            _("There the split shows: validation and test ratings are outlined, all others are trained on."),
+        )
     if seen.every > 1:
         sentence = sentences(
             sentence, _("One user in {every} is drawn, so that a browser can hold it.", every=seen.every)

@@ -218,7 +218,7 @@ def groups(table: pd.DataFrame, of: str, chosen: str | None, ink: str, *, by_siz
         ),
         x=alt.X(
             "ratings:Q",
-            title=_("ratings; beside each bar, their mean"),
+            title=_("ratings; their mean beside"),
             scale=alt.Scale(domain=[0, 1.12 * most], nice=False),
             axis=alt.Axis(format="~s", tickCount=4),
         ),

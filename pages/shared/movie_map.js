@@ -1,4 +1,4 @@
-// Movies as points, flat or in space. WebGL draws the points; where there is none, a plain canvas does. Whatever is
+// Movies as points, flat or in space. WebGL draws the points; where no GPU does, a plain canvas. Whatever is
 // marked (the chosen movie, its neighbours, what was rated, names, the lasso) lies on a second canvas above. Needs
 // movie_map_paper.js before it.
 
@@ -116,7 +116,8 @@ function setUp(root) {
       glide = share < 1 ? 1 - (1 - share) ** 3 : 1;
       self.moved = true;
     }
-    paper.draw(self, eye, { glide, width, height, ratio, unit: half(), grow: grow(), inSpace: inSpace(), onScreen });
+    const seen = { glide, width, height, ratio: Math.min(ratio, paper.finest), unit: half(), grow: grow(), inSpace: inSpace() };
+    paper.draw(self, eye, { ...seen, onScreen, ground });
     mark();
     if (glide < 1) ask();
   }
@@ -284,10 +285,12 @@ function setUp(root) {
   function colours() {
     const { palette, ramp, blank } = self.view;
     if (!ramp) return [...palette, blank];
-    const ground = rgb(toHex(getComputedStyle(root).getPropertyValue("--st-background-color")));
-    const isDark = ground[0] + ground[1] + ground[2] < 1.5;
+    const [red, green, blue] = ground();
+    const isDark = red + green + blue < 1.5;
     return [...(isDark ? palette.slice(2) : palette.slice(0, -2)), blank];
   }
+
+  const ground = () => rgb(toHex(getComputedStyle(root).getPropertyValue("--st-background-color")));
 
   function toHex(colour) {
     pen.fillStyle = colour.trim() || "#ffffff";
@@ -570,9 +573,9 @@ function setUp(root) {
   new ResizeObserver(() => {
     const box = stage.getBoundingClientRect();
     [width, height, ratio] = [box.width, box.height, Math.min(2, window.devicePixelRatio || 1)];
-    for (const canvas of [below, above]) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
+    for (const [canvas, fine] of [[below, Math.min(ratio, paper.finest)], [above, ratio]]) {
+      canvas.width = Math.round(width * fine);
+      canvas.height = Math.round(height * fine);
     }
     if (self.isLost && self.view) home();
     look();

@@ -24,7 +24,7 @@ MOST_GENRES = 7
 BLANK = 255
 """Colour of a movie of which there is nothing to say."""
 
-_HTML = """<div class="atlas" data-tool="move">
+HTML = """<div class="atlas" data-tool="move">
   <div class="bar">
     <div class="group" role="radiogroup" data-word="tools" data-as="label">
       <button type="button" role="radio" aria-checked="true" data-choose="move" data-word="move"></button>
@@ -51,7 +51,7 @@ _HTML = """<div class="atlas" data-tool="move">
 def _component() -> Any:
     return st.components.v2.component(
         "autorec_movie_map",
-        html=_HTML,
+        html=HTML,
         css=assets.read("movie_map.css"),
         js=assets.read("movie_map_paper.js") + assets.read("movie_map.js"),
     )

@@ -1,4 +1,4 @@
-// What draws the points of a map: WebGL, or a plain canvas where a browser has none. Put before movie_map.js.
+// What draws the points of a map: WebGL, or a plain canvas where no GPU does that. Put before movie_map.js.
 
 const FAR = 3.2; // distance of the eye from the middle of space
 
@@ -29,8 +29,10 @@ void main() {
   gl_FragColor = vec4(v_colour.rgb * a, a);
 }`;
 
+// WebGL where a GPU does it: in software it is several times slower than the plain canvas below.
 function makePaper(canvas) {
-  const gl = canvas.getContext("webgl", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true });
+  const wanted = { antialias: false, premultipliedAlpha: true, failIfMajorPerformanceCaveat: true };
+  const gl = canvas.getContext("webgl", wanted);
   return gl ? glPaper(canvas, gl) : plainPaper(canvas);
 }
 
@@ -74,6 +76,7 @@ function glPaper(canvas, gl) {
   });
   const paper = {
     name: "webgl",
+    finest: 2,
     take(self) {
       taken = self;
       fill("from", 3, self.from);
@@ -101,30 +104,62 @@ function glPaper(canvas, gl) {
   return paper;
 }
 
+// A plain canvas takes tens of milliseconds to fill thousands of circles; so it is given finished pixels instead. Discs
+// are kept as how much they cover of each pixel, for radii and for places within a pixel in steps of a quarter.
 function plainPaper(canvas) {
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { alpha: false });
+  const discs = [];
+  let [image, pixels, colours] = [null, null, null];
+
+  function disc(quarters, right, down) {
+    const radius = quarters / 4;
+    const reach = Math.ceil(radius + 1);
+    const side = 2 * reach + 1;
+    const cover = new Float32Array(side * side);
+    for (let at = 0; at < cover.length; at += 1) {
+      const [x, y] = [(at % side) - reach - right / 4, Math.floor(at / side) - reach - down / 4];
+      cover[at] = Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(x, y)));
+    }
+    return { reach, side, cover };
+  }
+
   return {
     name: "canvas",
-    take() {},
+    finest: 1.5, // pixels to one of the page; with more of them the processor falls behind
+    take(self) {
+      colours = Float32Array.from(self.fresh, (part, place) => (place % 4 < 3 ? 255 * part : part));
+    },
     draw(self, eye, now) {
+      const { width, height } = canvas;
+      if (!image || image.width !== width || image.height !== height) {
+        image = pen.createImageData(width, height);
+        pixels = new Uint8Array(image.data.buffer);
+      }
+      const [red, green, blue] = now.ground().map((part) => Math.round(255 * part));
+      new Uint32Array(pixels.buffer).fill(((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0);
       const screen = now.onScreen();
-      pen.setTransform(now.ratio, 0, 0, now.ratio, 0, 0);
-      pen.clearRect(0, 0, now.width, now.height);
-      let last = "";
       for (let i = 0; i < self.n; i += 1) {
-        const [x, y] = [screen[3 * i], screen[3 * i + 1]];
-        if (x < -9 || y < -9 || x > now.width + 9 || y > now.height + 9) continue;
-        const c = self.fresh.subarray(4 * i, 4 * i + 4);
-        const paint = `rgba(${(255 * c[0]) | 0},${(255 * c[1]) | 0},${(255 * c[2]) | 0},${c[3].toFixed(2)})`;
-        if (paint !== last) pen.fillStyle = last = paint;
-        const radius = (self.sizes[i] * now.grow) / 2;
-        if (radius < 2.2) pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
-        else {
-          pen.beginPath();
-          pen.arc(x, y, radius, 0, 2 * Math.PI);
-          pen.fill();
+        const near = now.inSpace ? FAR / (FAR - screen[3 * i + 2]) : 1;
+        const quarters = Math.max(3, Math.round(2 * self.sizes[i] * now.grow * now.ratio * near));
+        const x = Math.round(4 * now.ratio * screen[3 * i] - 2); // in quarters, from the middle of a pixel
+        const y = Math.round(4 * now.ratio * screen[3 * i + 1] - 2);
+        const key = 16 * quarters + 4 * (x & 3) + (y & 3);
+        const { reach, side, cover } = (discs[key] ||= disc(quarters, x & 3, y & 3));
+        const [left, top] = [(x >> 2) - reach, (y >> 2) - reach];
+        const [low, high] = [Math.max(0, -left), Math.min(side, width - left)];
+        const [r, g, b, alpha] = [colours[4 * i], colours[4 * i + 1], colours[4 * i + 2], colours[4 * i + 3]];
+        for (let row = Math.max(0, -top); row < Math.min(side, height - top); row += 1) {
+          let at = 4 * ((top + row) * width + left + low);
+          for (let column = low; column < high; column += 1, at += 4) {
+            const share = alpha * cover[row * side + column];
+            if (!share) continue;
+            pixels[at] += share * (r - pixels[at]) + 0.5;
+            pixels[at + 1] += share * (g - pixels[at + 1]) + 0.5;
+            pixels[at + 2] += share * (b - pixels[at + 2]) + 0.5;
+          }
         }
       }
+      pen.putImageData(image, 0, 0);
     },
   };
 }

@@ -258,7 +258,7 @@ def one(run: Run, units: CodeUnits, catalogue: Catalogue, unit: int, by_items: b
     st.caption(traits(units, unit))
     favourite = units.favourite(unit)
     group = None if favourite is None else favourite[1]
-    left, right = st.columns([1.1, 1], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         st.altair_chart(
             units_charts.spread(units, unit, group, by_items, ink(st.context.theme.type)),
@@ -284,11 +284,11 @@ def one(run: Run, units: CodeUnits, catalogue: Catalogue, unit: int, by_items: b
                 height=min(316, 38 + 35 * len(rows)),
                 key="unit_groups",
                 column_config={
-                    "group": st.column_config.TextColumn(_("Over-represented")),
-                    "end": st.column_config.TextColumn(_("End"), help=_("Fires for most, or for least.")),
-                    "found": st.column_config.NumberColumn(_("Found")),
-                    "expected": st.column_config.NumberColumn(_("By chance"), format="%.1f"),
-                    "lift": st.column_config.NumberColumn("×", format="%.1f", help=_("Found over expected.")),
+                    "group": st.column_config.TextColumn(_("Over-represented"), width=122),
+                    "end": st.column_config.TextColumn(_("End"), width=56, help=_("Fires for most, or for least.")),
+                    "found": st.column_config.NumberColumn(_("Found"), width=58),
+                    "expected": st.column_config.NumberColumn(_("By chance"), width=78, format="%.1f"),
+                    "lift": st.column_config.NumberColumn("×", width=54, format="%.1f", help=_("Found over expected.")),
                     "rate": st.column_config.NumberColumn(
                         _("FDR"), format="scientific", help=_("False discovery rate, over all units, groups and ends.")
                     ),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +95,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 @contextmanager
-def serve(folder: Path, **environment: str) -> Iterator[App]:
-    """A server with `home` in a folder, until it is no longer needed."""
+def serve(folder: Path, *, program: Sequence[str] = ("-m", "streamlit"), **environment: str) -> Iterator[App]:
+    """A server with `home` in a folder, until it is no longer needed.
+
+    Args:
+        folder: of its home and its log.
+        program: what Python is to run, which is told what Streamlit would be told.
+        environment: variables beside those of this process.
+    """
     port, log = _free_port(), folder / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1"]
+    command = [sys.executable, *program, "run", "app.py", "--server.address", "127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--server.port", str(port)],
