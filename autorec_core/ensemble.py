@@ -27,7 +27,8 @@ class EnsembleFoldIn(FoldIn):
 
     def __init__(self, model: TrainedModel, parts: tuple[FoldIn, FoldIn]) -> None:
         one, other = parts
-        super().__init__(model, one.item_indices, one.ratings, (one.raw + other.raw) / 2)
+        super().__init__(model, one.item_indices, one.ratings)
+        self.raw = (one.raw + other.raw) / 2
         self._parts = parts
         # The mean's squared error is the mean of both squared errors less the square of half their distance: exactly so
         # for each rating, and here with expected errors in place of errors. Never below the half of either's.

@@ -35,22 +35,35 @@ class FoldIn:
         item_indices: (n,) rated items, in the order given.
         ratings: (n,) float64 the visitor's ratings of them.
         raw: (num_items,) float64 predictions, not clipped.
-        predicted_ratings: (num_items,) float64 clipped to the scale.
         variance: (num_items,) of a new rating around its prediction, noise included, in squared rating units.
     """
 
     item_indices: IntArray
     ratings: FloatArray
     raw: FloatArray
-    predicted_ratings: FloatArray
     variance: FloatArray
 
-    def __init__(self, model: TrainedModel, item_indices: IntArray, ratings: FloatArray, raw: FloatArray) -> None:
+    def __init__(self, model: TrainedModel, item_indices: IntArray, ratings: FloatArray) -> None:
         self._model = model
-        self.raw = raw
         self.item_indices = item_indices
         self.ratings = ratings
-        self.predicted_ratings = model.scale.clip(raw)
+
+    @cached_property
+    def predicted_ratings(self) -> FloatArray:
+        """(num_items,) float64 predictions, clipped to the scale."""
+        return self._model.scale.clip(self.raw)
+
+    def raw_of(self, targets: IntArray) -> FloatArray:
+        """(m,) float64 predictions of some items, not clipped, at the cost of those."""
+        return np.asarray(self.raw[targets])
+
+    def about(self) -> tuple[FloatArray, float]:
+        """Predictions good enough to tell which items can be among the first, at less cost than `raw`.
+
+        Returns:
+            (num_items,) an array to be written into, and by how much a number of it is off from `raw` at most.
+        """
+        return self.raw.copy(), 0.0
 
     @property
     def given_back(self) -> FloatArray:
@@ -60,7 +73,7 @@ class FoldIn:
     @property
     def left_out(self) -> FloatArray:
         """(n,) prediction of each rated item when that rating is not known, clipped to the scale."""
-        without = self.raw[self.item_indices] - np.diagonal(self._raw_effects(self.item_indices))
+        without = self.raw_of(self.item_indices) - np.diagonal(self._raw_effects(self.item_indices))
         return np.asarray(self._model.scale.clip(without))
 
     def interval(self, level: float = 0.8, targets: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
@@ -73,7 +86,10 @@ class FoldIn:
         Returns:
             The low and the high ends, each (m,).
         """
-        raw, variance = (self.raw, self.variance) if targets is None else (self.raw[targets], self.variance_of(targets))
+        if targets is None:
+            raw, variance = self.raw, self.variance
+        else:
+            raw, variance = self.raw_of(targets), self.variance_of(targets)
         reach = self._reach(level) * np.sqrt(variance)
         clip = self._model.scale.clip
         return clip(raw - reach), clip(raw + reach)
@@ -95,7 +111,7 @@ class FoldIn:
         Returns:
             (m, n) in rating units, both predictions clipped to the scale.
         """
-        raw = self.raw[targets, None]
+        raw = self.raw_of(targets)[:, None]
         clip = self._model.scale.clip
         return np.asarray(clip(raw) - clip(raw - self._raw_effects(targets)))
 
@@ -113,18 +129,46 @@ class Prior:
     def __init__(self, model: TrainedModel) -> None:
         features = with_constant(model.codes)
         z = features @ model.population_mean + model.offsets
+        slope = model.link.slope(z)
         # An item's expected rating is half the average user's, half its own damped mean: neither is best alone.
         self.expected = (model.link(z) + model.item_means) / 2  # (num_items,)
         root = np.linalg.cholesky(model.population_covariance + 1e-9 * np.eye(features.shape[1]))
-        self.factors = (features * model.link.slope(z)[:, None]) @ root  # (num_items, k + 1); covariance is F F^T
+        self.factors = (features * slope[:, None]) @ root  # (num_items, k + 1); covariance is F F^T
         self.variance = np.einsum("ik,ik->i", self.factors, self.factors)  # (num_items,)
         self.noise = model.noise_variances  # (num_items,) of a rating around what its giver's weights make of it
+        self._codes, self._root = model.codes, root
+        self._slope, self._expected = slope.astype(np.float32), self.expected.astype(np.float32)
+        self._longest = float((np.abs(slope) * np.linalg.norm(features, axis=1)).max(initial=0.0))
+
+    def about(self, weights: FloatArray) -> tuple[FloatArray, float]:
+        """`expected + factors @ weights` in single precision: one pass over the codes, a quarter of the bytes.
+
+        Args:
+            weights: (k + 1,) of a visitor.
+
+        Returns:
+            (num_items,) float32, and by how much one of them is off at most.
+
+        Source: of the bound, a product of n terms is off by n units of rounding times the product of the sums of
+        squares' roots (Higham 2002, section 3.1); a few more for the other steps.
+        """
+        way = self._root @ weights
+        single = way.astype(np.float32)
+        scores = self._codes @ single[:-1]
+        scores += single[-1]
+        scores *= self._slope
+        moved = self._longest * float(np.linalg.norm(way))
+        scores += self._expected
+        unit = float(np.finfo(np.float32).eps)
+        return scores, unit * ((len(way) + 8) * moved + 2 * float(np.abs(self._expected).max(initial=0.0)))
 
     def of(self, item_indices: IntArray) -> Prior:
         """The same of some items alone, in this order."""
         some = copy(self)
         some.expected, some.factors = self.expected[item_indices], self.factors[item_indices]
         some.variance, some.noise = self.variance[item_indices], self.noise[item_indices]
+        some._codes, some._slope = self._codes[item_indices], self._slope[item_indices]
+        some._expected = self._expected[item_indices]
         return some
 
 
@@ -140,8 +184,21 @@ class ItemBasedFoldIn(FoldIn):
         rated = prior.factors[item_indices]  # (n, k + 1)
         self._inverse = _inverse_of_sum(rated, prior.noise[item_indices])  # (n, n)
         self._weights = self._inverse @ (ratings - prior.expected[item_indices])  # (n,)
-        raw = prior.expected + prior.factors @ (rated.T @ self._weights)
-        super().__init__(model, item_indices, ratings, raw)
+        self._prior, self._mean = prior, rated.T @ self._weights  # (k + 1,) posterior mean of the visitor's weights
+        super().__init__(model, item_indices, ratings)
+
+    @cached_property
+    def raw(self) -> FloatArray:  # type: ignore[override]
+        """(num_items,) float64 predictions, not clipped."""
+        return np.asarray(self._prior.expected + self._factors @ self._mean)
+
+    def raw_of(self, targets: IntArray) -> FloatArray:
+        """(m,) float64 predictions of some items, not clipped, at the cost of those."""
+        return np.asarray(self._prior.expected[targets] + self._factors[targets] @ self._mean)
+
+    def about(self) -> tuple[FloatArray, float]:
+        """As `FoldIn.about`, in single precision."""
+        return self._prior.about(self._mean)
 
     @property
     def precision(self) -> FloatArray:
@@ -188,7 +245,8 @@ class UserBasedFoldIn(FoldIn):
     """One forward pass; without rating j, one more for each j."""
 
     def __init__(self, model: TrainedModel, item_indices: IntArray, ratings: FloatArray) -> None:
-        super().__init__(model, item_indices, ratings, forward_rows(model, item_indices, ratings[None])[0])
+        super().__init__(model, item_indices, ratings)
+        self.raw = forward_rows(model, item_indices, ratings[None])[0]
         self.variance = np.full(len(model.items), user_based_variance(model, len(ratings)))
 
     @cached_property

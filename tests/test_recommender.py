@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from autorec_core.errors import InvalidRatingsError, NotFoundError
-from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters
 from autorec_core.ratings import Items, Ratings
 from autorec_core.recommender import Filter, Recommender
 from autorec_core.splits import random_split
 from autorec_core.trained_model import TrainedModel
 from autorec_core.training import Trainer
+from benchmarks.batch import made_model
 
 YEARS = np.array([0 if index % 10 == 9 else 1970 + index for index in range(30)], dtype=np.int32)
 GENRES = tuple(((), ("Drama",), ("Comedy", "Drama"), ("Horror",))[index % 4] for index in range(30))
@@ -227,10 +228,48 @@ def test_a_filter_leaves_the_models_counts_alone(recommender: Recommender) -> No
 
 
 def test_ties_go_to_the_better_known_movie(recommender: Recommender) -> None:
-    met = recommender.fold_in([0], [5.0])
-    met.raw[:] = 3.0
-    counts = [item.num_ratings for item in recommender.recommend(met, count=1000)]
+    model = recommender.model
+    even = {name: np.zeros_like(getattr(model, name)) for name in ("codes", "decoder_weights", "decoder_bias")}
+    level = {"item_means": np.full(30, 3, dtype=np.float32), "offsets": np.zeros_like(model.offsets)}
+    alike = Recommender(replace(model, **even, **level))  # movies that nothing tells apart
+    met = alike.fold_in([0], [5.0])
+    assert np.ptp(met.raw) == 0
+    counts = [item.num_ratings for item in alike.recommend(met, count=1000)]
     assert counts == sorted(counts, reverse=True)
+    assert np.ptp(counts) > 0
+
+
+@pytest.mark.parametrize("decoder", ["identity", "sigmoid"])
+def test_a_short_list_of_many_movies_is_the_beginning_of_all_of_them_in_order(decoder: str) -> None:
+    model = made_model(5_000, 16)
+    model = replace(model, hyperparameters=model.hyperparameters.with_changes(decoder_activation=decoder))
+    pairs = np.repeat(model.codes[::2], 2, axis=0)  # nearer to each other than single precision can tell
+    pairs[1::2] *= 1 + np.float32(2e-7)
+    alike = np.repeat(model.item_means[::2], 2)
+    recommender = Recommender(replace(model, codes=pairs, item_means=alike, offsets=model.link.inverse(alike)))
+    generator = np.random.default_rng(3)
+    for count in (1, 2, 7, 100, 4_000):
+        rated = generator.choice(5_000, 12, replace=False)
+        met = recommender.fold_in(rated, generator.integers(1, 11, 12) / 2)
+        order = np.lexsort((-model.item_counts, -met.raw))
+        expected = order[~np.isin(order, rated)][:count]
+        found = recommender.recommend(met, count=count, reasons=0)
+        np.testing.assert_allclose(met.raw[[one.item_index for one in found]], met.raw[expected], rtol=0, atol=1e-12)
+        assert not any(one.because for one in found)
+
+
+@pytest.mark.parametrize("decoder", ACTIVATIONS)
+def test_predictions_in_single_precision_are_no_further_off_than_is_said(decoder: str) -> None:
+    made = made_model(3_000, 32)
+    model = replace(made, hyperparameters=made.hyperparameters.with_changes(decoder_activation=decoder))
+    recommender = Recommender(replace(model, offsets=model.link.inverse(model.item_means)))
+    for count in (0, 1, 40):
+        met = recommender.fold_in(np.arange(count), np.tile([0.5, 5.0], count)[:count])
+        about, off = met.about()
+        assert about.dtype == np.float32
+        assert np.abs(about - met.raw).max() <= off < 1e-3
+        assert count == 0 or (about != met.raw).any()
+        np.testing.assert_allclose(met.raw_of(np.array([7, 2_999, 0])), met.raw[[7, 2_999, 0]], rtol=0, atol=1e-12)
 
 
 def test_similar_movies_are_of_the_same_taste_and_never_the_movie_itself(recommender: Recommender) -> None:
