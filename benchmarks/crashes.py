@@ -19,7 +19,6 @@ import random
 import resource
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -44,6 +43,7 @@ from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.uploads import UploadStore, read
 from autorec_core.visitors import VisitorStore, new_visitor_id
 from autorec_core.worker import is_out_of_memory
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 OWNER = "a" * 16
@@ -373,9 +373,7 @@ def out_of_memory(folder: Path, times: int, chance: random.Random) -> Row:
 @contextlib.contextmanager
 def server(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The app, on a port of its own, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1"]
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -22,7 +22,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, TimeoutError, sync_playwright
 
 from autorec_core.visitors import VisitorStore
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 300
@@ -128,13 +128,6 @@ class Count:
     """Ratings clicked last of a movie that the page had not yet shown as saved; they need not be kept."""
     lost: list[str] = field(default_factory=list)
     """A sentence for each lost one."""
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Servers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120
@@ -87,9 +88,7 @@ def middle(values: Sequence[float]) -> float:
 def served(home: Path) -> Iterator[str]:
     """A server of its own; yields its address."""
     subprocess.run([sys.executable, "-c", STARTER, str(home / "runs")], cwd=ROOT, check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.address", "127.0.0.1"]
     process = subprocess.Popen(
         [*command, "--server.port", str(port)],

@@ -24,7 +24,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -42,6 +41,7 @@ from autorec_core import datasets
 from autorec_core.runs import Run, RunStore
 from autorec_core.visitors import VisitorStore, new_visitor_id, owner_of
 from benchmarks.machine import machine
+from benchmarks.ports import free_port
 from benchmarks.wire import Drawn, Session
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,9 +100,7 @@ class Server:
 @contextmanager
 def served(folder: Path, **environment: str) -> Iterator[Server]:
     """The app on a port of its own, with its first model trained; it is ended afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home, log = folder / "home", folder / "server.log"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AUTOREC_")}
     with log.open("ab") as output:

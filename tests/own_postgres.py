@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+
+from benchmarks.ports import free_port
 
 SECONDS = 60
 USER = "autorec"
@@ -62,9 +63,7 @@ def _served(folder: Path, unprivileged: dict[str, Any], settings: tuple[str, ...
     )
     if said.returncode:
         raise RuntimeError(f"initdb failed: {said.stderr}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [str(programs() / "postgres"), "-D", str(cluster), "-h", "127.0.0.1", "-p", str(port), "-k", ""]
     with log.open("wb") as output:
         server = subprocess.Popen(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from autorec_core import datasets
 from autorec_core.runs import RunStore
 from autorec_core.visitors import VisitorStore, new_visitor_id
 from benchmarks.live_browser import STARTER
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = float(os.environ.get("E2E_SECONDS", "40"))
@@ -79,12 +79,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """A server for all browser tests; each test is another visitor."""
@@ -103,7 +97,7 @@ def serve(folder: Path, *, program: Sequence[str] = ("-m", "streamlit"), **envir
         program: what Python is to run, which is told what Streamlit would be told.
         environment: variables beside those of this process.
     """
-    port, log = _free_port(), folder / "server.log"
+    port, log = free_port(), folder / "server.log"
     command = [sys.executable, *program, "run", "app.py", "--server.address", "127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -21,7 +21,7 @@ from autorec_core.visitors import VisitorStore
 from pages.shared.frame import PAGES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import ROOT, App, serve
+from conftest import ROOT, SECONDS, App, serve
 
 TITLES = (
     "**zzbold**",
@@ -103,7 +103,7 @@ def test_hostile_titles_and_names_are_only_text_and_no_page_asks_or_runs_anythin
 ) -> None:
     app, run_id = hostile
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
-    context.set_default_timeout(40_000)
+    context.set_default_timeout(1000 * SECONDS)
     page: Page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -160,7 +160,7 @@ def test_every_answer_carries_the_policy_and_other_sites_are_kept_out(hostile: t
         "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
     for origin, status in (("http://evil.example", 403), (app.url, 101)):
-        connection = http.client.HTTPConnection(app.url.removeprefix("http://"), timeout=20)
+        connection = http.client.HTTPConnection(app.url.removeprefix("http://"), timeout=SECONDS)
         connection.request("GET", "/_stcore/stream", headers=upgrade | {"Origin": origin})
         assert connection.getresponse().status == status
         connection.close()
