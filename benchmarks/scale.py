@@ -2,9 +2,10 @@
 
     python -m benchmarks.scale FILE ... [--hidden-units 64] [--batch-size 1024] [--epochs 4]
 
-FILES are made by `benchmarks.make_ratings`, smallest first. Loading, splitting, centring and batching are included in
-the peak memory; the epoch is the median after the first, which also sorts the batches. The growth is the epoch's
-seconds per rating against those of the first file: 1 is linear. Told is what the app would say of a whole training.
+FILES are made by `benchmarks.make_ratings`, smallest first. Batches of 0 stand for those that a training takes itself
+for so many ratings. Loading, splitting, centring and batching are included in the peak memory; the epoch is the median
+after the first, which also sorts the batches. The growth is the epoch's seconds per rating against those of the first
+file: 1 is linear. Told is what the app would say of a whole training.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Sequence
 import torch
 
 from autorec_core import memory
+from autorec_core.defaults import hyperparameters_for
 from autorec_core.fit import Fit
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.rating_files import read_ratings
@@ -34,13 +36,15 @@ def measured(path: str, hidden_units: int, batch_size: int, epochs: int) -> dict
     ratings = read_ratings(path)
     loaded = time.perf_counter()
     split = random_split(ratings, seed=0)
-    chosen = Hyperparameters(hidden_units=hidden_units, batch_size=batch_size, epochs=epochs)
+    size = batch_size or hyperparameters_for(ratings.num_ratings, "items").batch_size
+    chosen = Hyperparameters(hidden_units=hidden_units, batch_size=size, epochs=epochs)
     fit = Fit(split.train, chosen, seed=0)
     torch.set_num_threads(min(torch.get_num_threads(), fit.threads_worthwhile))
     ready = time.perf_counter()
     seconds = [fit.run_epoch().seconds for _ in range(epochs)]
     return {
         "ratings": ratings.num_ratings,
+        "batch": size,
         "users": ratings.num_users,
         "items": ratings.num_items,
         "load": loaded - began,
@@ -66,10 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(measured(asked.files[0], *sizes)))
         return
     units, batch_size, epochs = sizes
-    print(
-        f"{platform.machine()}, {torch.get_num_threads()} threads; {units} hidden units, batches of {batch_size} movies"
-    )
-    print("     ratings     users   movies    load  set-up  1st epoch    epoch  growth  peak GB  told GB")
+    print(f"{platform.machine()}, {torch.get_num_threads()} threads; {units} hidden units")
+    print("     ratings     users   movies  batch    load  set-up  1st epoch    epoch  growth  peak GB  told GB")
     flags = ["--hidden-units", str(units), "--batch-size", str(batch_size), "--epochs", str(epochs), "--child"]
     first = None
     for path in asked.files:
@@ -78,9 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         a_rating = found["epoch"] / found["ratings"]
         first = first or a_rating
         print(
-            f"{found['ratings']:>12,} {found['users']:>9,} {found['items']:>8,} {found['load']:>6.1f}s "
-            f"{found['set_up']:>6.1f}s {found['first']:>9.2f}s {found['epoch']:>7.2f}s {a_rating / first:>7.2f} "
-            f"{found['peak'] / 1e9:>8.2f} {found['predicted'] / 1e9:>8.2f}"
+            f"{found['ratings']:>12,} {found['users']:>9,} {found['items']:>8,} {found['batch']:>6,} "
+            f"{found['load']:>6.1f}s {found['set_up']:>6.1f}s {found['first']:>9.2f}s {found['epoch']:>7.2f}s "
+            f"{a_rating / first:>7.2f} {found['peak'] / 1e9:>8.2f} {found['predicted'] / 1e9:>8.2f}"
         )
 
 
