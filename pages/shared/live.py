@@ -67,8 +67,6 @@ class Progress:
     """When the newest event was read, on the monotonic clock."""
     was_active: bool = False
     """Whether it was changing when the page was drawn."""
-    ticks: int = 0
-    """How often it was drawn since the page was."""
     seen_at: float = field(default_factory=time.monotonic)
     """When this session saw the run first, on the monotonic clock."""
     asked: str = ""
@@ -226,11 +224,12 @@ def panel(run: Run | None, num_epochs: int) -> None:
     """
     st.html(_STYLE)
     if run is None:
-        _draw(None, None, Progress(""), num_epochs)
+        _draw_head(None, None, Progress(""), num_epochs)
+        _draw_body(None, None, Progress(""), num_epochs)
         return
     is_active = services.jobs().status(run.id).is_active
     known = read(run)
-    known.was_active, known.ticks = is_active, 0
+    known.was_active = is_active
     st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run)
 
 
@@ -245,25 +244,34 @@ def await_first_epoch(run: Run, known: Progress) -> None:
 
 
 def _tick(run: Run) -> None:
-    known = read(run)
-    known.ticks += 1
-    if known.ticks > 1:  # the page around does not wait
-        await_first_epoch(run, known)
-    status = services.jobs().status(run.id)
-    known = read(run)  # after the status: when that says ended, the end is in the events
-    if status.state != "running":
-        known.heard_at = time.monotonic()  # no epoch is under way
-        known.asked = ""
-    _draw(run, status, known, run.config.hyperparameters.epochs)
+    num_epochs = run.config.hyperparameters.epochs
+    status, known = _now(run)
+    _draw_head(run, status, known, num_epochs)
+    if not known.epochs:
+        await_first_epoch(run, known)  # the head has been drawn: whoever pressed Start sees that it was understood
+        status, known = _now(run)
+    _draw_body(run, status, known, num_epochs)
     if known.was_active != status.is_active:  # once: the page around shows the end, or the ticks begin again
         known.was_active = status.is_active
         st.rerun()
 
 
-def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
+def _now(run: Run) -> tuple[JobStatus, Progress]:
+    status = services.jobs().status(run.id)
+    known = read(run)  # after the status: when that says ended, the end is in the events
+    if status.state != "running":
+        known.heard_at = time.monotonic()  # no epoch is under way
+        known.asked = ""
+    return status, known
+
+
+def _draw_head(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
     _say(run, status, known, num_epochs)
     _buttons(run, status)
     transport.draw(run, "" if status is None else status.state, known.changes, is_refitting=bool(known.refits))
+
+
+def _draw_body(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
     _numbers(run, status, known, num_epochs)
     known.span = curve.draw(run, known, num_epochs, known.span, shown_runs, run_name, read)
     show.draw(run, "" if status is None else status.state, num_epochs)
