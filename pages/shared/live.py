@@ -65,8 +65,6 @@ class Progress:
     """Vertical span of the curve as drawn last."""
     heard_at: float = 0.0
     """When the newest event was read, on the monotonic clock."""
-    was_active: bool = False
-    """Whether it was changing when the page was drawn."""
     seen_at: float = field(default_factory=time.monotonic)
     """When this session saw the run first, on the monotonic clock."""
     asked: str = ""
@@ -228,9 +226,7 @@ def panel(run: Run | None, num_epochs: int) -> None:
         _draw_body(None, None, Progress(""), num_epochs)
         return
     is_active = services.jobs().status(run.id).is_active
-    known = read(run)
-    known.was_active = is_active
-    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run)
+    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run, is_active)
 
 
 def await_first_epoch(run: Run, known: Progress) -> None:
@@ -243,7 +239,7 @@ def await_first_epoch(run: Run, known: Progress) -> None:
         time.sleep(0.02)
 
 
-def _tick(run: Run) -> None:
+def _tick(run: Run, was_active: bool) -> None:
     num_epochs = run.config.hyperparameters.epochs
     status, known = _now(run)
     _draw_head(run, status, known, num_epochs)
@@ -251,8 +247,9 @@ def _tick(run: Run) -> None:
         await_first_epoch(run, known)  # the head has been drawn: whoever pressed Start sees that it was understood
         status, known = _now(run)
     _draw_body(run, status, known, num_epochs)
-    if known.was_active != status.is_active:  # once: the page around shows the end, or the ticks begin again
-        known.was_active = status.is_active
+    # The page around shows the end, or the ticks begin again. Until it has been drawn anew, each tick asks for it: a
+    # drawing that somebody's click ends takes what it asked for along.
+    if was_active != status.is_active:
         st.rerun()
 
 
