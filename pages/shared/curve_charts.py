@@ -283,21 +283,21 @@ def _frame_of_loss_curve(
     )
     lines = (
         curve.transform_fold(["train", "validation"], as_=["series", "rmse"])
-        .mark_line(strokeWidth=2.2, point={"size": 26} if has_points else False, clip=True)
+        .mark_line(strokeWidth=2.2, point={"size": 26} if has_points else False)
         .encode(x=x_of_curve, y=y, color=colour)
     )
     dashes = baselines.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4).encode(y=y)
     names = baselines.mark_text(align="right", baseline="bottom", dy=-3, color=ink, fontSize=12).encode(
         x=alt.value("width"), y=alt.Y("place:Q", title=_("RMSE in rating units")), text="label:N"
     )
-    ring = best.mark_point(size=130, filled=False, strokeWidth=2.2, color=VALID, clip=True).encode(x=x, y=y)
-    ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12, clip=True).encode(
+    ring = best.mark_point(size=130, filled=False, strokeWidth=2.2, color=VALID).encode(x=x, y=y)
+    ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(
         x=_across("place", end, by_seconds), y=y, text="label:N"
     )
-    again = refits.mark_line(color=TRAIN, strokeWidth=2, strokeDash=[3, 3], clip=True).encode(x=x, y=y)
+    again = refits.mark_line(color=TRAIN, strokeWidth=2, strokeDash=[3, 3]).encode(x=x, y=y)
     again_name = (
         alt.Chart(alt.NamedData("refit_name"))
-        .mark_text(dy=16, color=TRAIN, fontWeight="bold", fontSize=12, clip=True)
+        .mark_text(dy=16, color=TRAIN, fontWeight="bold", fontSize=12)
         .encode(x=_across("place", end, by_seconds), y=y, text="label:N")
     )
     tips = [
@@ -337,7 +337,7 @@ def _frame_of_objective(end: float, ink: str, is_log: bool, by_seconds: bool, la
         scale=alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False),
         axis=alt.Axis(tickCount=6),
     )
-    line = curve.mark_line(strokeWidth=2.2, color=TRAIN, clip=True).encode(x=x_of_curve, y=y)
+    line = curve.mark_line(strokeWidth=2.2, color=TRAIN).encode(x=x_of_curve, y=y)
     tips = [alt.Tooltip("epoch:Q", title=_("epoch"), format="d"), *_tips_of_all()]
     layers = alt.layer(
         *_behind(others, x, y, "objective", _("objective"), ink),
@@ -363,16 +363,16 @@ def _across(field: str, end: float, by_seconds: bool) -> alt.X:
 def _behind(others: alt.Chart, x: alt.X, y: alt.Y, field: str, title: str, ink: str) -> list[alt.Chart]:
     """Earlier runs, and their names."""
     hint = [alt.Tooltip("run:N", title=_("run")), alt.Tooltip(f"{field}:Q", title=title, format=".4f")]
-    lines = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5, clip=True)
-    names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11, clip=True)
+    lines = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5)
+    names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11)
     return [lines.encode(x=x, y=y, detail="run:N", tooltip=hint), names.encode(x=x, y=y, text="label:N")]
 
 
 def _changed(changed: alt.Chart, x: alt.X, ink: str) -> list[alt.Chart]:
     """Rules where something was changed while it trained, and what."""
-    rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2], clip=True)
+    rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2])
     names = changed.mark_text(
-        angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230, clip=True
+        angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230
     )
     return [
         rules.encode(x=x, tooltip=[alt.Tooltip("label:N", title=_("changed"))]),
@@ -389,17 +389,13 @@ def _tips_of_all() -> list[alt.Tooltip]:
 
 
 def _reader(curve: alt.Chart, x: alt.X, field: str, tips: Sequence[alt.Tooltip]) -> alt.Chart:
-    """Reads the epoch nearest to the pointer. The horizontal axis is moved by dragging and widened by the wheel with
-    Ctrl, as two fingers do it, so that the wheel alone still moves the page; a double click shows all of it again."""
+    """Reads the epoch nearest to the pointer."""
     near = alt.selection_point(
         name="near", fields=[field], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
-    zoom = alt.selection_interval(
-        name="zoom", bind="scales", encodings=["x"], zoom="wheel![event.ctrlKey || event.metaKey]"
-    )
     seen = alt.condition(near, alt.value(0.8), alt.value(0))
-    rule = curve.mark_rule(color=BASELINE, strokeWidth=1, clip=True).encode(x=x, opacity=seen, tooltip=list(tips))
-    return rule.add_params(near, zoom)
+    rule = curve.mark_rule(color=BASELINE, strokeWidth=1).encode(x=x, opacity=seen, tooltip=list(tips))
+    return rule.add_params(near)
 
 
 def _baseline_rows(baselines: dict[str, float], span: tuple[float, float]) -> pd.DataFrame:

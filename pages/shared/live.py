@@ -222,11 +222,11 @@ def panel(run: Run | None, num_epochs: int) -> None:
     """
     st.html(_STYLE)
     if run is None:
-        _draw_head(None, None, Progress(""), num_epochs)
-        _draw_body(None, None, Progress(""), num_epochs)
+        _draw(None, None, Progress(""), num_epochs)
         return
     is_active = services.jobs().status(run.id).is_active
-    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run, is_active)
+    as_drawn = is_active, state.watched_run_id()
+    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run, as_drawn)
 
 
 def await_first_epoch(run: Run, known: Progress) -> None:
@@ -239,36 +239,24 @@ def await_first_epoch(run: Run, known: Progress) -> None:
         time.sleep(0.02)
 
 
-def _tick(run: Run, was_active: bool) -> None:
-    num_epochs = run.config.hyperparameters.epochs
-    status, known = _now(run)
-    _draw_head(run, status, known, num_epochs)
-    if not known.epochs:
-        await_first_epoch(run, known)  # the head has been drawn: whoever pressed Start sees that it was understood
-        status, known = _now(run)
-    _draw_body(run, status, known, num_epochs)
-    # The page around shows the end, or the ticks begin again. Until it has been drawn anew, each tick asks for it: a
-    # drawing that somebody's click ends takes what it asked for along.
-    if was_active != status.is_active:
-        st.rerun()
-
-
-def _now(run: Run) -> tuple[JobStatus, Progress]:
+def _tick(run: Run, as_drawn: tuple[bool, str | None]) -> None:
+    await_first_epoch(run, read(run))
     status = services.jobs().status(run.id)
     known = read(run)  # after the status: when that says ended, the end is in the events
     if status.state != "running":
         known.heard_at = time.monotonic()  # no epoch is under way
         known.asked = ""
-    return status, known
+    _draw(run, status, known, run.config.hyperparameters.epochs)
+    # The page around shows the end or another run, or the ticks begin again. Until it has been drawn anew, each tick
+    # asks for it: a drawing that somebody's click ends takes what it asked for along.
+    if as_drawn != (status.is_active, state.watched_run_id()):
+        st.rerun()
 
 
-def _draw_head(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
+def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
     _say(run, status, known, num_epochs)
     _buttons(run, status)
     transport.draw(run, "" if status is None else status.state, known.changes, is_refitting=bool(known.refits))
-
-
-def _draw_body(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
     _numbers(run, status, known, num_epochs)
     known.span = curve.draw(run, known, num_epochs, known.span, shown_runs, run_name, read)
     show.draw(run, "" if status is None else status.state, num_epochs)
@@ -416,9 +404,10 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     )
     at, end = (done, num_epochs) if refit is None else (refit.epoch, refit.epochs)
     share = 100 * at / max(1, end)
+    kind = "live-bar" if refit is None else "live-bar refit"
     steady.html(
         "live_numbers",
-        f'<div class="live-numbers">{inner}</div><div class="live-bar{"" if refit is None else " refit"}" '
+        f'<div class="live-numbers" data-run="{escape(known.run_id)}">{inner}</div><div class="{kind}" '
         f'role="progressbar" aria-label="{escape(first[0])}" aria-valuemin="0" aria-valuemax="{end}" '
         f'aria-valuenow="{at}"><i style="width:{share:.1f}%"></i></div>',
     )
