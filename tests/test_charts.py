@@ -7,6 +7,7 @@ import json
 import math
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,22 @@ class TestLossCurve:
         assert made["datasets"]["curve"]["refit"].tolist()[:2] == [1.2, 0.9]
         assert math.isnan(made["datasets"]["curve"]["refit"].iloc[2])
         assert without_data(before) == without_data(made)  # the picture stays; only its numbers change
+
+    @pytest.mark.parametrize("is_log", [False, True])
+    def test_the_objective_is_drawn_beside_that_of_others_and_reads_the_epoch(self, is_log: bool) -> None:
+        epochs = [epoch(1), epoch(2), epoch(3)]
+        empty = curve_charts.objective_curve([], 30, is_log=is_log, others={"before": []})
+        made = curve_charts.objective_curve(epochs, 30, is_log=is_log, others={"before": epochs[:2]})
+        assert made["datasets"]["curve"]["objective"].tolist() == [event.objective for event in epochs]
+        assert made["datasets"]["others"]["objective"].tolist() == [event.objective for event in epochs[:2]]
+        assert {"epoch", "objective", "learning rate", "seconds"} <= {c.get("field") for c in encodings(made)}
+        assert without_data(empty) == without_data(made)  # the picture stays; only its numbers change
+
+    def test_an_objective_without_a_number_leaves_its_epoch_out(self) -> None:
+        epochs = [epoch(1), replace(epoch(2), objective=math.inf), replace(epoch(3), objective=math.nan)]
+        drawn = curve_charts.objective_curve(epochs, 3, others={"before": epochs}, is_log=True)["datasets"]
+        assert drawn["curve"]["epoch"].tolist() == [1]
+        assert len(drawn["others"]) == 1
 
     def test_a_curve_that_diverged_can_still_be_drawn(self) -> None:
         specification = curve_of([epoch(1), epoch(2, math.nan, train_rmse=math.inf)])
