@@ -61,13 +61,14 @@ REMOVALS = """async ({epochs, seconds, most}) => {
 """Lists what is taken out of the page until so many epochs and seconds have passed, or the most seconds."""
 
 FIRST_POINT = """async () => {
-    // The press, and then each frame until the new training's first epoch is written beside its curve.
+    // The press, and then each frame until the first epoch is written beside the curve, and of another run than before.
+    const shown = () => document.querySelector(".live-numbers")?.dataset.run, before = shown();
     const button = document.querySelector(".st-key-start button");
     const began = performance.now();
     button.click();
     const isThere = () => {
         const number = document.querySelector(".live-numbers b"), state = document.querySelector(".live-state");
-        return state?.classList.contains("running") && +number?.innerText.replace(",", "") >= 1;
+        return shown() !== before && state?.classList.contains("running") && +number?.innerText.replace(",", "") >= 1;
     };
     while (!isThere() && performance.now() - began < 60000) await new Promise(requestAnimationFrame);
     return (performance.now() - began) / 1000;

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from autorec_core.events import EpochEnded, RefitEpochEnded
 from autorec_core.ratings import RatingScale
-from pages.shared import charts, palette
+from pages.shared import charts, curve_charts, palette
 
 BASELINES = {"global_mean": 1.05, "item_mean": 0.97, "user_item_bias": 0.88}
 SCALE = RatingScale(0.5, 5.0, 0.5)
@@ -41,7 +42,7 @@ def refit(number: int, train_rmse: float) -> RefitEpochEnded:
 
 
 def curve_of(epochs: list[EpochEnded], num_epochs: int = 30, span: tuple[float, float] = (0.6, 1.1)) -> dict[str, Any]:
-    return charts.loss_curve(epochs, BASELINES, num_epochs, span)
+    return curve_charts.loss_curve(epochs, BASELINES, num_epochs, span)
 
 
 def without_data(specification: dict[str, Any]) -> str:
@@ -61,38 +62,38 @@ def encodings(specification: Any) -> list[dict[str, Any]]:
 
 class TestSpan:
     def test_holds_every_curve_and_baseline(self) -> None:
-        low, high = charts.rmse_span([epoch(1, 1.31, train_rmse=0.42)], BASELINES)
+        low, high = curve_charts.rmse_span([epoch(1, 1.31, train_rmse=0.42)], BASELINES)
         assert low <= 0.42
         assert high >= 1.31
-        assert charts.rmse_span([epoch(1)], BASELINES, None, [refit(1, 0.31)])[0] <= 0.31
+        assert curve_charts.rmse_span([epoch(1)], BASELINES, None, [refit(1, 0.31)])[0] <= 0.31
 
     def test_never_shrinks_while_a_training_runs(self) -> None:
         span = None
         for number, (train, valid) in enumerate([(3.0, 3.2), (1.2, 1.4), (0.5, 0.9), (0.7, 0.95)], start=1):
-            wider = charts.rmse_span([epoch(number, valid, train_rmse=train)], BASELINES, span)
+            wider = curve_charts.rmse_span([epoch(number, valid, train_rmse=train)], BASELINES, span)
             if span is not None:
                 assert wider[0] <= span[0]
                 assert wider[1] >= span[1]
             span = wider
 
     def test_stays_as_it_is_while_all_is_inside(self) -> None:
-        span = charts.rmse_span([], BASELINES)
-        assert charts.rmse_span([epoch(1, 0.95), epoch(2, 0.87)], BASELINES, span) == span
+        span = curve_charts.rmse_span([], BASELINES)
+        assert curve_charts.rmse_span([epoch(1, 0.95), epoch(2, 0.87)], BASELINES, span) == span
 
     def test_moves_seldom_when_a_curve_creeps_out_of_it(self) -> None:
-        span, moves = charts.rmse_span([], BASELINES), 0
+        span, moves = curve_charts.rmse_span([], BASELINES), 0
         for number in range(100):
-            wider = charts.rmse_span([epoch(1, 0.9, train_rmse=0.62 - 0.004 * number)], BASELINES, span)
+            wider = curve_charts.rmse_span([epoch(1, 0.9, train_rmse=0.62 - 0.004 * number)], BASELINES, span)
             moves += wider != span
             span = wider
         assert moves <= 6
 
     def test_passes_over_what_is_not_finite(self) -> None:
-        low, high = charts.rmse_span([epoch(1, math.nan, train_rmse=math.inf)], BASELINES)
+        low, high = curve_charts.rmse_span([epoch(1, math.nan, train_rmse=math.inf)], BASELINES)
         assert 0 <= low < high < 2
 
     def test_has_a_height_with_nothing_known(self) -> None:
-        low, high = charts.rmse_span([], {})
+        low, high = curve_charts.rmse_span([], {})
         assert low < high
 
 
@@ -147,7 +148,9 @@ class TestLossCurve:
         assert all(f"{value:.4f}" in label for value, label in zip(rows["rmse"], rows["label"], strict=True))
 
     def test_names_of_baselines_close_together_do_not_lie_on_each_other_nor_on_a_line(self) -> None:
-        rows = charts.loss_curve([], {"global_mean": 1.0, "item_mean": 0.99, "user_item_bias": 0.98}, 30, (0.0, 4.0))
+        rows = curve_charts.loss_curve(
+            [], {"global_mean": 1.0, "item_mean": 0.99, "user_item_bias": 0.98}, 30, (0.0, 4.0)
+        )
         places = rows["datasets"]["baselines"]["place"].to_numpy()
         assert np.diff(places).min() > 0.15
         assert places.min() >= 1.0
@@ -155,14 +158,14 @@ class TestLossCurve:
     def test_a_long_curve_is_thinned_but_keeps_its_first_best_and_last_epoch(self) -> None:
         epochs = [epoch(number, is_best=number == 777) for number in range(1, 2001)]
         drawn = curve_of(epochs, 2000)["datasets"]["curve"]["epoch"].tolist()
-        assert len(drawn) <= charts.MOST_POINTS + 1
+        assert len(drawn) <= curve_charts.MOST_POINTS + 1
         assert {1, 777, 2000} <= set(drawn)
 
     @pytest.mark.parametrize("by_seconds", [False, True])
     def test_the_refit_is_drawn_by_its_own_epochs_and_read_beside_the_others(self, by_seconds: bool) -> None:
         epochs, refits = [epoch(1), epoch(2), epoch(3)], [refit(1, 1.2), refit(2, 0.9)]
-        before = charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), by_seconds=by_seconds)
-        made = charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), refits=refits, by_seconds=by_seconds)
+        before = curve_charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), by_seconds=by_seconds)
+        made = curve_charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), refits=refits, by_seconds=by_seconds)
         drawn = made["datasets"]["refits"]
         assert drawn["rmse"].tolist() == [1.2, 0.9]
         assert drawn["x"].tolist() == pytest.approx([0.2, 0.4] if by_seconds else [1, 2])
@@ -170,6 +173,22 @@ class TestLossCurve:
         assert made["datasets"]["curve"]["refit"].tolist()[:2] == [1.2, 0.9]
         assert math.isnan(made["datasets"]["curve"]["refit"].iloc[2])
         assert without_data(before) == without_data(made)  # the picture stays; only its numbers change
+
+    @pytest.mark.parametrize("is_log", [False, True])
+    def test_the_objective_is_drawn_beside_that_of_others_and_reads_the_epoch(self, is_log: bool) -> None:
+        epochs = [epoch(1), epoch(2), epoch(3)]
+        empty = curve_charts.objective_curve([], 30, is_log=is_log, others={"before": []})
+        made = curve_charts.objective_curve(epochs, 30, is_log=is_log, others={"before": epochs[:2]})
+        assert made["datasets"]["curve"]["objective"].tolist() == [event.objective for event in epochs]
+        assert made["datasets"]["others"]["objective"].tolist() == [event.objective for event in epochs[:2]]
+        assert {"epoch", "objective", "learning rate", "seconds"} <= {c.get("field") for c in encodings(made)}
+        assert without_data(empty) == without_data(made)  # the picture stays; only its numbers change
+
+    def test_an_objective_without_a_number_leaves_its_epoch_out(self) -> None:
+        epochs = [epoch(1), replace(epoch(2), objective=math.inf), replace(epoch(3), objective=math.nan)]
+        drawn = curve_charts.objective_curve(epochs, 3, others={"before": epochs}, is_log=True)["datasets"]
+        assert drawn["curve"]["epoch"].tolist() == [1]
+        assert len(drawn["others"]) == 1
 
     def test_a_curve_that_diverged_can_still_be_drawn(self) -> None:
         specification = curve_of([epoch(1), epoch(2, math.nan, train_rmse=math.inf)])

@@ -11,12 +11,14 @@ import streamlit as st
 
 from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from autorec_core.runs import Run
-from pages.shared import charts, pictures, state
+from pages.shared import charts, curve_charts, pictures, state
 from pages.shared.palette import ink
 from pages.shared.words import _, language, later
 
 MOST_OTHERS = 3
 """Earlier runs that can be drawn behind a curve."""
+ERROR, OBJECTIVE = later("RMSE"), later("Objective")
+"""What can be drawn."""
 SCALES, AXES = (later("Linear"), later("Log")), (later("Epochs"), later("Seconds"))
 NOTE = later(
     "Each point is the error after an epoch, in stars: RMSE, the root of the mean squared error. "
@@ -60,6 +62,16 @@ def draw(
     """
     with st.container(horizontal=True, key="curve_choices", vertical_alignment="center"):
         st.segmented_control(
+            _("What is drawn"),
+            (ERROR, OBJECTIVE),
+            format_func=_,
+            default=ERROR,
+            key="curve_what",
+            required=True,
+            label_visibility="collapsed",
+            help=_("The error, or what is minimised: the squared error with the penalty of the weights."),
+        )
+        st.segmented_control(
             _("Vertical axis"),
             SCALES,
             format_func=_,
@@ -84,25 +96,29 @@ def draw(
     drawn_behind = {_short(name_of(other)): read(other).epochs for other in others}
     epochs, refits = known.epochs, known.refits
     seen = [*epochs, *(event for behind in drawn_behind.values() for event in behind)]
-    span = charts.rmse_span(seen, known.baselines, span if epochs else None, refits)
-    specification = charts.loss_curve(
-        epochs,
-        known.baselines,
-        max([num_epochs, *(len(behind) for behind in drawn_behind.values())]),
-        span,
-        ink(st.context.theme.type),
-        changes=known.changes,
-        refits=refits,
-        others=drawn_behind,
-        is_log=state.get("curve_scale") == SCALES[1],
-        by_seconds=state.get("curve_axis") == AXES[1],
-    )
+    span = curve_charts.rmse_span(seen, known.baselines, span if epochs else None, refits)
+    words = ink(st.context.theme.type)
+    most = max([num_epochs, *(len(behind) for behind in drawn_behind.values())])
+    common: dict[str, Any] = {
+        "changes": known.changes,
+        "others": drawn_behind,
+        "is_log": state.get("curve_scale") == SCALES[1],
+        "by_seconds": state.get("curve_axis") == AXES[1],
+    }
+    if state.get("curve_what") == OBJECTIVE:
+        specification = curve_charts.objective_curve(epochs, most, words, **common)
+    else:
+        specification = curve_charts.loss_curve(epochs, known.baselines, most, span, words, refits=refits, **common)
     specification["datasets"] = {
         name: charts.as_arrow({column: _plain(frame[column]) for column in frame})
         for name, frame in specification["datasets"].items()
     }
     # The words for the picture stay the same too: where they change, the browser draws another picture.
-    alt = _("Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is.")
+    alt = (
+        _("What is minimised, by epoch; the numbers above say how far it is.")
+        if state.get("curve_what") == OBJECTIVE
+        else _("Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is.")
+    )
     with pictures.place("curve"):
         st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
     st.caption(_(NOTE))

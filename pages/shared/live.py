@@ -65,10 +65,6 @@ class Progress:
     """Vertical span of the curve as drawn last."""
     heard_at: float = 0.0
     """When the newest event was read, on the monotonic clock."""
-    was_active: bool = False
-    """Whether it was changing when the page was drawn."""
-    ticks: int = 0
-    """How often it was drawn since the page was."""
     seen_at: float = field(default_factory=time.monotonic)
     """When this session saw the run first, on the monotonic clock."""
     asked: str = ""
@@ -229,9 +225,8 @@ def panel(run: Run | None, num_epochs: int) -> None:
         _draw(None, None, Progress(""), num_epochs)
         return
     is_active = services.jobs().status(run.id).is_active
-    known = read(run)
-    known.was_active, known.ticks = is_active, 0
-    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run)
+    as_drawn = is_active, state.watched_run_id()
+    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run, as_drawn)
 
 
 def await_first_epoch(run: Run, known: Progress) -> None:
@@ -244,19 +239,17 @@ def await_first_epoch(run: Run, known: Progress) -> None:
         time.sleep(0.02)
 
 
-def _tick(run: Run) -> None:
-    known = read(run)
-    known.ticks += 1
-    if known.ticks > 1:  # the page around does not wait
-        await_first_epoch(run, known)
+def _tick(run: Run, as_drawn: tuple[bool, str | None]) -> None:
+    await_first_epoch(run, read(run))
     status = services.jobs().status(run.id)
     known = read(run)  # after the status: when that says ended, the end is in the events
     if status.state != "running":
         known.heard_at = time.monotonic()  # no epoch is under way
         known.asked = ""
     _draw(run, status, known, run.config.hyperparameters.epochs)
-    if known.was_active != status.is_active:  # once: the page around shows the end, or the ticks begin again
-        known.was_active = status.is_active
+    # The page around shows the end or another run, or the ticks begin again. Until it has been drawn anew, each tick
+    # asks for it: a drawing that somebody's click ends takes what it asked for along.
+    if as_drawn != (status.is_active, state.watched_run_id()):
         st.rerun()
 
 
@@ -411,9 +404,10 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     )
     at, end = (done, num_epochs) if refit is None else (refit.epoch, refit.epochs)
     share = 100 * at / max(1, end)
+    kind = "live-bar" if refit is None else "live-bar refit"
     steady.html(
         "live_numbers",
-        f'<div class="live-numbers">{inner}</div><div class="live-bar{"" if refit is None else " refit"}" '
+        f'<div class="live-numbers" data-run="{escape(known.run_id)}">{inner}</div><div class="{kind}" '
         f'role="progressbar" aria-label="{escape(first[0])}" aria-valuemin="0" aria-valuemax="{end}" '
         f'aria-valuenow="{at}"><i style="width:{share:.1f}%"></i></div>',
     )

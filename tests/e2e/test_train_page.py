@@ -9,7 +9,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
+from autorec_core.events import EpochEnded
 from autorec_core.hyperparameters import PRESETS
+from autorec_core.runs import RunStore
 
 FOUR_DECIMALS = re.compile(r"^\d\.\d{4}$")
 
@@ -48,6 +50,16 @@ def stop(page: Page) -> None:
 
 def epochs_done(page: Page) -> int:
     return int(page.locator(".live-numbers b").first.inner_text().replace(",", ""))
+
+
+def shown_run(page: Page) -> str:
+    """The id of the run whose numbers are shown."""
+    return str(page.locator(".live-numbers").get_attribute("data-run"))
+
+
+def epochs_of(app: Any, run_id: str) -> list[EpochEnded]:
+    events = RunStore(app.home / "runs").get(run_id).events()
+    return [event for event in events if isinstance(event, EpochEnded)]
 
 
 def wait_for_epochs(page: Page, count: int) -> None:
@@ -110,6 +122,16 @@ def test_a_training_is_held_stepped_resumed_stopped_and_then_scored_once(page: P
     lines = caught.value.path().read_text().splitlines()
     assert lines[0].startswith("epoch,objective,train_rmse,valid_rmse")
     assert len(lines) - 1 == epochs_done(page)
+
+    first = shown_run(page)
+    button(page, "restart").click()  # an ended one: the page goes over to the new run by itself
+    expect(page.locator(f'.live-numbers[data-run="{first}"]')).not_to_be_attached()
+    wait_for_epochs(page, 2)
+    second = shown_run(page)
+    assert second != first
+    begun = [[event.valid_rmse for event in epochs_of(app, name)][:2] for name in (first, second)]
+    assert begun[0] == begun[1]  # from the same first weights
+    stop(page)
 
 
 def test_a_killed_worker_is_told_and_the_training_resumes_from_its_checkpoint(page: Page, app: Any) -> None:
