@@ -386,8 +386,8 @@ class Fit:
     def _penalties(self) -> list[float]:
         """lambda per training rating for each parameter, in the order of `model.parameters()`; biases are free.
 
-        With the mean squared error of a batch as the loss, the batches' objectives, weighted by their ratings, so add up
-        to the paper's, and lambda means the same at every batch size. The steps themselves are not weighted: a batch
+        With the mean squared error of a batch as the loss, the batches' objectives, weighted by their ratings, so add
+        up to the paper's, and lambda means the same at every batch size. The steps themselves are not weighted: a batch
         with few ratings steps as far as others. Batches of 128 movies differ by 10 to 23 % (a standard deviation).
         """
         decoder = self.hyperparameters.regularization / self.train.num_ratings
