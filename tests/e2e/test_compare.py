@@ -12,7 +12,9 @@ def train(page: Page, app: Any, query: str) -> None:
     expect(page.get_by_text("Test RMSE").first).to_be_visible()
     button = page.get_by_role("button", name="Start training")
     expect(button).to_be_enabled()
+    before = page.locator(".live-numbers").get_attribute("data-run")
     button.click()
+    expect(page.locator(f'.live-numbers[data-run="{before}"]')).not_to_be_attached()  # it has an end to show, too
     expect(page.locator(".live-state.ended")).to_be_visible()
     expect(page.get_by_text("The test, scored once")).to_be_visible()
 
