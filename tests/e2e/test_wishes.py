@@ -60,7 +60,8 @@ def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page,
     expect(page.locator(".rec")).to_have_count(20)
     assert text not in names(page)
     page.get_by_text("Filters and order", exact=True).first.click()
-    page.wait_for_function("() => document.getAnimations().every(one => one.playState !== 'running')")  # a popover that moves
+    # The popover moves. A function, as the page's policy lets no text be evaluated.
+    page.wait_for_function("() => document.getAnimations().every(one => one.playState !== 'running')")
     page.get_by_role("button", name="Passed over (1)").click()
     page.get_by_role("button", name="Bring all back").click()
     expect(first).to_have_text(text)
