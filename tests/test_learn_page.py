@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -81,10 +80,7 @@ def test_the_ways_that_need_no_training_give_two_numbers(app: AppTest) -> None:
 
 
 @pytest.mark.parametrize(("way", "switch"), [("picks", "picks_on"), ("leak", "leak_on"), ("per_user", "per_user_on")])
-def test_a_mistake_that_is_switched_off_leaves_the_honest_number(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch, way: str, switch: str
-) -> None:
-    monkeypatch.setattr(fooled, "LONG", replace(fooled.LONG, epochs=5))
+def test_a_mistake_that_is_switched_off_leaves_the_honest_number(app: AppTest, way: str, switch: str) -> None:
     app.switch_page("pages/learn.py").run()
     app.segmented_control(key="learn_part").set_value("fooled").run()
     app.session_state["fooled_way"] = way
