@@ -47,6 +47,10 @@ COUNT = """() => {
   HTMLCanvasElement.prototype.getContext = function (kind, wanted) {
     return context.call(this, kind, {...wanted, failIfMajorPerformanceCaveat: false});
   };
+  const parameter = WebGLRenderingContext.prototype.getParameter;
+  WebGLRenderingContext.prototype.getParameter = function (key) {
+    return key === 0x9246 ? "as if it were a GPU" : parameter.call(this, key); // UNMASKED_RENDERER_WEBGL
+  };
   // Each drawn frame's time, and whatever is asked of WebGL meanwhile.
   window.counted = {script: [], at: [], calls: 0, points: 0, bytes: 0};
   const later = window.requestAnimationFrame.bind(window);

@@ -79,6 +79,36 @@ def test_the_ways_that_need_no_training_give_two_numbers(app: AppTest) -> None:
     assert any(button.label == "Train it" for button in app.button)
 
 
+@pytest.mark.parametrize(("way", "switch"), [("picks", "picks_on"), ("leak", "leak_on"), ("per_user", "per_user_on")])
+def test_a_mistake_that_is_switched_off_leaves_the_honest_number(app: AppTest, way: str, switch: str) -> None:
+    app.switch_page("pages/learn.py").run()
+    app.segmented_control(key="learn_part").set_value("fooled").run()
+    app.session_state["fooled_way"] = way
+    app.run()
+    honest, wrong, _gap = (metric.value for metric in app.metric)
+    assert honest != wrong
+    app.toggle(key=switch).set_value(False).run()
+    assert [metric.value for metric in app.metric] == [honest, honest, "+0.0000"]
+
+
+def test_lambda_counts_once_a_batch_or_once(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fooled, "STEPS", 8)
+    drawn: list[pd.DataFrame] = []
+    monkeypatch.setattr(fooled.lesson_charts, "curves", lambda table, *_others, **_more: drawn.append(table))
+    monkeypatch.setattr(figures, "draw", lambda *_drawn, **_more: None)
+    app.switch_page("pages/learn.py").run()
+    app.segmented_control(key="learn_part").set_value("fooled").run()
+    app.session_state["fooled_way"] = "penalty"
+    app.run()
+    app.button(key="penalty_train").click().run()
+    assert not app.exception
+    assert app.metric[2].value == "32 times"
+    assert set(drawn[-1]["what"]) == {fooled.HONEST, fooled.FOOLED}
+    app.toggle(key="penalty_on").set_value(False).run()
+    assert [metric.value for metric in app.metric[1:]] == ["–", "once"]
+    assert set(drawn[-1]["what"]) == {fooled.HONEST}
+
+
 def test_what_the_zeros_are_worth_is_told_only_when_asked(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     small = Hyperparameters(hidden_units=4, epochs=2, batch_size=1024, refit=False)
     config = RunConfig(source=Source(dataset=datasets.BUNDLED), hyperparameters=small, kind=services.LESSON)

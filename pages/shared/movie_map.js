@@ -580,8 +580,9 @@ function setUp(root) {
     if (self.isLost && self.view) home();
     look();
   }).observe(stage);
-  // A change of theme changes the ground on which colours are chosen.
-  new MutationObserver(() => self.view && self.view.ramp && (drawLegend(), paint())).observe(root, { attributeFilter: ["style"] });
+  // A change of theme changes the ground, and so the colours that are chosen on it.
+  const themed = () => self.view && (self.view.ramp ? (drawLegend(), paint()) : look());
+  new MutationObserver(themed).observe(root, { attributeFilter: ["style"] });
   window.addEventListener("autorec-map-view", () => root.isConnected && takeView());
   self.look = look;
   self.move = move;

@@ -9,6 +9,19 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+SHARE_DRAWN = """async (canvas, ground) => {
+  // The share of pixels that are not ground, once the corner has the ground's colour; -1 where it never has.
+  for (let frame = 0; frame < 600; frame += 1) {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const pixels = new Uint32Array(data.buffer);
+    if (`rgb(${data[0]}, ${data[1]}, ${data[2]})` === ground) {
+      return pixels.filter((one) => one !== pixels[0]).length / pixels.length;
+    }
+    await new Promise(requestAnimationFrame);
+  }
+  return -1;
+}"""
+
 
 def test_a_movie_is_found_on_the_map_and_its_neighbours_and_a_lasso_are_listed(page: Page, app: Any) -> None:
     page.goto(f"{app.url}/map")
@@ -35,6 +48,20 @@ def test_a_movie_is_found_on_the_map_and_its_neighbours_and_a_lasso_are_listed(p
     with page.expect_download() as caught:
         page.get_by_role("button", name="Download these as CSV").click()
     assert len(list(csv.DictReader(io.StringIO(caught.value.path().read_text())))) == count
+
+
+def test_without_a_gpu_points_are_drawn_on_the_ground_of_the_theme(page: Page, app: Any) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{app.url}/map")
+    expect(page.locator(".atlas[data-ready][data-renderer='canvas']")).to_be_visible()
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.wait_for_function(
+            "(one) => getComputedStyle(document.querySelector('.stApp')).colorScheme === one", arg=theme
+        )
+        ground = page.locator(".stApp").evaluate("(app) => getComputedStyle(app).backgroundColor")
+        share = page.locator("canvas.points").evaluate(SHARE_DRAWN, ground)
+        assert 0.02 < share < 0.9, theme
 
 
 def test_a_unit_is_chosen_by_what_it_favours(page: Page, app: Any) -> None:
