@@ -43,7 +43,7 @@ only_mutate = ["autorec_core/{module}.py"]
 also_copy = ["conftest.py"]
 pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = {tests}
-timeout_multiplier = 1.0
+timeout_multiplier = 5.0
 track_dependencies = false
 use_git_change_detection = false
 """

@@ -18,6 +18,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import names
 from autorec_core.runs import Run, RunConfig, RunStore
 from autorec_core.visitors import VisitorStore
+from pages.shared import stars
 
 ROOT = Path(__file__).parent.parent
 Outcomes = tuple[dict[str, dict[str, str]], Path]
@@ -162,3 +163,23 @@ def test_whatever_a_browser_sends_as_a_rating_is_kept_or_refused(
     with contextlib.closing(store), contextlib.suppress(AutoRecError):  # and nothing else
         store.rate(visitor, "movielens", item, rating)
         assert store.ratings_of(visitor, "movielens")[item] == rating
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+_CHANGE = _JSON | st.fixed_dictionaries({"number": _JSON, "id": _JSON, "value": _JSON}, optional={"notSeen": _JSON})
+
+
+@given(sent=_JSON | st.fixed_dictionaries({"client": _JSON, "changes": _JSON | st.lists(_CHANGE, max_size=3)}))
+@settings(max_examples=200, deadline=None)
+def test_whatever_comes_in_place_of_clicked_stars_is_read_or_left_out(sent: object) -> None:
+    client, changes = stars.changes_in(sent)
+    assert len(client) <= 64
+    for number, item_id, value, is_not_seen in changes:
+        assert isinstance(number, int)
+        assert isinstance(item_id, str)
+        assert value is None or isinstance(value, float)
+        assert is_not_seen in (None, True, False)

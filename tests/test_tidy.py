@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import subprocess
 import sys
+import tomllib
 import weakref
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +25,7 @@ from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 from pages.shared import tidy
 
+ROOT = Path(__file__).parents[1]
 KEPT = 120.0
 
 
@@ -102,6 +107,36 @@ def test_what_only_points_at_itself_is_given_back() -> None:
     del session
     tidy.give_back()
     assert gone() is None
+
+
+def test_webs_of_objects_are_looked_for_though_nobody_has_left_and_no_run_of_a_page_does_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert settings["runner"]["postScriptGC"] is False
+    sessions = SimpleNamespace(_session_storage=storage_with([0.0]), _active_session_info_by_id={})
+    monkeypatch.setattr(tidy.runtime, "exists", lambda: True)
+    monkeypatch.setattr(tidy.runtime, "get_instance", lambda: SimpleNamespace(_session_mgr=sessions))
+    monkeypatch.setattr(tidy, "SECONDS", 0.01)
+    gc.disable()  # Python's own looks would hide that nobody else looks
+    try:
+        asyncio.run(_leave_a_web_behind())
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+async def _leave_a_web_behind() -> None:
+    tidying = asyncio.create_task(tidy.keep_tidy())
+    await asyncio.sleep(0)  # what was there before it began is not looked at
+    session = Left("one")
+    gone = weakref.ref(session)
+    del session
+    assert gone() is not None
+    async with asyncio.timeout(60):
+        while gone() is not None:
+            await asyncio.sleep(0.01)
+    tidying.cancel()
 
 
 def test_of_real_sessions_that_came_and_went_neither_objects_nor_files_stay() -> None:

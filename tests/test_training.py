@@ -270,6 +270,8 @@ def test_each_end_says_what_ended_it_and_what_to_do(split: Split) -> None:
     assert ended.message == "The training diverged: the error left every bound. Lower the learning rate."
     assert (ended.train_rmse, ended.valid_rmse, ended.test_rmse, ended.test_mae) == (None, None, None, None)
     assert ended.num_test_fallback == 0
+    none_counted = Trainer(split, SMALL)._end("finished")
+    assert none_counted.message == "No epoch gave a finite validation RMSE. Lower the learning rate."
 
 
 def test_the_beginning_says_how_much_there_is_to_learn_from(split: Split) -> None:

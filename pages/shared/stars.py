@@ -6,6 +6,7 @@ the next one, numbered, so that rapid clicks are neither lost nor done twice.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,17 +51,16 @@ def cards(
     done: dict[str, Any] = state.live(f"stars_{key}", {"acknowledged": {}, "refused": {}})
 
     def take_changes() -> None:
-        sent = (state.get(key) or {}).get("rated") or {}
-        client, changes = str(sent.get("client", ""))[:64], sent.get("changes") or []
-        for change in changes:
-            number, item_id, value = int(change["number"]), str(change["id"]), change.get("value")
+        sent = (state.get(key) or {}).get("rated")
+        client, changes = changes_in(sent)
+        for number, item_id, value, is_not_seen in changes:
             if number <= done["acknowledged"].get(client, 0):
                 continue
             try:
-                if "notSeen" not in change:
-                    rate(item_id, None if value is None else float(value))
+                if is_not_seen is None:
+                    rate(item_id, value)
                 elif say_not_seen is not None:
-                    say_not_seen(item_id, bool(change["notSeen"]))
+                    say_not_seen(item_id, is_not_seen)
                 done["refused"].pop(item_id, None)
             except AutoRecError as error:
                 done["refused"][item_id] = error.sentence
@@ -90,6 +90,25 @@ def cards(
         },
         on_rated_change=take_changes,
     )
+
+
+def changes_in(sent: Any) -> tuple[str, list[tuple[int, str, float | None, bool | None]]]:
+    """What a browser sent: who it is, and each change's number, item, rating, and whether the movie was not seen.
+
+    Anybody can write to a websocket: what is no change is left out, and neither an error nor a traceback in the log.
+
+    >>> changes_in({"client": "a", "changes": [{"number": 1, "id": 7, "value": 4}, {"number": 2, "value": []}]})
+    ('a', [(1, '7', 4.0, None)])
+    """
+    found: list[tuple[int, str, float | None, bool | None]] = []
+    if not isinstance(sent, dict) or not isinstance(sent.get("changes"), list):
+        return "", found
+    for change in sent["changes"]:
+        with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError, OverflowError):
+            value, not_seen = change.get("value"), change.get("notSeen")
+            number, rating = int(change["number"]), None if value is None else float(value)
+            found.append((number, str(change["id"]), rating, None if "notSeen" not in change else bool(not_seen)))
+    return str(sent.get("client", ""))[:64], found
 
 
 def _facts(catalogue: Catalogue, index: int) -> str:

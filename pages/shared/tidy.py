@@ -6,6 +6,10 @@ the session is over nobody hears, and what is kept elsewhere for it, the files t
 for good. What a session holds is a web of objects that point at each other, for which Python looks the more rarely the
 more there is in all. And the C library keeps what was freed for itself. So all of them are asked, some time after
 somebody has left.
+
+Left alone, Streamlit has Python look for such webs after each run of a page and each tick of a fragment, through
+everything that all visitors hold: with 50 of them that was a third of all that the server did. The settings turn it off
+(`runner.postScriptGC`), and it is done here, for all at once.
 """
 
 from __future__ import annotations
@@ -59,6 +63,8 @@ async def keep_tidy() -> None:
         try:
             if let_go(sessions._session_storage, dropped, sessions._active_session_info_by_id):
                 give_back()
+            else:
+                gc.collect()
         except Exception:  # of one session; the next look is for the others
             _LOG.exception("a session could not be ended")
 
