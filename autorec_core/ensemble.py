@@ -40,6 +40,11 @@ class EnsembleFoldIn(FoldIn):
         one, other = self._parts
         return (one._reach(level) + other._reach(level)) / 2
 
+    def pulls(self, target: int) -> FloatArray:
+        """As `FoldIn.pulls`: the mean of both models'."""
+        one, other = self._parts
+        return np.asarray((one.pulls(target) + other.pulls(target)) / 2)
+
     def _raw_effects(self, targets: IntArray) -> FloatArray:
         one, other = self._parts
         return np.asarray((one._raw_effects(targets) + other._raw_effects(targets)) / 2)

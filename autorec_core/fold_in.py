@@ -115,6 +115,10 @@ class FoldIn:
         clip = self._model.scale.clip
         return np.asarray(clip(raw) - clip(raw - self._raw_effects(targets)))
 
+    def pulls(self, target: int) -> FloatArray:
+        """(n,) by how much an item's prediction rises, not clipped, for each unit that a rating is higher."""
+        raise NotImplementedError
+
     def _raw_effects(self, targets: IntArray) -> FloatArray:
         raise NotImplementedError
 
@@ -224,6 +228,10 @@ class ItemBasedFoldIn(FoldIn):
             removed = np.einsum("ik,ik->i", factors @ (rated.T @ self._inverse @ rated), factors)
         return np.asarray(np.maximum(before - removed, 0.0))
 
+    def pulls(self, target: int) -> FloatArray:
+        """As `FoldIn.pulls`, exactly: predictions are linear in the ratings."""
+        return np.asarray(self._factors[target] @ self._factors[self.item_indices].T @ self._inverse)
+
     def _raw_effects(self, targets: IntArray) -> FloatArray:
         # Taking observation j out of a linear smoother: G K^-1 e_j * (K^-1 r)_j / (K^-1)_jj, for all targets at once.
         reach = (self._factors[targets] @ self._factors[self.item_indices].T) @ self._inverse  # (m, n)
@@ -248,6 +256,15 @@ class UserBasedFoldIn(FoldIn):
         super().__init__(model, item_indices, ratings)
         self.raw = forward_rows(model, item_indices, ratings[None])[0]
         self.variance = np.full(len(model.items), user_based_variance(model, len(ratings)))
+
+    def pulls(self, target: int) -> FloatArray:
+        """As `FoldIn.pulls`, by passes with each rating one step of the scale higher."""
+        step, model = self._model.scale.step, self._model
+        alone = replace(
+            model, decoder_weights=model.decoder_weights[[target]], decoder_bias=model.decoder_bias[[target]]
+        )
+        raised = forward_rows(alone, self.item_indices, self.ratings + step * np.eye(len(self.ratings)))
+        return np.asarray((raised[:, 0] - self.raw[target]) / step)
 
     @cached_property
     def _without(self) -> FloatArray:

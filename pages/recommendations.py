@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core import ordering
-from pages.shared import ensemble, frame, in_use, live, recommended, services, wishes
+from pages.shared import ensemble, frame, in_use, live, recommended, services, turning, wishes
 from pages.shared.words import _
 
 with frame.open_page("recommendations"):
@@ -44,6 +44,7 @@ with frame.open_page("recommendations"):
         with st.expander(_("What if, and what your ratings say")):
             would_be = wishes.what_if(given, catalogue, recommender.model.scale)
             own = ordering.own_ratings(recommender, recommender.fold_in(would_be.item_indices, would_be.ratings))
+            turned = st.container()
             wishes.profile(own, catalogue)
         fold_in = recommender.fold_in(would_be.item_indices, would_be.ratings)
         allowed = wishes.without_passed_over(wanted.matches(recommender.model))
@@ -71,6 +72,8 @@ with frame.open_page("recommendations"):
             st.html(recommended.listing(found, recommender.model.scale, moves))
             with below:
                 wishes.not_interested(found, catalogue)
+            with turned:
+                turning.what_would(recommender, fold_in, found, catalogue)
             st.caption(
                 _(
                     "The interval says how sure the model is: of many such movies, four in five would get a rating of "

@@ -83,3 +83,15 @@ def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page
     )
     expect(page.locator(".rec")).to_have_count(20)
     assert people() < before
+
+
+def test_what_would_make_a_movie_a_five_is_told_and_nothing_is_changed(page: Page, app: App) -> None:
+    open_list(page, app)
+    before = names(page)
+    page.get_by_text("What if, and what your ratings say").click()
+    page.get_by_role("combobox", name="What would make this movie a 5 for me?").click()
+    page.get_by_role("option").last.click()
+    expect(page.get_by_text("would be predicted in place of")).to_be_visible()
+    expect(page.locator(".turn li").first).to_contain_text("instead of")
+    expect(page.locator(".rec .name")).to_have_text(before)
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("4 movies rated")
