@@ -21,6 +21,14 @@ def choose(page: Page, control: str, option: str) -> None:
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
 
 
+def open_filters(page: Page) -> None:
+    """Opens the filters, and waits until nothing moves: what is clicked on its way may miss the click."""
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
+    page.get_by_text("Filters and order", exact=True).first.click()
+    expect(page.get_by_role("combobox", name="Not interested in")).to_be_visible()
+    page.wait_for_function("() => document.getAnimations().every(one => one.playState !== 'running')")
+
+
 def names(page: Page) -> list[str]:
     return page.locator(".rec .name").all_inner_texts()
 
@@ -52,16 +60,14 @@ def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page,
     open_list(page, app)
     first = page.locator(".rec .name").first
     text = first.inner_text()
-    page.get_by_text("Filters and order", exact=True).first.click()
+    open_filters(page)
     page.get_by_role("combobox", name="Not interested in").click()
     page.get_by_role("option").first.click()
     expect(first).not_to_have_text(text)
     page.reload()
     expect(page.locator(".rec")).to_have_count(20)
     assert text not in names(page)
-    page.get_by_text("Filters and order", exact=True).first.click()
-    # The popover moves. A function, as the page's policy lets no text be evaluated.
-    page.wait_for_function("() => document.getAnimations().every(one => one.playState !== 'running')")
+    open_filters(page)
     page.get_by_role("button", name="Passed over (1)").click()
     page.get_by_role("button", name="Bring all back").click()
     expect(first).to_have_text(text)
@@ -74,7 +80,7 @@ def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page
 
     open_list(page, app)
     before, first = people(), names(page)
-    page.get_by_text("Filters and order", exact=True).first.click()
+    open_filters(page)
     page.get_by_role("slider", name="Popular to obscure").press("ArrowRight")
     expect(page.get_by_text("more obscure")).to_be_visible()
     page.wait_for_function(
