@@ -385,15 +385,15 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     remaining = known.remaining(num_epochs, now, is_running, refits) if is_active else None
     rate = known.epochs[-1].ratings_per_second if known.epochs else None
     refit = known.refit if is_active else None  # what is under way, until the end is there
-    of_all = _("of {epochs:,}", epochs=num_epochs)
-    if best is not None:
-        of_all = _("of {epochs:,}, best: {best:,}", epochs=num_epochs, best=best.epoch)
-    first = (_("Epochs done"), f"{done:,}", of_all)
+    first = (_("Epochs done"), f"{done:,}", _("of {epochs:,}", epochs=num_epochs))
     if refit is not None:
         first = (_("Fitted once more"), f"{refit.epoch:,}", _("of {epochs:,} epochs", epochs=refit.epochs))
+    lowest = ("–", _("best so far"))
+    if best is not None:
+        lowest = (f"{best.valid_rmse:.4f}", _("best, epoch {epoch:,}", epoch=best.epoch))
     cells = [
         first,
-        (_("Validation RMSE"), "–" if best is None else f"{best.valid_rmse:.4f}", _("best so far")),
+        (_("Validation RMSE"), *lowest),
         (_("Elapsed"), seconds_in_words(known.elapsed(now, is_running)), _("of training")),
         (_("Remaining"), seconds_in_words(remaining), _("about")),
         (_("Speed"), "–" if rate is None else f"{rate:,.0f}", _("ratings a second")),
