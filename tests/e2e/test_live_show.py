@@ -11,17 +11,7 @@ from conftest import App, visitor
 from playwright.sync_api import Browser, Page, expect
 from test_train_page import button, epochs_done, start_a_long_one, state, stop, wait_for_epochs
 
-from autorec_core import snapshots
 from benchmarks.live_browser import REMOVALS
-
-LATE = """{
-    const listens = WebSocket.prototype.addEventListener;
-    WebSocket.prototype.addEventListener = function (kind, listener, ...rest) {
-        const late = (event) => setTimeout(() => listener.call(this, event), 1500);
-        return listens.call(this, kind, kind === "message" ? late : listener, ...rest);
-    };
-}"""
-"""Lets all that the server sends arrive 1.5 s later, in order, as from far away or on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -158,16 +148,3 @@ def test_one_can_go_back_to_an_earlier_epoch_and_on_from_there(running: Page) ->
     page.locator(".st-key-fork button").first.click()
     wait_for_epochs(page, 1)
     expect(page.locator(".st-key-shown_run input")).to_have_value(re.compile("from epoch 0"))
-
-
-def test_what_is_shown_again_on_a_slow_connection_does_not_break_the_page(page: Page, app: App) -> None:
-    """Ticks and clicks cross answers that are on their way; what the server takes for known must still be there."""
-    page.add_init_script(LATE)
-    start_a_long_one(page, app)
-    choice = page.locator(".st-key-block input")
-    for name in (snapshots.AT_RANDOM, snapshots.TOP) * 2:
-        choice.click()
-        page.get_by_role("option", name=name).click()
-        expect(page.locator("canvas.known")).to_have_attribute("aria-label", re.compile(name))
-    wait_for_epochs(page, epochs_done(page) + 3)
-    stop(page)
