@@ -4,8 +4,8 @@ What is large and was sent before, Streamlit sends as a reference: with each req
 at the end of each run it drops what it has not been sent for some runs, so that what it listed may be gone when the
 answer comes: where a tick and a click ask soon after each other, the end of the one may drop what the answer to the
 other refers to. A reference to what is gone ends a page: all its controls are off, and only loading it anew helps. That
-was read in Streamlit's source and not seen to happen. So the list is cut down here to what was sent in the last few runs, while `.streamlit/config.toml` lets the browser keep everything for
-much longer.
+was read in Streamlit's source, and was not seen to happen. So the list is cut down here to what was sent in the last
+few runs, while `.streamlit/config.toml` lets the browser keep everything for much longer.
 """
 
 from __future__ import annotations
