@@ -582,7 +582,8 @@ function setUp(root) {
   }).observe(stage);
   // A change of theme changes the ground, and so the colours that are chosen on it.
   const themed = () => self.view && (self.view.ramp ? (drawLegend(), paint()) : look());
-  new MutationObserver(themed).observe(root, { attributeFilter: ["style"] });
+  // The theme's variables are set further out; that one of them has changed is told by a property that nobody sees.
+  root.addEventListener("transitionend", (event) => event.propertyName === "column-rule-color" && themed());
   window.addEventListener("autorec-map-view", () => root.isConnected && takeView());
   self.look = look;
   self.move = move;
