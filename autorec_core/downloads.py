@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autorec_core import datasets
 from autorec_core.errors import AutoRecError, DownloadCancelledError, Sentence
@@ -25,7 +25,8 @@ class Standing:
     name: str
     """Of the data set."""
     state: str
-    """ "running", "checking" (all has come, and is checked and unpacked), "done", "cancelled" or "failed"."""
+    """ "running", "stopping" (asked to, and not yet let go by the server), "checking" (all has come, and is checked and
+    unpacked), "done", "cancelled" or "failed"."""
     come: int = 0
     """Bytes that have come, earlier attempts included."""
     total: int = 0
@@ -38,7 +39,7 @@ class Standing:
     @property
     def is_active(self) -> bool:
         """Whether it goes on."""
-        return self.state in ("running", "checking")
+        return self.state in ("running", "stopping", "checking")
 
     @property
     def share(self) -> float:
@@ -109,7 +110,11 @@ class Downloads:
         """How far the latest download of a set is, or None where none was begun in this process."""
         with self._lock:
             known = self._downloads.get(name)
-            return None if known is None else known.standing
+            if known is None:
+                return None
+            if known.stop.is_set() and known.standing.state == "running":
+                return replace(known.standing, state="stopping")
+            return known.standing
 
     def wait(self, name: str, seconds: float) -> None:
         """Returns when a download has ended, or after so many seconds."""

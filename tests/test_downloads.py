@@ -87,6 +87,8 @@ def test_it_is_stopped_and_goes_on_where_it_was(server: Server, downloads: Downl
     downloads.start("ml-tiny")
     assert server.held.wait(SECONDS)
     downloads.cancel("ml-tiny")
+    asked = standing(downloads)
+    assert (asked.state, asked.is_active) == ("stopping", True)
     server.waits.set()
     downloads.wait("ml-tiny", SECONDS)
     stopped = standing(downloads)

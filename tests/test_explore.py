@@ -230,4 +230,5 @@ def test_progress_is_told_with_speed_and_what_remains() -> None:
     long = Standing("x", "running", 0, 240_000_000, 1e6)
     assert progress_text(long, 239) == "0.0 of 240.0 MB, 1.0 MB a second, 4 minutes left"
     checking = Standing("x", "checking", 6_000_000, 6_000_000)
+    assert progress_text(Standing("x", "stopping", 2_000_000, 0, 1e6), 5.9) == "2.0 of 5.9 MB, stopping …"
     assert progress_text(checking, 5.9) == "All 6.0 MB are here: checking and unpacking …"

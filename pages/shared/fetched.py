@@ -66,6 +66,7 @@ def _row(known: Dataset) -> None:
                 key=f"stop_{known.name}",
                 on_click=downloads().cancel,
                 args=(known.name,),
+                disabled=standing.state == "stopping",
                 help=_("What has come is kept, and the next download goes on from there."),
                 width="stretch",
             )
@@ -133,6 +134,8 @@ def progress_text(standing: Standing, size_mb: float) -> str:
         return _("All {total:,.1f} MB are here: checking and unpacking …", total=standing.total / 1e6)
     total = standing.total / 1e6 or size_mb
     text = _("{come:,.1f} of {total:,.1f} MB", come=standing.come / 1e6, total=total)
+    if standing.state == "stopping":
+        return text + _(", stopping …")
     if standing.bytes_per_second is None:
         return text
     text += _(", {speed:,.1f} MB a second", speed=standing.bytes_per_second / 1e6)

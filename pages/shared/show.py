@@ -31,6 +31,7 @@ def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
         format_func=_,
         key="block",
         persist_state="session",
+        disabled=scene is None,  # what was opened would close as the other parts come
         help=_("A column a movie, most rated first; a row a user, most active first."),
     )
     with pictures.place("matrix"):

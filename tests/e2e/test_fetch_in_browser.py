@@ -97,7 +97,8 @@ def test_a_download_is_stopped_gone_on_with_and_looked_at(shelf: Page, elsewhere
     small.get_by_role("button", name="Download").click()
     expect(small.get_by_test_id("stProgress")).to_contain_text(re.compile(r"^0\.5 of 1\.0 MB"))
     small.get_by_role("button", name="Stop").click()
-    expect(small.get_by_role("button", name="Stop")).to_be_visible()  # until the server lets go
+    expect(small.get_by_role("button", name="Stop")).to_be_disabled()  # understood; until the server lets go
+    expect(small.get_by_test_id("stProgress")).to_contain_text("stopping")
     elsewhere.waits.set()
     go_on = small.get_by_role("button", name="Go on")
     expect(go_on).to_be_visible()
