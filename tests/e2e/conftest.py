@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from autorec_core import datasets
 from autorec_core.runs import RunStore
@@ -157,6 +157,14 @@ def visitor(app: App, browser: Browser) -> Iterator[Page]:
         context.close()
         app.free_the_line()
     assert outside == []
+
+
+def unfold(box: Locator) -> None:
+    """Opens a box of choices where it stands: a list that opens while the page still scrolls closes at once."""
+    expect(box).to_be_enabled()
+    box.scroll_into_view_if_needed()
+    box.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    box.click()
 
 
 @pytest.fixture

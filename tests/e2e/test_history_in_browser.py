@@ -8,6 +8,7 @@ import io
 import json
 from typing import Any
 
+from conftest import unfold
 from playwright.sync_api import Page, expect
 
 LETTERBOXD = (
@@ -44,7 +45,7 @@ def test_a_history_is_told_chosen_from_stored_and_undone(page: Page, app: Any) -
     expect(page.get_by_text("3 new, 0 changed")).to_be_visible()
     rated(page, 0)  # nothing is stored yet
 
-    page.get_by_role("combobox", name="Hamlet (2000)").click()
+    unfold(page.get_by_role("combobox", name="Hamlet (2000)"))
     page.get_by_role("option", name="Hamlet (2000)").first.click()
     page.get_by_role("button", name="Bring in 4 ratings").click()
     expect(page.get_by_text("4 ratings are stored.")).to_be_visible()

@@ -7,6 +7,7 @@ import io
 import re
 from typing import Any
 
+from conftest import unfold
 from playwright.sync_api import Page, expect
 
 DRAWN = """(canvas, [theme, before]) => {
@@ -67,7 +68,7 @@ def test_a_unit_is_chosen_by_what_it_favours(page: Page, app: Any) -> None:
     page.goto(f"{app.url}/units")
     expect(page.get_by_role("heading", name=re.compile(r"^Unit \d+$"))).to_be_visible()
     chooser = page.locator(".st-key-units_unit input")
-    chooser.click()
+    unfold(chooser)
     page.get_by_role("option").nth(1).click()
     expect(chooser).not_to_have_value("")
     number = re.search(r"\d+", chooser.input_value())

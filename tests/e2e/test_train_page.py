@@ -7,6 +7,7 @@ import re
 import signal
 from typing import Any
 
+from conftest import unfold
 from playwright.sync_api import Browser, Page, expect
 
 from autorec_core.events import EpochEnded
@@ -85,7 +86,7 @@ def test_a_training_is_held_stepped_resumed_stopped_and_then_scored_once(page: P
     open_train(page, app)
     for name in ("pause", "resume", "step", "stop"):
         expect(button(page, name)).to_be_disabled()
-    page.locator(".st-key-preset input").click()
+    unfold(page.locator(".st-key-preset input"))
     page.get_by_role("option", name=PRESETS["quick"].label).click()
     expect(page.get_by_text(PRESETS["quick"].help)).to_be_visible()
     push_to_the_end(page, "epochs")

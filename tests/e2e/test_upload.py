@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from conftest import App
+from conftest import App, unfold
 from playwright.sync_api import Page, expect
 
 
@@ -23,7 +23,7 @@ def write_csv(path: Path, *, fault: bool) -> Path:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label).click()
+    unfold(page.get_by_role("combobox", name=label))
     page.get_by_role("option", name=option, exact=True).click()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import App
+from conftest import App, unfold
 from playwright.sync_api import Page, expect
 
 RATED = {"4973": 4.5, "2571": 4.0, "608": 1.0, "47": 5.0}
@@ -16,7 +16,7 @@ def open_list(page: Page, app: App) -> None:
 
 
 def choose(page: Page, control: str, option: str) -> None:
-    page.get_by_role("combobox", name=control).click()
+    unfold(page.get_by_role("combobox", name=control))
     page.get_by_role("option", name=option).first.click()
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
 
@@ -61,7 +61,7 @@ def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page,
     first = page.locator(".rec .name").first
     text = first.inner_text()
     open_filters(page)
-    page.get_by_role("combobox", name="Not interested in").click()
+    unfold(page.get_by_role("combobox", name="Not interested in"))
     page.get_by_role("option").first.click()
     expect(first).not_to_have_text(text)
     page.reload()
@@ -95,7 +95,7 @@ def test_what_would_make_a_movie_a_five_is_told_and_nothing_is_changed(page: Pag
     open_list(page, app)
     before = names(page)
     page.get_by_text("What if, and what your ratings say").click()
-    page.get_by_role("combobox", name="What would make this movie a 5 for me?").click()
+    unfold(page.get_by_role("combobox", name="What would make this movie a 5 for me?"))
     page.get_by_role("option").last.click()
     expect(page.get_by_text("would be predicted in place of")).to_be_visible()
     expect(page.locator(".turn li").first).to_contain_text("instead of")
