@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autorec_core.events import EpochEnded, RefitEpochEnded
+from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from autorec_core.ratings import RatingScale
 from pages.shared import charts, curve_charts, palette
 
@@ -193,6 +193,73 @@ class TestLossCurve:
     def test_a_curve_that_diverged_can_still_be_drawn(self) -> None:
         specification = curve_of([epoch(1), epoch(2, math.nan, train_rmse=math.inf)])
         assert len(specification["datasets"]["curve"]) == 2
+
+
+FALLING = [epoch(number, 0.9 - number / 1000, is_best=True) for number in range(1, 21)]
+
+
+class TestPartOfACurve:
+    def part(self, window: tuple[int, int], **other: Any) -> dict[str, Any]:
+        return curve_charts.loss_curve(FALLING, BASELINES, 40, (0.85, 0.95), window=window, **other)
+
+    def test_has_its_epochs_and_one_on_either_side_and_an_axis_of_its_own(self) -> None:
+        made = self.part((5, 9))
+        assert made["datasets"]["curve"]["epoch"].tolist() == [4, 5, 6, 7, 8, 9, 10]
+        domains = [c["scale"]["domain"] for c in encodings(made) if c.get("field") == "epoch" and "scale" in c]
+        assert domains
+        assert all(domain == [5, 9] for domain in domains)
+
+    def test_shows_every_epoch_of_a_long_run_where_the_whole_is_thinned(self) -> None:
+        epochs = [epoch(number) for number in range(1, 2001)]
+        made = curve_charts.loss_curve(epochs, BASELINES, 2000, (0.6, 1.1), window=(700, 750))
+        assert made["datasets"]["curve"]["epoch"].tolist() == list(range(699, 752))
+
+    def test_by_seconds_it_begins_and_ends_when_its_epochs_did(self) -> None:
+        assert curve_charts.extent_of(FALLING, 40, window=(5, 9), by_seconds=True) == pytest.approx((0.5, 0.9))
+        low, high = curve_charts.extent_of(FALLING, 40, window=(19, 40), by_seconds=True)  # still to come
+        assert low == pytest.approx(1.9)
+        assert high == curve_charts.round_end(FALLING, 40)
+        low, high = curve_charts.extent_of([], 40, window=(10, 20), by_seconds=True)
+        assert 0 < low < high
+
+    def test_what_is_marked_elsewhere_is_not_in_it(self) -> None:
+        changes = [HyperparametersChanged(epoch=at, changes={"learning_rate": 0.1}) for at in (3, 7, 15)]
+        made = self.part((5, 9), changes=changes, others={"before": FALLING[:12]})["datasets"]
+        assert made["best"].empty
+        assert made["changes"]["x"].tolist() == [7]
+        assert made["baselines"]["rmse"].tolist() == [0.88]
+        assert made["others"]["x"].tolist() == [4, 5, 6, 7, 8, 9, 10]
+        assert made["others"].loc[made["others"]["label"] == "before", "x"].tolist() == [9]
+        (best,) = self.part((15, 20))["datasets"]["best"].to_dict("records")
+        assert best["x"] == 20
+        assert 15 < best["place"] < 20
+
+    def test_its_frame_stays_the_same_while_a_training_runs_through_it(self) -> None:
+        frames = {
+            without_data(curve_charts.loss_curve(FALLING[:done], BASELINES, 40, (0.85, 0.95), window=(5, 15)))
+            for done in (0, 6, 20)
+        }
+        assert len(frames) == 1
+
+    def test_the_objective_and_the_refit_have_parts_too(self) -> None:
+        assert curve_charts.objective_curve(FALLING, 40, window=(5, 6))["datasets"]["curve"]["x"].tolist() == [
+            4,
+            5,
+            6,
+            7,
+        ]
+        refits = [refit(number, 0.9) for number in range(1, 13)]
+        made = self.part((2, 3), refits=refits)["datasets"]
+        assert made["refits"]["x"].tolist() == [1, 2, 3, 4]
+        assert 2 < made["refit_name"]["place"].item() < 3
+
+    def test_the_vertical_axis_comes_close_and_never_shrinks(self) -> None:
+        span = curve_charts.span_within((5, 9), FALLING)
+        assert span is not None
+        assert span[0] <= 0.8
+        assert span[1] < 0.95
+        assert curve_charts.span_within((5, 9), [epoch(6)], span) == span
+        assert curve_charts.span_within((5, 9), [epoch(4), epoch(10)]) is None
 
 
 class TestOthers:

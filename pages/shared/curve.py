@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,12 +29,35 @@ NOTE = later(
 )
 
 
+@dataclass
+class Zoom:
+    """Which part of a run's curve is shown; kept with the session, so that no tick can lose it."""
+
+    window: curve_charts.Window | None = None
+    """The first and the last epoch that are shown; None for the whole run."""
+    span: tuple[float, float] | None = None
+    """Vertical span of that part as drawn last."""
+    drawn: object = None
+    """What that span is of."""
+    key: str = ""
+    """Of the slider that is there."""
+    begins: curve_charts.Window = (0, 1)
+    """Where that slider began."""
+    resets: int = 0
+    """How often the whole run was asked for; each time, a new slider takes the place of the old one."""
+
+    def reset(self) -> None:
+        """Shows the whole run again."""
+        self.window, self.resets = None, self.resets + 1
+
+
 class HasEpochs(Protocol):
     """What is known of a training, as far as its curve goes."""
 
     epochs: list[EpochEnded]
     refits: list[RefitEpochEnded]
     changes: list[HyperparametersChanged]
+    zoom: Zoom
 
     @property
     def baselines(self) -> dict[str, float]:
@@ -49,7 +73,7 @@ def draw(
     name_of: Callable[[Run], str],
     read: Callable[[Run], HasEpochs],
 ) -> tuple[float, float]:
-    """Draws the choices and the curve; returns its vertical span, to be given back at the next drawing.
+    """Draws the choices, the curve and the choice of a part of it; returns its vertical span, to be given back then.
 
     Args:
         run: that is shown, or None.
@@ -99,7 +123,10 @@ def draw(
     span = curve_charts.rmse_span(seen, known.baselines, span if epochs else None, refits)
     words = ink(st.context.theme.type)
     most = max([num_epochs, *(len(behind) for behind in drawn_behind.values())])
+    picture = pictures.place("curve")
+    _choose_part(known.zoom, run, most)  # stands below the picture, which needs to know
     common: dict[str, Any] = {
+        "window": known.zoom.window,
         "changes": known.changes,
         "others": drawn_behind,
         "is_log": state.get("curve_scale") == SCALES[1],
@@ -108,7 +135,8 @@ def draw(
     if state.get("curve_what") == OBJECTIVE:
         specification = curve_charts.objective_curve(epochs, most, words, **common)
     else:
-        specification = curve_charts.loss_curve(epochs, known.baselines, most, span, words, refits=refits, **common)
+        near = _close_up(known.zoom, seen, refits, list(drawn_behind)) or span
+        specification = curve_charts.loss_curve(epochs, known.baselines, most, near, words, refits=refits, **common)
     specification["datasets"] = {
         name: charts.as_arrow({column: _plain(frame[column]) for column in frame})
         for name, frame in specification["datasets"].items()
@@ -119,10 +147,51 @@ def draw(
         if state.get("curve_what") == OBJECTIVE
         else _("Train and validation RMSE by epoch, with the baselines; the numbers above say how far it is.")
     )
-    with pictures.place("curve"):
+    with picture:
         st.vega_lite_chart(specification, width="stretch", height=charts.LIVE_HEIGHT, key="curve", alt=alt)
     st.caption(_(NOTE))
     return span
+
+
+def _choose_part(zoom: Zoom, run: Run | None, most: int) -> None:
+    """Draws the slider by which a part of the curve is looked at closely, and the way back to all of it."""
+    key = f"curve_part_{'' if run is None else run.id}_{most}_{zoom.resets}"
+    if key != zoom.key:  # another slider, which begins at what is shown
+        low, high = zoom.window or (0, most)
+        zoom.key, zoom.begins = key, (min(low, most), min(high, most))
+    with st.container(horizontal=True, key="curve_part", vertical_alignment="bottom", wrap=False):
+        low, high = st.slider(
+            _("Epochs shown"),
+            0,
+            most,
+            zoom.begins,
+            key=key,
+            disabled=run is None,
+            persist_state="session",
+            help=_("Move its ends to look at a part of the curve closely; the vertical axis follows what is there."),
+        )
+        if low == high:  # a picture needs a width
+            low, high = (low, high + 1) if high < most else (low - 1, high)
+        zoom.window = None if (low, high) == (0, most) else (low, high)
+        st.button(
+            _("Whole run"),
+            key="curve_whole",
+            disabled=zoom.window is None,
+            on_click=zoom.reset,
+            help=_("Shows all epochs again."),
+        )
+
+
+def _close_up(
+    zoom: Zoom, epochs: Sequence[EpochEnded], refits: Sequence[RefitEpochEnded], others: Sequence[str]
+) -> tuple[float, float] | None:
+    """The vertical span of the part that is shown, which never shrinks while it is; None where all or nothing is."""
+    if zoom.window is None:
+        return None
+    if zoom.drawn != (zoom.window, others):
+        zoom.drawn, zoom.span = (zoom.window, others), None
+    zoom.span = curve_charts.span_within(zoom.window, epochs, zoom.span, refits)
+    return zoom.span
 
 
 def _others(run: Run | None, runs: Sequence[Run], name_of: Callable[[Run], str]) -> list[Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -20,8 +21,11 @@ from pages.shared.words import _, language, later
 
 MOST_POINTS = 160
 """Points drawn of a curve; a longer one is thinned, its best and last epochs kept."""
-_GRID = 0.05
-"""What the ends of a curve's vertical axis are rounded to, in rating units, so that they seldom move."""
+_GRID, _FINE_GRID = 0.05, 0.01
+"""What the ends of a curve's vertical axis are rounded to, so that they seldom move; of all of it and of a part."""
+
+Window = tuple[int, int]
+"""The first and the last epoch that are shown of a curve."""
 
 Epoch = TypeVar("Epoch", EpochEnded, RefitEpochEnded)
 
@@ -31,6 +35,7 @@ def rmse_span(
     baselines: dict[str, float],
     before: tuple[float, float] | None = None,
     refits: Sequence[RefitEpochEnded] = (),
+    grid: float = _GRID,
 ) -> tuple[float, float]:
     """The vertical span of a loss curve: holds all that is finite, leaves room below the baselines, never shrinks.
 
@@ -39,6 +44,7 @@ def rmse_span(
         baselines: validation RMSE by name.
         before: the span drawn last.
         refits: epochs of the refit so far.
+        grid: that its ends are rounded to.
 
     Returns:
         (low, high) in rating units.
@@ -55,8 +61,30 @@ def rmse_span(
         piece = 0.2 * (before[1] - before[0])
         low = before[0] if low >= before[0] else min(low, before[0] - piece)
         high = before[1] if high <= before[1] else max(high, before[1] + piece)
-    low, high = _GRID * math.floor(low / _GRID + 0.01), _GRID * math.ceil(high / _GRID - 0.01)
-    return round(max(0.0, low), 2), round(max(high, low + 2 * _GRID), 2)
+    low, high = grid * math.floor(low / grid + 0.01), grid * math.ceil(high / grid - 0.01)
+    return round(max(0.0, low), 2), round(max(high, low + 2 * grid), 2)
+
+
+def span_within(
+    window: Window,
+    epochs: Sequence[EpochEnded],
+    before: tuple[float, float] | None = None,
+    refits: Sequence[RefitEpochEnded] = (),
+) -> tuple[float, float] | None:
+    """The vertical span of a part of a curve: as close to what is drawn there as it may be; None where that is nothing.
+
+    Args:
+        window: the part.
+        epochs: of all curves that are drawn.
+        before: its span as drawn last.
+        refits: epochs of the refit so far.
+
+    >>> span_within((8, 9), [], (0.8, 0.9)) is None
+    True
+    """
+    inside = [event for event in epochs if window[0] <= event.epoch <= window[1]]
+    again = [event for event in refits if window[0] <= event.epoch <= window[1]]
+    return rmse_span(inside, {}, before, again, _FINE_GRID) if inside or again else None
 
 
 def loss_curve(
@@ -71,6 +99,7 @@ def loss_curve(
     others: Mapping[str, Sequence[EpochEnded]] | None = None,
     is_log: bool = False,
     by_seconds: bool = False,
+    window: Window | None = None,
 ) -> dict[str, Any]:
     """Train and validation RMSE by epoch, with the baselines to get under and the best epoch marked.
 
@@ -88,13 +117,14 @@ def loss_curve(
         others: earlier runs by name; their validation RMSE is drawn behind.
         is_log: whether the vertical axis is logarithmic.
         by_seconds: whether the horizontal axis is seconds of training in place of epochs.
+        window: the epochs that are shown, where these are not all.
     """
     others = others or {}
     at = seconds_by_epoch(epochs) if by_seconds else {}
-    end = round_end(epochs, num_epochs, others) if by_seconds else float(max(1, num_epochs))
+    extent = extent_of(epochs, num_epochs, others, window, by_seconds=by_seconds)
     if is_log:
         span = (max(0.05, span[0]), span[1])
-    shown = _thinned(epochs)
+    shown = _thinned(_around(epochs, window))
     again = {event.epoch: event.train_rmse for event in refits}
     curve = pd.DataFrame(
         {
@@ -110,6 +140,8 @@ def loss_curve(
         dtype=float,
     )
     best = next((event for event in reversed(epochs) if event.is_best), None)
+    if best is not None and not extent[0] <= at.get(best.epoch, best.epoch) <= extent[1]:
+        best = None
     marked = pd.DataFrame(
         []
         if best is None
@@ -118,7 +150,7 @@ def loss_curve(
                 "x": at.get(best.epoch, best.epoch),
                 "rmse": best.valid_rmse,
                 "label": _("best {rmse:.4f}", rmse=best.valid_rmse),
-                "place": min(max(at.get(best.epoch, best.epoch), 0.09 * end), 0.91 * end),  # inside the frame
+                "place": _inside(at.get(best.epoch, best.epoch), extent, 0.09),
             }
         ],
         columns=["x", "rmse", "label", "place"],
@@ -127,11 +159,12 @@ def loss_curve(
         "curve": curve,
         "baselines": _baseline_rows(baselines, span),
         "best": marked,
-        "changes": _change_rows(changes, at, end),
-        **_refit_rows(refits, by_seconds, end),
-        "others": _other_rows(others, by_seconds, end),
+        "changes": _change_rows(changes, at, extent),
+        **_refit_rows(refits, by_seconds, extent),
+        "others": _other_rows(others, by_seconds, extent),
     }
-    frame = _frame_of_loss_curve(end, span, ink, is_log, by_seconds, num_epochs <= 60, language())
+    most = num_epochs if window is None else window[1] - window[0]
+    frame = _frame_of_loss_curve(extent, span, ink, is_log, by_seconds, most <= 60, window is not None, language())
     return {**json.loads(frame), "datasets": datasets}
 
 
@@ -144,6 +177,7 @@ def objective_curve(
     others: Mapping[str, Sequence[EpochEnded]] | None = None,
     is_log: bool = False,
     by_seconds: bool = False,
+    window: Window | None = None,
 ) -> dict[str, Any]:
     """What is minimised, by epoch: the squared error with the penalty of the weights. Arguments as in `loss_curve`.
 
@@ -151,8 +185,10 @@ def objective_curve(
     """
     others = others or {}
     at = seconds_by_epoch(epochs) if by_seconds else {}
-    end = round_end(epochs, num_epochs, others) if by_seconds else float(max(1, num_epochs))
-    shown = [event for event in _thinned(epochs) if math.isfinite(event.objective) and event.objective > 0]
+    extent = extent_of(epochs, num_epochs, others, window, by_seconds=by_seconds)
+    shown = [
+        event for event in _thinned(_around(epochs, window)) if math.isfinite(event.objective) and event.objective > 0
+    ]
     columns = {
         "x": [at.get(event.epoch, event.epoch) for event in shown],
         "epoch": [event.epoch for event in shown],
@@ -160,13 +196,14 @@ def objective_curve(
         "learning rate": [event.learning_rate for event in shown],
         "seconds": [event.seconds for event in shown],
     }
-    behind = _other_rows(others, by_seconds, end, "objective")
+    behind = _other_rows(others, by_seconds, extent, "objective")
     datasets = {
         "curve": pd.DataFrame(columns, dtype=float),
-        "changes": _change_rows(changes, at, end),
+        "changes": _change_rows(changes, at, extent),
         "others": behind[np.isfinite(behind["objective"].astype(float)) & (behind["objective"] > 0)],
     }
-    return {**json.loads(_frame_of_objective(end, ink, is_log, by_seconds, language())), "datasets": datasets}
+    frame = _frame_of_objective(extent, ink, is_log, by_seconds, window is not None, language())
+    return {**json.loads(frame), "datasets": datasets}
 
 
 def seconds_by_epoch(epochs: Sequence[EpochEnded | RefitEpochEnded]) -> dict[int, float]:
@@ -188,6 +225,51 @@ def round_end(
     return next(factor * power for factor in (1.5, 2, 3, 5, 7.5, 10, 15) if factor * power >= 1.02 * most)
 
 
+def extent_of(
+    epochs: Sequence[EpochEnded],
+    num_epochs: int,
+    others: Mapping[str, Sequence[EpochEnded]] | None = None,
+    window: Window | None = None,
+    *,
+    by_seconds: bool = False,
+) -> tuple[float, float]:
+    """Where a curve's horizontal axis begins and ends, in epochs or seconds.
+
+    Args:
+        epochs: so far.
+        num_epochs: that the run will have.
+        others: earlier runs by name.
+        window: the epochs that are shown, or None for all.
+        by_seconds: whether the axis is seconds. Epochs still to come are taken to last as long as those so far.
+
+    >>> extent_of([], 30), extent_of([], 30, window=(4, 9))
+    ((0.0, 30.0), (4.0, 9.0))
+    """
+    if not by_seconds:
+        return (0.0, float(max(1, num_epochs))) if window is None else (float(window[0]), float(window[1]))
+    end = round_end(epochs, num_epochs, others)
+    if window is None:
+        return 0.0, end
+    at = {0: 0.0, **seconds_by_epoch(epochs)}
+    done = max(at)
+    low, high = (
+        at[epoch] if epoch <= done else at[done] + (end - at[done]) * (epoch - done) / (num_epochs - done)
+        for epoch in window
+    )
+    return low, high
+
+
+def _around(epochs: Sequence[EpochEnded], window: Window | None) -> Sequence[EpochEnded]:
+    """The epochs of a part, and one on either side, so that lines lead out of the picture."""
+    return epochs if window is None else [event for event in epochs if window[0] - 1 <= event.epoch <= window[1] + 1]
+
+
+def _inside(place: float, extent: tuple[float, float], room: float) -> float:
+    """A place that keeps as much of the axis's length from its ends, so that words there are in the picture."""
+    low, high = extent
+    return min(max(place, low + room * (high - low)), high - room * (high - low))
+
+
 SHORT_NAMES = {
     "learning_rate": later("rate"),
     "regularization": "λ",
@@ -198,7 +280,9 @@ SHORT_NAMES = {
 """What can change while it trains, as the curve has room for it."""
 
 
-def _change_rows(changes: Sequence[HyperparametersChanged], at: Mapping[int, float], end: float) -> pd.DataFrame:
+def _change_rows(
+    changes: Sequence[HyperparametersChanged], at: Mapping[int, float], extent: tuple[float, float]
+) -> pd.DataFrame:
     """One row an epoch after which something changed, with what it changed to."""
     by_epoch: dict[int, dict[str, float]] = {}
     for change in changes:
@@ -206,24 +290,26 @@ def _change_rows(changes: Sequence[HyperparametersChanged], at: Mapping[int, flo
     return pd.DataFrame(
         [
             {
-                "x": min(at.get(epoch, epoch), end),
+                "x": at.get(epoch, epoch),
                 "label": ", ".join(f"{_(SHORT_NAMES.get(name, name))} {value:g}" for name, value in values.items()),
             }
             for epoch, values in by_epoch.items()
+            if extent[0] <= at.get(epoch, epoch) <= extent[1]
         ],
         columns=["x", "label"],
     )
 
 
-def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, end: float) -> dict[str, pd.DataFrame]:
+def _refit_rows(
+    refits: Sequence[RefitEpochEnded], by_seconds: bool, extent: tuple[float, float]
+) -> dict[str, pd.DataFrame]:
     """What the refit learns, and its name at its last epoch, at a place inside the frame."""
     at = seconds_by_epoch(refits) if by_seconds else {}
-    rows = [
-        {"x": min(at.get(event.epoch, event.epoch), end), "rmse": event.train_rmse} for event in _thinned(refits, 100)
-    ]
+    known = _drawn(refits, at, extent)
+    rows = [{"x": at.get(event.epoch, event.epoch), "rmse": event.train_rmse} for event in known]
     names = [
-        {"place": min(max(row["x"], 0.22 * end), 0.78 * end), "rmse": row["rmse"], "label": _("fitted once more")}
-        for row in rows[-1:]
+        {"place": _inside(row["x"], extent, 0.22), "rmse": row["rmse"], "label": _("fitted once more")}
+        for row in [row for row in rows if extent[0] <= row["x"] <= extent[1]][-1:]
     ]
     columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}
     return {
@@ -233,26 +319,40 @@ def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, end: float)
 
 
 def _other_rows(
-    others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, end: float, what: str = "rmse"
+    others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, extent: tuple[float, float], what: str = "rmse"
 ) -> pd.DataFrame:
-    """Validation RMSE, or the objective, of earlier runs; only the last row of each has its name."""
+    """Validation RMSE, or the objective, of earlier runs; only the last row of each in the picture has its name."""
     of_event = {"rmse": "valid_rmse"}.get(what, what)
     rows: list[dict[str, Any]] = []
     for name, epochs in others.items():
         at = seconds_by_epoch(epochs) if by_seconds else {}
-        known = [event for event in _thinned(epochs, 100) if at.get(event.epoch, event.epoch) <= end]
-        rows += [
+        known = [
             {"x": at.get(event.epoch, event.epoch), what: getattr(event, of_event), "run": name, "label": ""}
-            for event in known
+            for event in _drawn(epochs, at, extent)
         ]
-        if known:
-            rows[-1]["label"] = name
+        for row in [row for row in known if extent[0] <= row["x"] <= extent[1]][-1:]:
+            row["label"] = name
+        rows += known
     return pd.DataFrame(rows, columns=["x", what, "run", "label"])
+
+
+def _drawn(epochs: Sequence[Epoch], at: Mapping[int, float], extent: tuple[float, float]) -> list[Epoch]:
+    """Of a curve behind the others, what is in the picture and one epoch on either side; at most a hundred of them."""
+    places = [at.get(event.epoch, event.epoch) for event in epochs]
+    first, last = bisect_left(places, extent[0]), bisect_right(places, extent[1])
+    return _thinned(epochs[max(0, first - 1) : last + 1], 100)
 
 
 @lru_cache(maxsize=64)
 def _frame_of_loss_curve(
-    end: float, span: tuple[float, float], ink: str, is_log: bool, by_seconds: bool, has_points: bool, language: str
+    extent: tuple[float, float],
+    span: tuple[float, float],
+    ink: str,
+    is_log: bool,
+    by_seconds: bool,
+    has_points: bool,
+    is_part: bool,
+    language: str,
 ) -> str:
     """All of the picture but its data, as JSON: to read that is the quickest way to a copy of one's own.
 
@@ -261,13 +361,15 @@ def _frame_of_loss_curve(
     curve, baselines, best = (alt.Chart(alt.NamedData(name)) for name in ("curve", "baselines", "best"))
     changed, others, refits = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others", "refits"))
     of_curve = "x" if by_seconds else "epoch"
-    x, x_of_curve = (_across(field, end, by_seconds) for field in ("x", of_curve))
+    x, x_of_curve = (_across(field, extent, by_seconds) for field in ("x", of_curve))
     kind: Any = "log" if is_log else "linear"
     y = alt.Y(
         "rmse:Q",
         title=_("RMSE in rating units"),
-        scale=alt.Scale(type=kind, domain=list(span), clamp=True, **({"nice": False} if is_log else {"zero": False})),
-        axis=alt.Axis(tickCount=6, format=".2f") if is_log else alt.Axis(),
+        scale=alt.Scale(
+            type=kind, domain=list(span), clamp=not is_part, **({"nice": False} if is_log else {"zero": False})
+        ),
+        axis=alt.Axis(tickCount=6, format=".2f" if span[1] - span[0] > 0.1 else ".3f") if is_log else alt.Axis(),
     )
     colour = alt.Color(
         "series:N",
@@ -283,7 +385,7 @@ def _frame_of_loss_curve(
     )
     lines = (
         curve.transform_fold(["train", "validation"], as_=["series", "rmse"])
-        .mark_line(strokeWidth=2.2, point={"size": 26} if has_points else False)
+        .mark_line(strokeWidth=2.2, point={"size": 26} if has_points else False, clip=is_part)
         .encode(x=x_of_curve, y=y, color=colour)
     )
     dashes = baselines.mark_rule(strokeDash=[6, 4], color=BASELINE, strokeWidth=1.4).encode(y=y)
@@ -292,13 +394,13 @@ def _frame_of_loss_curve(
     )
     ring = best.mark_point(size=130, filled=False, strokeWidth=2.2, color=VALID).encode(x=x, y=y)
     ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(
-        x=_across("place", end, by_seconds), y=y, text="label:N"
+        x=_across("place", extent, by_seconds), y=y, text="label:N"
     )
-    again = refits.mark_line(color=TRAIN, strokeWidth=2, strokeDash=[3, 3]).encode(x=x, y=y)
+    again = refits.mark_line(color=TRAIN, strokeWidth=2, strokeDash=[3, 3], clip=True).encode(x=x, y=y)
     again_name = (
         alt.Chart(alt.NamedData("refit_name"))
         .mark_text(dy=16, color=TRAIN, fontWeight="bold", fontSize=12)
-        .encode(x=_across("place", end, by_seconds), y=y, text="label:N")
+        .encode(x=_across("place", extent, by_seconds), y=y, text="label:N")
     )
     tips = [
         alt.Tooltip("epoch:Q", title=_("epoch"), format="d"),
@@ -326,18 +428,20 @@ def _frame_of_loss_curve(
 
 
 @lru_cache(maxsize=64)
-def _frame_of_objective(end: float, ink: str, is_log: bool, by_seconds: bool, language: str) -> str:
+def _frame_of_objective(
+    extent: tuple[float, float], ink: str, is_log: bool, by_seconds: bool, is_part: bool, language: str
+) -> str:
     """All of that picture but its data, as `_frame_of_loss_curve`."""
     curve, changed, others = (alt.Chart(alt.NamedData(name)) for name in ("curve", "changes", "others"))
     of_curve = "x" if by_seconds else "epoch"
-    x, x_of_curve = (_across(field, end, by_seconds) for field in ("x", of_curve))
+    x, x_of_curve = (_across(field, extent, by_seconds) for field in ("x", of_curve))
     y = alt.Y(
         "objective:Q",
         title=_("objective"),
         scale=alt.Scale(type="log", nice=False) if is_log else alt.Scale(zero=False),
         axis=alt.Axis(tickCount=6),
     )
-    line = curve.mark_line(strokeWidth=2.2, color=TRAIN).encode(x=x_of_curve, y=y)
+    line = curve.mark_line(strokeWidth=2.2, color=TRAIN, clip=is_part).encode(x=x_of_curve, y=y)
     tips = [alt.Tooltip("epoch:Q", title=_("epoch"), format="d"), *_tips_of_all()]
     layers = alt.layer(
         *_behind(others, x, y, "objective", _("objective"), ink),
@@ -350,12 +454,12 @@ def _frame_of_objective(end: float, ink: str, is_log: bool, by_seconds: bool, la
     return json.dumps(specification)
 
 
-def _across(field: str, end: float, by_seconds: bool) -> alt.X:
+def _across(field: str, extent: tuple[float, float], by_seconds: bool) -> alt.X:
     """The horizontal axis of a curve."""
     return alt.X(
         f"{field}:Q",
         title=_("seconds of training") if by_seconds else _("epoch"),
-        scale=alt.Scale(domain=[0, end], nice=False),
+        scale=alt.Scale(domain=list(extent), nice=False),
         axis=alt.Axis(grid=False) if by_seconds else alt.Axis(tickMinStep=1, format="d", grid=False),
     )
 
@@ -363,8 +467,8 @@ def _across(field: str, end: float, by_seconds: bool) -> alt.X:
 def _behind(others: alt.Chart, x: alt.X, y: alt.Y, field: str, title: str, ink: str) -> list[alt.Chart]:
     """Earlier runs, and their names."""
     hint = [alt.Tooltip("run:N", title=_("run")), alt.Tooltip(f"{field}:Q", title=title, format=".4f")]
-    lines = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5)
-    names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11)
+    lines = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5, clip=True)
+    names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11, clip=True)
     return [lines.encode(x=x, y=y, detail="run:N", tooltip=hint), names.encode(x=x, y=y, text="label:N")]
 
 
@@ -394,16 +498,16 @@ def _reader(curve: alt.Chart, x: alt.X, field: str, tips: Sequence[alt.Tooltip])
         name="near", fields=[field], nearest=True, on="pointerover", clear="pointerout", empty=False
     )
     seen = alt.condition(near, alt.value(0.8), alt.value(0))
-    rule = curve.mark_rule(color=BASELINE, strokeWidth=1).encode(x=x, opacity=seen, tooltip=list(tips))
+    rule = curve.mark_rule(color=BASELINE, strokeWidth=1, clip=True).encode(x=x, opacity=seen, tooltip=list(tips))
     return rule.add_params(near)
 
 
 def _baseline_rows(baselines: dict[str, float], span: tuple[float, float]) -> pd.DataFrame:
-    """The baselines that there are, each with the height of its name: over its line, or over all lines of a bundle."""
+    """The baselines in the picture, each with the height of its name: over its line, or over all lines of a bundle."""
     known = sorted(
         (baselines[name], label)
         for name, label in BASELINE_LABELS.items()
-        if math.isfinite(baselines.get(name, math.nan))
+        if span[0] <= baselines.get(name, math.nan) <= span[1]
     )
     gap = 15 / (LIVE_HEIGHT - 110) * (span[1] - span[0])  # the height of a line of text
     bundles: list[list[float]] = []

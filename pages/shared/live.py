@@ -63,6 +63,8 @@ class Progress:
     """How it ended."""
     span: tuple[float, float] | None = None
     """Vertical span of the curve as drawn last."""
+    zoom: curve.Zoom = field(default_factory=curve.Zoom)
+    """Which part of the curve is shown."""
     heard_at: float = 0.0
     """When the newest event was read, on the monotonic clock."""
     seen_at: float = field(default_factory=time.monotonic)
@@ -278,6 +280,9 @@ _STYLE = f"""<style>
   background: color-mix(in srgb, currentColor 14%, transparent); }}
 .live-bar i {{ display: block; height: 100%; border-radius: 2px; background: {TRAIN}; transition: width .4s; }}
 .live-bar.refit i {{ background: linear-gradient(90deg, {TRAIN}, {VALID}); }}
+.st-key-curve_choices {{ gap: .5rem; }}
+.st-key-curve_choices button, .st-key-curve_choices button * {{ font-size: .8rem; }}
+.st-key-curve_choices button {{ padding-inline: .5rem; }}
 [data-testid="stMain"] [data-stale="true"] {{ opacity: 1 !important; transition: none !important; }}
 @media (max-width: 480px) {{ .live-numbers {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
 </style>"""

@@ -100,6 +100,39 @@ def test_the_matrix_fills_in_and_is_read_by_mouse_and_keyboard(running: Page) ->
     page.get_by_role("radio", name="Both").click()
 
 
+def test_a_part_of_the_curve_is_looked_at_closely_until_the_whole_run_is_asked_for(running: Page) -> None:
+    page = running
+    part, axis = page.locator(".st-key-curve_part"), page.locator(".st-key-picture_curve svg")
+    whole = part.get_by_role("button", name="Whole run")
+    expect(whole).to_be_disabled()
+    end = part.get_by_role("slider").last
+    end.focus()
+    end.press("Home")
+    for _ in range(8):
+        end.press("ArrowRight")
+    expect(end).to_have_attribute("aria-valuetext", "8")
+
+    def is_shown() -> None:
+        expect(axis.get_by_text("7", exact=True)).to_be_attached()
+        expect(axis.get_by_text("2000", exact=True)).not_to_be_attached()
+        expect(end).to_have_attribute("aria-valuetext", "8")
+
+    is_shown()
+    wait_for_epochs(page, epochs_done(page) + 8)
+    is_shown()
+    choices = page.locator(".st-key-curve_choices")
+    choices.get_by_text("Seconds", exact=True).click()
+    expect(axis.get_by_text("seconds of training")).to_be_attached()
+    choices.get_by_text("Epochs", exact=True).click()
+    page.emulate_media(color_scheme="dark")
+    wait_for_epochs(page, epochs_done(page) + 4)
+    is_shown()
+    page.emulate_media(color_scheme="light")
+    whole.click()
+    expect(axis.get_by_text("2000", exact=True)).to_be_attached()
+    expect(whole).to_be_disabled()
+
+
 def test_the_learning_rate_is_changed_while_it_trains_and_marked_on_the_curve(running: Page, app: App) -> None:
     page = running
     page.get_by_role("button", name="Change while it trains").first.click()
