@@ -5,10 +5,10 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/autorec
 ENV PATH=/opt/autorec/bin:$PATH
 WORKDIR /build
-COPY requirements.lock ./
+COPY requirements.lock requirements-torch.lock ./
 RUN pip install --require-hashes -r requirements.lock
 # The build for processors alone is a tenth of the other. Everything it needs is in the lock, so nothing comes with it.
-RUN pip install --no-deps torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+RUN pip install --require-hashes --no-deps -r requirements-torch.lock --index-url https://download.pytorch.org/whl/cpu
 
 FROM python:3.11-slim
 # numba and torch take OpenMP from their own wheels; nothing has to be installed from the system.

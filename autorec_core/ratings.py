@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autorec_core.errors import InvalidRatingsError, NotFoundError, Sentence
 from autorec_core.mapped import settled
+from autorec_core.titles import one_line
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
@@ -131,6 +132,11 @@ def distinct_ids(ids: ArrayLike) -> tuple[NDArray[Any], IntArray]:
             places = np.cumsum(is_there, dtype=np.int32 if high - low < np.iinfo(np.int32).max else np.int64) - 1
             return np.flatnonzero(is_there) + low, places[offsets]
     return np.unique(given, return_inverse=True)
+
+
+def _named_by(item_id: int | str) -> str:
+    """What an item without a title is called: its id, in which nothing is invisible."""
+    return str(item_id) if isinstance(item_id, int) else one_line(item_id) or ascii(item_id)
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
@@ -298,7 +304,7 @@ class Ratings:
             times = None if times is None else times[order]
         del key, item_index
         known = titles or {}
-        found = [known.get(item_id, (str(item_id), 0, ())) for item_id in items.tolist()]
+        found = [known.get(item_id, (_named_by(item_id), 0, ())) for item_id in items.tolist()]
         return cls(
             name=name,
             catalogue=catalogue or name,

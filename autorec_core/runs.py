@@ -505,7 +505,12 @@ class RunStore:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(config.created))
         folder = self.folder / f"{stamp}-{''.join(secrets.choice(_ALPHABET) for _ in range(8))}"
         storage.make_folder(folder)
-        storage.replace_file(folder / "run.json", json.dumps(config.to_json(), indent=1).encode())
+        try:
+            storage.replace_file(folder / "run.json", json.dumps(config.to_json(), indent=1).encode())
+        except StorageError:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            raise
         return Run(folder)
 
     def get(self, run_id: str) -> Run:

@@ -49,6 +49,14 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        for part in (folder, *folder.parents):
+            if part.is_symlink() and not part.exists():  # a disk that is not mounted: nothing is kept in its place
+                raise StorageError(
+                    "{folder} is a link to {target}, which is not there. Bring it back, or choose another folder with "
+                    "AUTOREC_HOME.",
+                    folder=part,
+                    target=os.readlink(part),
+                ) from error
         raise StorageError(
             "Can't make the folder {folder}: {reason}. Choose another with AUTOREC_HOME.",
             folder=folder,

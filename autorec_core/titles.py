@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -32,8 +33,36 @@ GENRES_100K = (
 NO_GENRES = ("(no genres listed)", "unknown")
 """What MovieLens writes where it knows no genre."""
 
+MOST_MARKS = 6
+"""Accents and other marks on one letter that are kept; with hundreds, a title runs across the whole page."""
+
+_KEPT_FORMATS = "\u200c\u200d"
+"""Join letters and emoji, or keep them apart."""
 _YEAR = re.compile(r"\(([0-9]{4})(?:[-–][0-9]{0,4})?\)$")
 _WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,18})(?:\.0*)?")
+
+
+def one_line(text: str) -> str:
+    r"""A text that stays where it is put: without control characters, ends of lines and turns of the direction.
+
+    What nobody can see is nothing.
+
+    >>> one_line("a\u2028b\x00\u202egnp.exe"), one_line("\u200b\ufeff"), len(one_line("e" + 300 * "\u0301"))
+    ('a b gnp.exe', '', 7)
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    kept: list[str] = []
+    marks = 0
+    for letter in text:
+        kind = unicodedata.category(letter)
+        marks = marks + 1 if kind in ("Mn", "Me") else 0
+        if kind in ("Cc", "Zl", "Zp"):
+            kept.append(" ")
+        elif kind != "Cs" and (kind != "Cf" or letter in _KEPT_FORMATS) and marks <= MOST_MARKS:
+            kept.append(letter)
+    found = "".join(kept).strip()
+    return found if any(unicodedata.category(letter)[0] not in "ZCM" for letter in found) else ""
 
 
 def title_and_year(text: str) -> tuple[str, int]:
@@ -46,7 +75,7 @@ def title_and_year(text: str) -> tuple[str, int]:
     >>> title_and_year("Untitled")
     ('Untitled', 0)
     """
-    text = text.strip()
+    text = one_line(text[: 10 * LONGEST_TITLE])
     if len(text) > LONGEST_TITLE:
         text = text[: LONGEST_TITLE - 1] + "…"
     found = _YEAR.search(text)
@@ -196,5 +225,5 @@ def _add(titles: Titles, id_text: str, known: tuple[str, int, tuple[str, ...]]) 
 
 @lru_cache(maxsize=4096)
 def _genres(text: str) -> tuple[str, ...]:
-    genres = (genre.strip()[:60] for genre in re.split(r"[|;,]", text))
+    genres = (one_line(genre)[:60].rstrip() for genre in re.split(r"[|;,]", text))
     return tuple(genre for genre in genres if genre and genre not in NO_GENRES)

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,11 +63,15 @@ class VisitorStore:
 
     def __init__(self, url: str) -> None:
         self._is_sqlite = url.startswith("sqlite")
+        self._file: Path | None = None
+        self._opened: object = None
+        self._lock = threading.Lock()
         try:
             if self._is_sqlite:
                 path = sa.make_url(url).database
                 if path and path != ":memory:" and not path.startswith("file:"):  # a URI names an existing place
-                    storage.make_folder(Path(path).parent)
+                    self._file = Path(path)
+                    storage.make_folder(self._file.parent)
                 self._engine = sa.create_engine(url, connect_args={"timeout": SECONDS_TO_WAIT})
                 sa.event.listen(self._engine, "connect", _prepare_sqlite)
             else:
@@ -75,6 +80,7 @@ class VisitorStore:
                 self._engine = sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
                 sa.event.listen(self._engine, "connect", _prepare_postgresql)
             visitor_schema.bring_up_to_date(self._engine)
+            self._opened = _identity(self._file)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             raise StorageError("The ratings' database can't be opened: {reason}.", reason=_reason(error)) from error
 
@@ -297,18 +303,43 @@ class VisitorStore:
         """Lets go of the database."""
         self._engine.dispose()
 
+    def _follow_file(self) -> None:
+        """Opens the database anew where its file was deleted or replaced.
+
+        A file that is deleted lives on for whoever has it open, and takes what is written to it along in the end.
+        """
+        if self._file is None or _identity(self._file) == self._opened:
+            return
+        with self._lock:
+            if _identity(self._file) != self._opened:
+                self._opened = object()  # the number of a file that is closed may soon be that of another
+                self._engine.dispose()
+                storage.make_folder(self._file.parent)
+                visitor_schema.bring_up_to_date(self._engine)
+                self._opened = _identity(self._file)
+
     def _insert(self, table: sa.Table) -> Any:
         return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
 
     @contextmanager
     def _transaction(self, what: Sentence) -> Iterator[sa.Connection]:
         try:
+            self._follow_file()
             with self._engine.begin() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             raise StorageError(
                 "Could not {what}: {reason}. Nothing was lost; try again.", what=what, reason=_reason(error)
             ) from error
+
+
+def _identity(file: Path | None) -> tuple[int, int] | None:
+    """Which file stands under a name; None where none does."""
+    try:
+        found = None if file is None else file.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _check(*numbers: float) -> None:

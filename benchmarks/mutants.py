@@ -24,7 +24,7 @@ TESTS = {
     "model": ("model", "training_model"),
     "recommender": ("recommender", "fold_in"),
     "splits": ("splits",),
-    "training": ("training", "training_model", "training_resumed", "leaning", "item_noise", "properties"),
+    "training": ("training", "training_model", "training_resumed", "leaning", "item_noise", "reach", "properties"),
 }
 """The files of tests that specify each module."""
 LEFT_OUT = {"training": "comes_down or where_there_is or low_rank or any_model_that_was_kept"}

@@ -53,6 +53,8 @@ with frame.open_page("train"):
             controls.download_control(dataset)
         runs = live.shown_runs()
         run = live.watched_run(runs)
+        if live.is_gone(state.watched_run_id()):
+            st.info(_("The training that was shown here has been deleted."))
         if run is not None:
             live.run_control(runs, run)
         live.panel(run, hyperparameters.epochs)

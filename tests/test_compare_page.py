@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from autorec_core import comparison, shelf, storage
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore
-from pages.shared import compare_charts, services
+from pages.shared import compare_charts, compared, services
 
 ROOT = Path(__file__).parent.parent
 SMALL = Hyperparameters(hidden_units=4, epochs=2, batch_size=1024, refit=False)
@@ -105,6 +106,14 @@ def test_a_name_is_kept_and_used() -> None:
     assert "The five" in shown(app)
     assert shelf.note_of(run).name == "The five"
     assert "The five" in shown(opened())
+
+
+def test_a_change_is_seen_though_the_clock_was_set_back_before_it() -> None:
+    run = trained(hidden_units=5)
+    assert [one.note.name for one in compared.summaries([run])] == [""]
+    shelf.name(run, "The five")
+    os.utime(run.folder / "note.json", (1.0, 1.0))
+    assert [one.note.name for one in compared.summaries([run])] == ["The five"]
 
 
 def test_a_pin_is_kept() -> None:

@@ -183,6 +183,30 @@ def test_a_clock_that_goes_back_loses_nothing(autorec_home: Path, monkeypatch: p
     assert visitors.ratings_of(who, "movielens") == {"1": 2.0, "2": 3.0}
 
 
+def test_a_clock_that_goes_back_in_the_midst_of_a_training_changes_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("user,item,rating\n" + "\n".join(f"{u},{i},{1 + (u * i) % 5}" for u in range(9) for i in range(9)))
+    values = Hyperparameters(hidden_units=2, epochs=4)
+    store, now = RunStore(tmp_path), time.time()
+    figures = []
+    for jump in (0.0, 86_400.0 * 365):
+        run = store.create(RunConfig(source=Source(ratings=str(path)), hyperparameters=values))
+
+        def at_the_second_epoch(trainer: Trainer, event: object, save: object, jump: float = jump) -> bool:
+            if isinstance(event, EpochEnded) and event.epoch == 2:
+                monkeypatch.setattr(time, "time", lambda: now - jump)
+            return True
+
+        result = record(run, at_the_second_epoch, is_watched=True)
+        assert result is not None
+        assert all(event.seconds >= 0 for event in run.events() if isinstance(event, EpochEnded))
+        assert result["seconds"]["total"] >= 0
+        figures.append((result["test_rmse"], (run.folder / "model.safetensors").read_bytes()))
+    assert figures[0] == figures[1]
+
+
 # -- a home that can't be written -------------------------------------------------------------------------------------
 
 

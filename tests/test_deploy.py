@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from autorec_core import settings
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+TORCH_LOCK = (ROOT / "requirements-torch.lock").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 KNOWN = {setting.name for setting in settings.ALL}
 
 
 def pinned(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    found = (re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==([\w.]+)(?:\s.*)?", line) for line in lines)
+    found = (re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==([\w.+]+)(?:\s.*)?", line) for line in lines)
     return {match[1].lower(): match[2] for match in found if match}
 
 
@@ -46,14 +49,31 @@ def test_the_image_runs_without_rights_and_answers_its_health_check() -> None:
 
 def test_the_lock_has_all_that_is_pinned_at_the_same_version_and_every_file_by_its_hash() -> None:
     wanted = pinned("requirements.txt") | pinned("requirements-server.txt")
-    locked = pinned("requirements.lock")
-    torch = wanted.pop("torch")
-    assert f"--no-deps torch=={torch} --index-url https://download.pytorch.org/whl/cpu" in DOCKERFILE
-    assert {name: locked.get(name) for name in wanted} == wanted
-    entries = re.split(r"^(?=[\w.-]+(?:\[\w+\])?==)", LOCK, flags=re.M)[1:]
+    locked = pinned("requirements.lock") | pinned("requirements-torch.lock")
+    assert {name: locked.get(name, "").removesuffix("+cpu") for name in wanted} == wanted
+    entries = re.split(r"^(?=[\w.-]+(?:\[\w+\])?==)", LOCK + TORCH_LOCK, flags=re.M)[1:]
     assert len(entries) == len(locked) > 40
     for entry in entries:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:60]
+
+
+def test_the_lock_has_all_that_the_packages_need_so_that_no_other_one_is_fetched() -> None:
+    locked = {name.replace("_", "-") for name in pinned("requirements.lock") | pinned("requirements-torch.lock")}
+    needed: set[str] = set()
+    for name in locked:
+        for line in metadata.requires(name) or ():
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                needed.add(requirement.name.lower().replace("_", "-"))
+    assert needed <= locked
+
+
+def test_the_image_installs_nothing_but_files_of_known_hashes() -> None:
+    installs = re.findall(r"^RUN (.*pip install.*)$", DOCKERFILE, re.M)
+    assert len(installs) == 2
+    for install in installs:
+        assert " --require-hashes " in install
+        assert not re.search(r"\w==", install)
 
 
 @pytest.mark.parametrize("said", [(), ("TORCH_INDEX=",)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from autorec_core import logs
 from pages.shared import references
 
 KEPT = int(config.get_option("global.maxCachedMessageAge"))
@@ -133,10 +135,33 @@ def test_what_is_drawn_at_every_tick_is_sent_once() -> None:
             browser.take(data)
 
 
-def test_other_requests_pass_and_what_cannot_be_read_is_left_to_streamlit() -> None:
+def test_other_requests_pass() -> None:
     sent = references.Sent()
-    for data in (b"\xff", BackMsg(stop_script=True).SerializeToString(), BackMsg().SerializeToString()):
+    for data in (BackMsg(stop_script=True).SerializeToString(), BackMsg().SerializeToString()):
         assert sent.checked(data) == data
+
+
+@pytest.mark.parametrize("come", [{"bytes": b"\xff" * 9}, {"text": "hello"}, {"bytes": None, "text": "hello"}])
+def test_what_is_no_request_ends_its_connection_and_is_a_line_in_the_log(
+    come: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(logs.NAME), "propagate", True)
+    heard: list[Any] = []
+    sent: list[Any] = []
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        heard.append(await receive())
+
+    async def browser() -> Any:
+        return {"type": "websocket.receive", **come}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    asyncio.run(references.References(server)({"type": "websocket"}, browser, send))
+    assert heard == [{"type": "websocket.disconnect", "code": 1002}]
+    assert sent == [{"type": "websocket.close", "code": 1002}]
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)]
 
 
 def test_along_a_websocket_requests_and_answers_are_looked_at() -> None:

@@ -28,7 +28,7 @@ _PROBLEM, _RESTORED = "_compare_problem", "_compare_restored"
 
 
 @st.cache_resource(show_spinner=False, max_entries=300)
-def _summary(run_id: str, stamp: float) -> Summary:
+def _summary(run_id: str, stamp: int) -> Summary:
     return comparison.summary_of(services.run_store().get(run_id))
 
 
@@ -37,8 +37,9 @@ def summaries(runs: Sequence[Run]) -> list[Summary]:
     found = []
     for run in runs:
         try:
-            stamp = max(path.stat().st_mtime for path in run.folder.iterdir())
-            found.append(_summary(run.id, stamp))
+            # each file's time, and not the latest: where the clock was set back, what changed last is not the latest
+            times = frozenset((path.name, path.stat().st_mtime_ns) for path in run.folder.iterdir())
+            found.append(_summary(run.id, hash(times)))
         except (OSError, AutoRecError):  # deleted at this very moment, or damaged: the others are still there
             continue
     return sorted(found, key=lambda summary: not summary.note.is_pinned)

@@ -14,6 +14,7 @@ from html import escape
 import streamlit as st
 
 from autorec_core import shelf
+from autorec_core.errors import NotFoundError
 from autorec_core.events import (
     EpochEnded,
     HyperparametersChanged,
@@ -184,6 +185,16 @@ def watched_run(runs: Sequence[Run]) -> Run | None:
     return next(active, next(iter([*own, *runs]), None))
 
 
+def is_gone(run_id: str | None) -> bool:
+    """Whether a run that was watched here has been deleted since, by whomever."""
+    if run_id is None:
+        return False
+    try:
+        return shelf.is_deleted(services.run_store().get(run_id))
+    except NotFoundError:
+        return True
+
+
 def run_control(runs: Sequence[Run], shown: Run) -> None:
     """Draws the choice of the run that is shown."""
     state.put("shown_run", shown.id)
@@ -242,8 +253,11 @@ def await_first_epoch(run: Run, known: Progress) -> None:
 
 
 def _tick(run: Run, as_drawn: tuple[bool, str | None]) -> None:
-    await_first_epoch(run, read(run))
-    status = services.jobs().status(run.id)
+    try:
+        await_first_epoch(run, read(run))
+        status = services.jobs().status(run.id)
+    except NotFoundError:  # its folder was deleted; the page around says so
+        st.rerun()
     known = read(run)  # after the status: when that says ended, the end is in the events
     if status.state != "running":
         known.heard_at = time.monotonic()  # no epoch is under way

@@ -32,7 +32,9 @@ _STYLE = f"""<style>
 .near .meter i {{ display: block; height: 100%; border-radius: .2rem; background: {YOU}; }}
 .near .name {{ font-weight: 650; overflow-wrap: anywhere; }}
 .near .name span {{ font-weight: 400; opacity: .74; margin-left: .3rem; }}
-.near .facts {{ font-size: .88rem; opacity: .82; font-variant-numeric: tabular-nums; line-height: 1.45; }}
+.near .name span {{ unicode-bidi: isolate; }}
+.near .facts {{ font-size: .88rem; opacity: .82; font-variant-numeric: tabular-nums; line-height: 1.45;
+  overflow-wrap: anywhere; }}
 </style>"""
 
 

@@ -169,6 +169,8 @@ _STYLE = f"""<style>
 .rec .name span {{ opacity: .74; font-weight: 400; margin-left: .15rem; }}
 .rec .genres {{ display: flex; flex-wrap: wrap; gap: .1rem .7rem; font-size: .85rem; opacity: .9;
   margin: .1rem 0 .35rem; }}
+.rec .name span, .rec .genres span, .rec .why span {{ unicode-bidi: isolate; }}
+.rec .genres span {{ min-width: 0; overflow-wrap: anywhere; }}
 .rec .genres i {{ display: inline-block; width: .55rem; height: .55rem; border-radius: 50%; margin-right: .3rem; }}
 .rec .why {{ font-size: .88rem; line-height: 1.5; display: grid; grid-template-columns: auto minmax(0, 1fr);
   gap: 0 .55rem; }}

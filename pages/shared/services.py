@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +31,9 @@ from pages.shared.words import _
 LESSON = "lesson"
 """The kind of a run that is trained to be seen through, for everybody."""
 
+SECONDS_TO_TRY_AGAIN = 20.0
+"""After the starter model could not be begun."""
+_beginning = threading.Lock()
 _runner_of_process: list[JobRunner] = []
 _layouts_of_process: list[Layouts] = []
 
@@ -55,13 +60,29 @@ def jobs() -> JobRunner:
     return runner
 
 
-@st.cache_resource(show_spinner=False)
 def begin() -> str:
     """Once a process: starts the worker, and the starter model where there is no model for everybody yet.
+
+    What stood in the way may be gone later, as a full disk: it is tried again from time to time.
 
     Returns:
         What stands in the starter's way, as a sentence; nothing where all is well.
     """
+    with _beginning:
+        why, at = _begin()
+        if why and time.monotonic() - at > SECONDS_TO_TRY_AGAIN:
+            _begin.clear()
+            why, at = _begin()
+    return why
+
+
+@st.cache_resource(show_spinner=False)
+def _begin() -> tuple[str, float]:
+    """What `begin` returns, and when it was tried, on the monotonic clock."""
+    return _start_starter(), time.monotonic()
+
+
+def _start_starter() -> str:
     # Sessions share the processors: a product of one page must not wait for threads that another has busy.
     threadpool_limits(1, user_api="blas")
     runner = jobs()

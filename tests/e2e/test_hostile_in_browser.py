@@ -40,7 +40,13 @@ TITLES = (
     '=HYPERLINK("http://evil.example/")zzformula',
     "{{zzbraces}} ${zzdollar} %s",
     "zz&lt;entity&gt;",
+    "zzlong" + 10_000 * "L",
+    "\u202ezzturned\u2028over\x00",
+    "zzmarked e" + 300 * "\u0301",
+    "zz\u05e9\u05dc\u05d5\u05dd \u0641\u064a\u0644\u0645 \U0001f468\u200d\U0001f469\u200d\U0001f467",
 )
+RATED = (*range(6), *range(16, 20))
+ID = "m\u00e9/\U0001f3ac {}"
 MARKED = "b,strong,em,i,a,code,s,del,mark,sup,sub,h1,h2,h3,h4,.katex,[class*=colored],[style*=color]"
 DRAWN = {
     "train": ".live-state",
@@ -61,6 +67,7 @@ FOUND = f"""() => ({{
     .filter((node) => /^\\s*zz(bold|em|link|html|code|red|math|icon)/.test(node.textContent)).map((n) => n.outerHTML),
   outside: [...document.querySelectorAll("[src],[href]")]
     .filter((node) => /evil/.test(node.getAttribute("src") || node.getAttribute("href"))).map((n) => n.outerHTML),
+  wider: [...document.querySelectorAll("[data-testid=stMain]")].filter((n) => n.scrollWidth > n.clientWidth).length,
   broken: [...document.querySelectorAll(".stException")].map((node) => node.textContent),
 }})"""
 
@@ -87,10 +94,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, str
     """A server whose only model is of hostile titles, and the id of its run."""
     folder = tmp_path_factory.mktemp("hostile")
     ratings, titles = folder / "**zzbold** ratings.csv", folder / "titles.csv"
-    rows = (f"{u},m{i},{1 + (u * i) % 5}" for u in range(40) for i in range(len(TITLES)) if (u + i) % 4)
+    rows = (f"{u},{ID.format(i)},{1 + (u * i) % 5}" for u in range(40) for i in range(len(TITLES)) if (u + i) % 4)
     ratings.write_text("user,item,rating\n" + "\n".join(rows))
     quoted = ('"' + title.replace('"', '""') + '"' for title in TITLES)
-    lines = (f"m{number},{title},<i>zzgenre</i>|**zzbold**" for number, title in enumerate(quoted))
+    lines = (
+        f"{ID.format(number)},{title},{40 * 'zzgenre'}|<i>zzgenre</i>|**zzbold**" for number, title in enumerate(quoted)
+    )
     titles.write_text("item,title,genres\n" + "\n".join(lines))
     command = [sys.executable, "-c", TRAIN, str(folder / "home" / "runs"), str(ratings), str(titles)]
     run_id = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -107,14 +116,16 @@ def test_hostile_titles_and_names_are_only_text_and_no_page_asks_or_runs_anythin
     page: Page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
     page.add_init_script(SPIED)
     page.goto(app.url)
     (cookie,) = [one for one in context.cookies() if one["name"] == "autorec_visitor"]
     assert cookie["httpOnly"]
     assert cookie["sameSite"] == "Lax"
     store = VisitorStore(f"sqlite:///{app.home / 'visitors.sqlite3'}")
-    for number in range(6):
-        store.rate(cookie["value"], f"run:{run_id}", f"m{number}", 1.0 + number % 5)
+    for number in RATED:
+        store.rate(cookie["value"], f"run:{run_id}", ID.format(number), 1.0 + number % 5)
     wrong: dict[str, object] = {}
     for name, title in PAGES.items():
         page.goto(f"{app.url}/{'' if name == 'home' else name}?**zzbold**=<b>zzhtml</b>&seed=-1&hidden_units=1e9")
@@ -127,6 +138,7 @@ def test_hostile_titles_and_names_are_only_text_and_no_page_asks_or_runs_anythin
         if any(found.values()):
             wrong[name] = found
     assert wrong == {}
+    assert failed == [], "a script of a page"
     own = (app.url, app.url.replace("http", "ws"), "data:", "blob:")
     assert [url for url in asked if not url.startswith(own)] == []
     assert len(asked) > 50
