@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,3 +226,25 @@ class TestCharts:
         labels = comparison.labels(all_of_them)
         assert self.rows(compare_charts.curves(all_of_them, labels, "epoch"))
         assert len(self.rows(compare_charts.time_against_error(all_of_them, labels))) == len(group)
+
+    def test_names_of_near_points_make_room_for_each_other(self, group) -> None:
+        near = [replace(group[0], run_id=str(number), valid_rmse=0.9 + number * 1e-6) for number in range(6)]
+        far = replace(group[1], run_id="far", valid_rmse=0.95)
+        labels = {one.run_id: one.run_id for one in [*near, far]}
+        rows = self.rows(compare_charts.time_against_error([*near, far], labels))
+        places = [row["beside"] for row in sorted(rows, key=lambda row: row["rmse"])]
+        a_line = 15 / compare_charts.HEIGHT * 1.4 * (0.95 - 0.9)
+        assert all(second - first > a_line for first, second in itertools.pairwise(places))
+        assert next(row["beside"] for row in rows if row["run"] == "far") == pytest.approx(0.95)
+
+    def test_of_values_that_would_touch_on_an_axis_the_ends_are_written(self, group) -> None:
+        some = [
+            replace(one, run_id=str(number), valid_rmse=rmse)
+            for number, (one, rmse) in enumerate(zip([*group, group[0]], [0.9, 0.9001, 0.95, 1.0], strict=True))
+        ]
+        labels = {one.run_id: one.run_id for one in some}
+        rows = [row for row in self.rows(compare_charts.parallel(some, labels, [])) if "least" in row]
+        least = {row["value"]: row["least"] for row in rows}
+        assert max(least["0.9000"], least["1.0000"]) < 200  # of any width that a screen has
+        assert least["0.9500"] < 350
+        assert least["0.9001"] > 10_000

@@ -20,10 +20,14 @@ DASHES = ([1, 0], [7, 4])
 """Strokes of neighbours among the colours."""
 MOST_POINTS = 200
 """Points drawn of one curve."""
-_MOST_STOPS = 6
-"""Values written on an axis; of more, the two ends are."""
+_LINE, _LETTER = 15, 6.6
+"""Height of a line of names beside points, and width of a letter on an axis, in pixels, with some air."""
+_PLOT = HEIGHT - 60
+"""Height of a picture without its horizontal axis, in pixels."""
 _COLUMNS = alt.ExprRef("width < 420 ? 1 : 2")
 """Of a legend, by the width of the picture."""
+_SIDES, _LAST = (-0.05, 1.05), 0.9
+"""Ends of an axis of `parallel`, and the place after which its values are written to the left."""
 _AXIS_HEIGHT = 58
 """Between two axes of `parallel`, in pixels."""
 ERROR = later("validation RMSE")
@@ -126,6 +130,14 @@ def time_against_error(group: Sequence[Summary], labels: Mapping[str, str], ink:
     most = max(least, float(rows["seconds"].max())) if len(rows) else 1.0
     low, high = (float(rows["rmse"].min()), float(rows["rmse"].max())) if len(rows) else (0.8, 0.9)
     room = max(0.01, high - low)
+    domain = [low - 0.2 * room, high + 0.2 * room]
+    rows["beside"] = _apart(rows["rmse"].tolist(), _LINE / _PLOT * (domain[1] - domain[0]), domain)
+    y = alt.Y(
+        "rmse:Q",
+        title=_("validation RMSE"),
+        scale=alt.Scale(domain=domain, nice=False, zero=False),
+        axis=alt.Axis(tickCount=6, format=".3f" if room > 0.02 else ".4f"),
+    )
     base = alt.Chart(rows).encode(
         x=alt.X(
             "seconds:Q",
@@ -133,12 +145,7 @@ def time_against_error(group: Sequence[Summary], labels: Mapping[str, str], ink:
             scale=alt.Scale(type="log", domain=[least / 1.3, most * 1.3], nice=False),
             axis=alt.Axis(grid=False, tickCount=5, format="~g"),
         ),
-        y=alt.Y(
-            "rmse:Q",
-            title=_("validation RMSE"),
-            scale=alt.Scale(domain=[low - 0.2 * room, high + 0.2 * room], nice=False, zero=False),
-            axis=alt.Axis(tickCount=6, format=".3f" if room > 0.02 else ".4f"),
-        ),
+        y=y,
     )
     points = base.mark_circle(opacity=0.95, stroke=BASELINE, strokeWidth=0.5).encode(
         color=_colour(names, legend=None),
@@ -152,13 +159,49 @@ def time_against_error(group: Sequence[Summary], labels: Mapping[str, str], ink:
         ],
     )
     middle = math.sqrt(least * most)  # names stand on the side where there is room
-    words = [
-        base.transform_filter(f"datum.seconds {side} {middle}")
-        .mark_text(align=align, dx=dx, fontSize=11, color=ink, limit=170)
-        .encode(text="run:N")
-        for side, align, dx in (("<=", "left", 15), (">", "right", -15))
-    ]
-    return alt.layer(points, *words).properties(height=HEIGHT)
+    leads, words = [], []
+    for side, align, sign in (("<=", "left", 1), (">", "right", -1)):
+        there = base.transform_filter(f"datum.seconds {side} {middle}")
+        # a name that had to make room for others is led to from its point
+        leads.append(
+            there.mark_rule(strokeWidth=1.2, opacity=0.9, x2Offset=13 * sign).encode(
+                x2="seconds:Q", y2="beside:Q", color=_colour(names, legend=None)
+            )
+        )
+        words.append(
+            there.mark_text(align=align, dx=16 * sign, fontSize=11, color=ink, limit=170).encode(
+                text="run:N", y=alt.Y("beside:Q", title=_("validation RMSE"))
+            )
+        )
+    return alt.layer(*leads, points, *words).properties(height=HEIGHT)
+
+
+def _apart(values: Sequence[float], least: float, domain: Sequence[float]) -> list[float]:
+    """Places near some values, in their order and within a domain, with at least so much between any two.
+
+    Where they can't all have it, they get what there is.
+
+    >>> _apart([0.5, 0.5, 0.9], 0.1, [0.0, 1.0])
+    [0.45, 0.55, 0.9]
+    """
+    order = sorted(range(len(values)), key=values.__getitem__)
+    least = min(least, (domain[1] - domain[0]) / max(1, len(values)))
+    bundles: list[list[float]] = []  # middle and number of places that stand at that distance
+    for place in order:
+        bundles.append([values[place], 1])
+        while True:
+            middle, count = bundles[-1]
+            half = least * count / 2
+            bundles[-1][0] = min(max(middle, domain[0] + half), domain[1] - half)
+            if len(bundles) < 2 or bundles[-1][0] - bundles[-2][0] >= least * (count + bundles[-2][1]) / 2 - 1e-12:
+                break
+            (before, fewer), (middle, count) = bundles[-2], bundles.pop()
+            bundles[-1] = [(before * fewer + middle * count) / (fewer + count), fewer + count]
+    placed = [middle + least * (at - (count - 1) / 2) for middle, count in bundles for at in range(int(count))]
+    found = [0.0] * len(values)
+    for place, value in zip(order, placed, strict=True):
+        found[place] = round(value, 6)
+    return found
 
 
 def parallel(
@@ -183,8 +226,10 @@ def parallel(
             for one, place, value in zip(group, places, values, strict=True)
         ]
         known = {place: written(name, value) for place, value in sorted(zip(places, values, strict=True))}
-        ends = list(known) if len(known) <= _MOST_STOPS else [min(known), max(known)]
-        stops += [{"axis": title, "place": place, "value": known[place]} for place in ends]
+        stops += [
+            {"axis": title, "place": place, "value": known[place], "least": least}
+            for place, least in _widths(known).items()
+        ]
     order = [_(choice_of(name).label) for name in names] + [_(ERROR)]
     y = alt.Y(
         "axis:N",
@@ -193,7 +238,7 @@ def parallel(
         scale=alt.Scale(type="point", padding=0.5),
         axis=alt.Axis(labelLimit=130, grid=True, ticks=False, domain=False),
     )
-    x = alt.X("place:Q", axis=None, scale=alt.Scale(domain=[-0.05, 1.05], nice=False))
+    x = alt.X("place:Q", axis=None, scale=alt.Scale(domain=list(_SIDES), nice=False))
     run_names = [labels[one.run_id] for one in group]
     base = alt.Chart(pd.DataFrame(lines)).encode(x=x, y=y, color=_colour(run_names))
     dash = alt.StrokeDash("run:N", scale=alt.Scale(domain=run_names, range=_dashes(len(group))), legend=None)
@@ -210,14 +255,35 @@ def parallel(
     words = [
         alt.Chart(
             pd.DataFrame(
-                [stop for stop in stops if is_last == (stop["place"] > 0.9)], columns=["axis", "place", "value"]
+                [stop for stop in stops if is_last == (stop["place"] > _LAST)],
+                columns=["axis", "place", "value", "least"],
             )
         )
+        .transform_filter("datum.least <= width")
         .mark_text(align=align, dx=dx, dy=-10, fontSize=11, color=ink)
         .encode(x=x, y=y, text="value:N")
         for is_last, align, dx in ((False, "left", 4), (True, "right", -4))
     ]
     return alt.layer(drawn, points, *words).properties(height=_AXIS_HEIGHT * len(order) + 60)
+
+
+def _widths(words: Mapping[float, str]) -> dict[float, float]:
+    """How wide a picture must be, in pixels, for each word of an axis not to touch another; first the two ends come.
+
+    Args:
+        words: what is written, by place, 0 to 1.
+    """
+    by_weight = sorted(words, key=lambda place: (place not in (max(words), min(words)), place))
+    long = {place: _LETTER * len(word) + 4 for place, word in words.items()}
+    found: dict[float, float] = {}
+    for at, place in enumerate(by_weight):
+        needed = 0.0
+        for other in by_weight[:at]:
+            left, right = min(place, other), max(place, other)
+            taken = (long[left] if left <= _LAST else 0) + (long[right] if right > _LAST else 0) + 4
+            needed = max(needed, (_SIDES[1] - _SIDES[0]) * taken / (right - left))
+        found[place] = round(needed, 1)
+    return found
 
 
 def written(name: str, value: Any) -> str:

@@ -422,9 +422,7 @@ def _frame_of_loss_curve(
         ring_name,
         _reader(read, x_of_curve, of_curve, tips),
     ).properties(height=LIVE_HEIGHT)
-    specification: dict[str, Any] = layers.to_dict()
-    specification["config"] = {"mark": {"aria": False}}  # the picture has a name; marks that move have none
-    return json.dumps(specification)
+    return _as_text(layers)
 
 
 @lru_cache(maxsize=64)
@@ -449,8 +447,18 @@ def _frame_of_objective(
         line,
         _reader(curve, x_of_curve, of_curve, tips),
     ).properties(height=LIVE_HEIGHT)
+    return _as_text(layers)
+
+
+def _as_text(layers: alt.LayerChart) -> str:
+    """A picture as JSON. Only its first layer describes the axes, which all share: it is sent at every tick."""
     specification: dict[str, Any] = layers.to_dict()
-    specification["config"] = {"mark": {"aria": False}}
+    specification["config"] = {"mark": {"aria": False}}  # the picture has a name; marks that move have none
+    for channel in ("x", "y"):
+        described = [layer["encoding"][channel] for layer in specification["layer"] if channel in layer["encoding"]]
+        for again in [one for one in described if "axis" in one][1:]:
+            del again["axis"]
+            again.pop("title", None)
     return json.dumps(specification)
 
 
