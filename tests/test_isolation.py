@@ -144,9 +144,9 @@ def test_what_a_visitor_causes_is_told_and_what_nobody_foresaw_is_not(monkeypatc
     told: list[str] = []
     monkeypatch.setattr(frame.st, "error", told.append)
     monkeypatch.setattr(frame.st, "stop", lambda: None)
-    with frame._told():
+    with frame.told():
         raise AutoRecError("Row 2 of **x**.csv: bad.\nRow 3 too.")
     assert told == ["Row 2 of \\*\\*x\\*\\*.csv: bad.  \nRow 3 too."]
-    with pytest.raises(RuntimeError), frame._told():  # Streamlit logs it, and shows no detail: client.showErrorDetails
+    with pytest.raises(RuntimeError), frame.told():  # Streamlit logs it, and shows no detail: client.showErrorDetails
         raise RuntimeError("a secret path")
     assert len(told) == 1

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
@@ -87,25 +88,32 @@ def route() -> None:
 
 
 @contextmanager
-def open_page(name: str) -> Iterator[None]:
+def open_page(name: str, *, counts_itself: bool = False) -> Iterator[DeltaGenerator]:
     """Everything of a page happens inside this: `with frame.open_page("rate"):`.
 
     A server that was just started may run a page without the router; then the router is run here, once.
+
+    Args:
+        name: of the page's script.
+        counts_itself: whether the page says in the sidebar how many movies are rated, by `count`.
+
+    Yields:
+        Where the sidebar says it.
     """
     if not state.is_routed():
         route()
         st.stop()
     st.set_page_config(page_title=f"{_(PAGES[name])} · {brand.NAME}", page_icon=_ICON, layout="wide")
     st.html(STYLE)
-    with _told():
+    with told():
         services.begin()
-        _sidebar()
-    with _told():
-        yield
+        counted = _sidebar(counts_itself)
+    with told():
+        yield counted
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """What a visitor or the machine can cause becomes a sentence on the page, and the page ends there."""
     try:
         yield
@@ -127,7 +135,7 @@ def model_name(run: Run) -> str:
     return _("{kind}, {units} hidden units", kind=kind, units=hyperparameters.hidden_units)
 
 
-def _sidebar() -> None:
+def _sidebar(counts_itself: bool) -> DeltaGenerator:
     brand.draw()
     with st.sidebar:
         run = services.current_run()
@@ -141,13 +149,21 @@ def _sidebar() -> None:
             if result.get("test_rmse") is not None:
                 st.caption(_("Test RMSE {rmse:.4f}, seed {seed}", rmse=result["test_rmse"], seed=run.config.seed))
         st.caption(_("You"))
-        try:
-            count = len(services.given().by_id)
-        except AutoRecError as error:  # the pages that need no ratings go on without them
-            st.markdown(plain.lines(_(error.sentence)))
-        else:
-            st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", count))
+        counted = st.container()
+        if not counts_itself:
+            with counted:
+                try:
+                    count(services.given())
+                except AutoRecError as error:  # the pages that need no ratings go on without them
+                    st.markdown(plain.lines(_(error.sentence)))
         words.switch()
+    return counted
+
+
+def count(given: services.Given) -> None:
+    """Says how many movies a visitor rated."""
+    number = len(given.by_id)
+    st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", number))
 
 
 @st.fragment(run_every=0.5)

@@ -107,7 +107,14 @@ def summary(report: MatchReport) -> None:
     mapped = _(", ").join(
         _("{rating:g} becomes {mapped:g}", rating=rating, mapped=report.mapped(rating)) for rating in examples
     )
-    told = [_("From **{site}**, {count:,} rated movies.", site=read.site, count=len(read.entries))]
+    told = [
+        ngettext(
+            "From **{site}**, {count:,} rated movie.",
+            "From **{site}**, {count:,} rated movies.",
+            len(read.entries),
+            site=read.site,
+        )
+    ]
     if read.scale.high == report.scale.high:
         told.append(_("Both scales go up to {high:g}: ratings stay as they are.", high=report.scale.high))
     else:
@@ -123,7 +130,7 @@ def summary(report: MatchReport) -> None:
     if report.repeated:
         told.append(
             ngettext(
-                "{count:,} earlier rating of a movie rated again later stay out.",
+                "{count:,} earlier rating of a movie rated again later stays out.",
                 "{count:,} earlier ratings of movies rated again later stay out.",
                 len(report.repeated),
             )
