@@ -145,7 +145,10 @@ def test_the_message_says_what_is_kept_and_a_resumed_training_keeps_as_much(base
     checkpoint = trainer.checkpoint()
     *_, ended = events
     assert isinstance(ended, TrainingEnded)
-    assert f"Of what it learnt beyond averages, {trainer._kept_share():.0%} is kept" in ended.message
+    kept = f"Of what it learnt beyond averages, {trainer._kept_share():.0%} is kept: so much does validation support."
+    best = f"All {ended.epochs_run} epochs are done; epoch {ended.best_epoch} was the best on validation."
+    again = f"The model was fitted again to train and validation, for {ended.best_epoch} epochs."
+    assert ended.message == f"{best} {again} {kept}"
     resumed = Trainer(split, LEANING.with_changes(based_on=based_on), checkpoint=checkpoint)
     *_, again = resumed
     assert isinstance(again, TrainingEnded)

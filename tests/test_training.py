@@ -110,6 +110,9 @@ def test_patience_stops_early_and_the_best_epoch_is_kept(split: Split) -> None:
     assert ended.best_epoch == 1 + int(np.argmin(scores))
     assert ended.valid_rmse == min(scores)
     assert [event.is_best for event in epochs] == [score < min(scores[:n], default=9) for n, score in enumerate(scores)]
+    _, again = run(Trainer(split, hyperparameters.with_changes(refit=True)))
+    assert (again.reason, again.best_epoch) == ("early_stopped", ended.best_epoch)
+    assert again.is_refitted
 
 
 def test_stop_ends_with_a_test_score_of_the_best_epoch_so_far(split: Split) -> None:
@@ -150,6 +153,7 @@ def test_stop_during_the_refit_keeps_the_model_that_validation_chose(split: Spli
     plain = Trainer(split, RANDOM.with_changes(refit=False))
     _, ended = run(plain)
     assert event.test_rmse == ended.test_rmse
+    assert event.baselines == ended.baselines, "of the ratings that the model learnt from"
     assert_same_model(trainer.trained_model(), plain.trained_model())
 
 
