@@ -96,7 +96,7 @@ def current_report() -> MatchReport | None:
 def summary(report: MatchReport) -> None:
     """The numbers, and how the ratings are mapped."""
     read = report.history
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, number in (
             (_("Found"), len(report.matched)),
             (_("Please choose"), len(report.ambiguous)),
