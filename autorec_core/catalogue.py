@@ -20,6 +20,9 @@ ORDERS = ("popularity", "mean rating", "title", "newest")
 _NOT_FOUND = 1_000
 """More slips than any query has letters."""
 
+_ROMAN = dict(enumerate("i ii iii iv v vi vii viii ix x xi xii xiii".split(), start=1))
+"""Number -> how titles of sequels write it."""
+
 _ARTICLES = r"the|a|an|la|le|les|il|el|los|las|das|der|die|un|une|l'"
 _TRAILING_ARTICLE = re.compile(rf"^(.*?), ({_ARTICLES})$")
 
@@ -195,6 +198,12 @@ class Catalogue:
         vocabulary, allowed = self._titles.vocabulary, allowed_slips(word) if is_tolerant and not word.isdigit() else 0
         first, last = bisect_left(vocabulary.words, word), bisect_left(vocabulary.words, f"{word}\U0010ffff")
         near = dict.fromkeys(range(first, last), 0)
+        if word.isdecimal() and int(word) in _ROMAN:
+            # "godfather 2" means Part II, and not all that is of 2003: a year that is only begun comes after.
+            near = {place: int(vocabulary.words[place] != word) for place in near}
+            roman = _ROMAN[int(word)]
+            if roman in self._titles.holders:
+                near[bisect_left(vocabulary.words, roman)] = 0
         if allowed:
             whole, begun = vocabulary.slips(word)
             # Of a word that goes on one slip less is forgiven: nearly every short word begins some longer one.

@@ -64,6 +64,25 @@ def test_a_slip_or_two_in_a_longer_word_is_forgiven(query: str, titles: list[str
     assert found(catalogue, query) == titles
 
 
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("godfather 2", ["The Godfather: Part II"]),  # and not what is of 2003, whose year begins so
+        ("godfater 2", ["The Godfather: Part II", "Tokyo Godfathers"]),
+        ("godfather ii", ["The Godfather: Part II"]),
+        ("godfathers 2", ["Tokyo Godfathers"]),  # a year that is begun counts where nothing else is meant
+    ],
+)
+def test_the_number_of_a_sequel_is_roman_or_arabic(query: str, titles: list[str]) -> None:
+    items = Items(
+        ids=np.arange(4),
+        titles=np.array(["Godfather, The", "Godfather: Part II, The", "Tokyo Godfathers", "Rocky"]),
+        years=np.array([1972, 1974, 2003, 1976], dtype=np.int32),
+        genres=((),) * 4,
+    )
+    assert found(Catalogue(items, np.arange(4, 0, -1), np.full(4, 3.0)), query) == titles
+
+
 def test_fewer_slips_come_first_whatever_the_order(catalogue: Catalogue) -> None:
     for order in ORDERS:
         assert found(catalogue, "dematrixd", order=order) == ["Dematrixed"]

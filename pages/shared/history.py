@@ -96,7 +96,7 @@ def current_report() -> MatchReport | None:
 def summary(report: MatchReport) -> None:
     """The numbers, and how the ratings are mapped."""
     read = report.history
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, number in (
             (_("Found"), len(report.matched)),
             (_("Please choose"), len(report.ambiguous)),
@@ -218,14 +218,12 @@ def tables(report: MatchReport) -> None:
                     for one in report.matched[:MOST_LISTED]
                 ],
                 hide_index=True,
-                height=300,
             )
     if report.missing:
         with st.expander(_("What this catalogue does not have ({count:,})", count=len(report.missing))):
             st.dataframe(
                 [{_("Row"): one.row, _("In your file"): _called(one)} for one in report.missing[:MOST_LISTED]],
                 hide_index=True,
-                height=300,
             )
     skipped = report.history.skipped
     if skipped:
@@ -236,7 +234,6 @@ def tables(report: MatchReport) -> None:
                     for row in skipped[:MOST_LISTED]
                 ],
                 hide_index=True,
-                height=300,
             )
 
 
