@@ -2,8 +2,8 @@
 
 Under the fold-in's posterior a rating of one movie lowers the variance of every other prediction by a known amount,
 whatever the rating will be: the posterior is normal. Summed over the catalogue, each movie counting the more the more
-often it is watched, this is what an answer is worth; times the chance that the visitor has seen the movie at all, what a
-question is worth.
+often it is watched, this is what an answer is worth; times the chance that the visitor has seen the movie at all, what
+a question is worth.
 
 Source: Bayesian experimental design with a normal posterior (Chaloner & Verdinelli 1995, A-optimality); the posterior
 changes by a term of rank one (Rasmussen & Williams 2006, equations 2.25 and 2.26).
