@@ -20,7 +20,7 @@ ORDERS = ("popularity", "mean rating", "title", "newest")
 _NOT_FOUND = 1_000
 """More slips than any query has letters."""
 
-_ROMAN = dict(enumerate("i ii iii iv v vi vii viii ix x xi xii xiii".split(), start=1))
+_ROMAN = dict(enumerate(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii"], start=1))
 """Number -> how titles of sequels write it."""
 
 _ARTICLES = r"the|a|an|la|le|les|il|el|los|las|das|der|die|un|une|l'"

@@ -44,9 +44,9 @@ def me(given: services.Given) -> None:
             st.progress(known)
             st.caption(
                 _(
-                    "By so much did your ratings make the variance of all predictions fall, each movie counted as "
-                    "often as it is watched. Asked is what would make it fall most, counting how likely you are to "
-                    "have seen it; nobody is ever known whole."
+                    "By so much did your ratings make the variance of all predictions fall, each movie counting "
+                    "the more the more it is watched. Asked is what would make it fall most, counting how likely you "
+                    "are to have seen it; nobody is ever known whole."
                 )
             )
 

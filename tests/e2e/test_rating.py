@@ -52,6 +52,10 @@ def test_rapid_ratings_of_many_movies_are_all_kept(page: Page, app):
     for place in range(12):
         expect(page.locator(".card").nth(place).get_by_role("status")).to_have_text("✓ saved")
     expect(page.get_by_text("You rated 12 movies.")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("12 movies rated")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("You rated 11 movies.")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("11 movies rated")
 
 
 def test_a_rating_that_the_database_does_not_take_is_told_and_the_old_one_stands(page: Page, app):
