@@ -81,8 +81,9 @@ def membership(items: Items) -> BoolArray:
     """(num_items, genres) bool, True where a movie is of a genre, in the order of `items.genre_names`."""
     place = {name: column for column, name in enumerate(items.genre_names)}
     found = np.zeros((len(items), len(place)), dtype=bool)
-    for row, genres in enumerate(items.genres):
-        found[row, [place[name] for name in genres]] = True
+    # Written in one go: an assignment a movie takes six times as long.
+    rows = np.repeat(np.arange(len(items)), [len(genres) for genres in items.genres])
+    found[rows, [place[name] for genres in items.genres for name in genres]] = True
     return found
 
 

@@ -95,13 +95,14 @@ def _train(split: Split, recipe: Recipe) -> Story:
         np.zeros(num_users, dtype=np.float32),  # b
     ]
     moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in weights]
-    total, step = float(mask.sum()), 0
+    counts = mask.sum(1)
+    total, step = float(counts.sum()), 0
     reported, valid_rmse, test_errors = [], [], []
     for _ in range(recipe.epochs):
         order, squares = generator.permutation(num_items), 0.0
         for start in range(0, num_items, recipe.batch_size):
             some = order[start : start + recipe.batch_size]
-            count = float(mask[some].sum())
+            count = float(counts[some].sum())
             share = 1.0 if recipe.penalty_per_batch else count / total
             loss, gradients = _gradients(weights, scaled[some], targets[some], mask[some])
             for place in (0, 2):  # V and W; biases are free. Half a gradient here as well
@@ -109,9 +110,11 @@ def _train(split: Split, recipe: Recipe) -> Story:
             squares, step = squares + loss, step + 1
             _adam(weights, moments, [gradient / count for gradient in gradients], recipe.learning_rate, step)
         reported.append(math.sqrt(squares / total))
-        whole = shift + _forward(weights, scaled)[1]
+        codes = _codes(weights, scaled)
         low, high = split.train.scale.low, split.train.scale.high
-        predicted = [np.clip(whole[rows, columns], low, high) for rows, columns, _ in (valid, test)]
+        predicted = [
+            np.clip(shift + _outputs(weights, codes, rows, columns), low, high) for rows, columns, _ in (valid, test)
+        ]
         valid_rmse.append(rmse(predicted[0], valid[2]))
         test_errors.append(predicted[1] - test[2])
     return Story(
@@ -123,21 +126,29 @@ def _train(split: Split, recipe: Recipe) -> Story:
     )
 
 
-def _forward(weights: list[FloatArray], inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Codes (m, k) and outputs (m, num_users) of m rows."""
-    v, mu, w, b = weights
-    codes = 0.5 + 0.5 * np.tanh(0.5 * (inputs @ v + mu))
-    return codes, codes @ w.T + b
+def _codes(weights: list[FloatArray], inputs: FloatArray) -> FloatArray:
+    """Codes (m, k) of m rows."""
+    v, mu, _, _ = weights
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * (inputs @ v + mu)))
+
+
+def _outputs(weights: list[FloatArray], codes: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
+    """Outputs (n,) at some entries alone, which are few beside all."""
+    _, _, w, b = weights
+    return np.asarray(np.einsum("nk,nk->n", codes[rows], w[columns]) + b[columns])
 
 
 def _gradients(
     weights: list[FloatArray], inputs: FloatArray, targets: FloatArray, mask: FloatArray
 ) -> tuple[float, list[FloatArray]]:
     """The sum of squared errors where the mask is 1, and half its gradient by each weight."""
-    codes, outputs = _forward(weights, inputs)
-    errors = mask * (outputs - targets)  # (m, num_users): 0 where the mask is, and so is all that follows from it
+    codes = _codes(weights, inputs)
+    errors = codes @ weights[2].T  # (m, num_users), written over in place: a new array a step costs more than the sum
+    errors += weights[3]
+    errors -= targets
+    errors *= mask  # 0 where the mask is, and so is all that follows from it
     to_products = (errors @ weights[2]) * codes * (1 - codes)
-    return float((errors**2).sum()), [inputs.T @ to_products, to_products.sum(0), errors.T @ codes, errors.sum(0)]
+    return float(np.vdot(errors, errors)), [inputs.T @ to_products, to_products.sum(0), errors.T @ codes, errors.sum(0)]
 
 
 def _adam(
@@ -187,10 +198,12 @@ def picked_on_test(story: Story, size: int, *, draws: int = 300, seed: int = 0) 
     """
     generator = np.random.default_rng([seed, 4])
     squares, chosen = story.test_errors**2, int(np.argmin(story.valid_rmse))
-    gains = []
-    for _ in range(draws):
-        some = generator.choice(squares.shape[1], min(size, squares.shape[1]), replace=False)
-        by_epoch = np.sqrt(squares[:, some].mean(1))
-        gains.append(float(by_epoch[chosen] - by_epoch.min()))
+    num_test = squares.shape[1]
+    size = min(size, num_test)
+    is_drawn = np.zeros((draws, num_test), dtype=squares.dtype)
+    for row in is_drawn:
+        row[generator.choice(num_test, size, replace=False)] = 1
+    by_epoch = np.sqrt(is_drawn @ squares.T / size)  # (draws, epochs): one product sums them all
+    gains = by_epoch[:, chosen] - by_epoch.min(1)
     honest = float(story.test_rmse[chosen])
-    return honest - float(np.mean(gains)), honest
+    return honest - float(gains.mean(dtype=np.float64)), honest
