@@ -82,6 +82,16 @@ def state(page: Page) -> Any:
     return page.locator(".live-state")
 
 
+def held_after(page: Page) -> int:
+    """The epoch of a pause, as soon as sentence and numbers agree on it: one of them comes first."""
+    expect(state(page)).to_contain_text("Paused after epoch")
+    page.wait_for_function("""() => {
+        const said = document.querySelector(".live-state").innerText.match(/[0-9]+/);
+        return said && said[0] === document.querySelector(".live-numbers b").innerText.replace(",", "");
+    }""")
+    return epochs_done(page)
+
+
 def test_a_training_is_held_stepped_resumed_stopped_and_then_scored_once(page: Page, app: Any) -> None:
     open_train(page, app)
     for name in ("pause", "resume", "step", "stop"):
@@ -95,13 +105,12 @@ def test_a_training_is_held_stepped_resumed_stopped_and_then_scored_once(page: P
     expect(page.locator(".stVegaLiteChart").first).to_be_visible()
 
     button(page, "pause").click()
-    expect(state(page)).to_contain_text("Paused after epoch")
+    held_at = held_after(page)
     expect(button(page, "pause")).to_be_disabled()
-    held_at = epochs_done(page)
 
     button(page, "step").click()
     expect(state(page)).to_contain_text(f"Paused after epoch {held_at + 1}.")
-    assert epochs_done(page) == held_at + 1
+    assert held_after(page) == held_at + 1
 
     page.reload()  # whoever comes back finds the training again, as it was
     expect(state(page)).to_contain_text(f"Paused after epoch {held_at + 1}.")
@@ -138,8 +147,7 @@ def test_a_training_is_held_stepped_resumed_stopped_and_then_scored_once(page: P
 def test_a_killed_worker_is_told_and_the_training_resumes_from_its_checkpoint(page: Page, app: Any) -> None:
     start_a_long_one(page, app)
     button(page, "pause").click()  # a pause writes a checkpoint
-    expect(state(page)).to_contain_text("Paused after epoch")
-    saved_at = epochs_done(page)
+    saved_at = held_after(page)
     button(page, "resume").click()
     wait_for_epochs(page, saved_at + 1)
 
