@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import App, visitor
 from playwright.sync_api import Browser, Page, expect
-from test_train_page import button, epochs_done, held_after, start_a_long_one, state, stop, wait_for_epochs
+from test_train_page import button, epochs_done, held_after, start_a_long_one, stop, wait_for_epochs
 
 from benchmarks.live_browser import REMOVALS
 
