@@ -164,7 +164,7 @@ def time_against_error(group: Sequence[Summary], labels: Mapping[str, str], ink:
         there = base.transform_filter(f"datum.seconds {side} {middle}")
         # a name that had to make room for others is led to from its point
         leads.append(
-            there.mark_rule(strokeWidth=1.2, opacity=0.9, x2Offset=13 * sign).encode(
+            there.mark_rule(strokeWidth=1.2, opacity=0.9, aria=False, x2Offset=13 * sign).encode(
                 x2="seconds:Q", y2="beside:Q", color=_colour(names, legend=None)
             )
         )
