@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from preset_box import preset_of
 from streamlit.testing.v1 import AppTest
 
 from autorec_core import datasets
@@ -98,34 +97,24 @@ class TestForm:
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_choosing_a_preset_moves_all_controls(self, form: AppTest, preset: str) -> None:
-        preset_of(form).set_value(preset).run()
+        form.selectbox(key="preset").set_value(preset).run()
         assert not form.exception
         assert chosen(form) == PRESETS[preset].hyperparameters
         assert form.text[0].value == preset
 
     def test_moving_a_slider_makes_the_preset_custom_and_keeps_the_rest(self, form: AppTest) -> None:
         form.select_slider(key=key_of("hidden_units")).set_value(50).run()
-        assert preset_of(form).value == controls.CUSTOM
+        assert form.selectbox(key="preset").value == controls.CUSTOM
         assert chosen(form) == Hyperparameters(hidden_units=50)
 
     def test_moving_it_back_makes_it_the_preset_again(self, form: AppTest) -> None:
         form.select_slider(key=key_of("hidden_units")).set_value(50).run()
         form.select_slider(key=key_of("hidden_units")).set_value(Hyperparameters().hidden_units).run()
-        assert preset_of(form).value == "balanced"
-
-    def test_what_a_late_browser_says_of_the_preset_is_no_choice(self, form: AppTest) -> None:
-        """A slider moved twice in quick succession: the second message still has the preset of before the first."""
-        late = preset_of(form)
-        form.select_slider(key=key_of("hidden_units")).set_value(50).run()
-        now = preset_of(form)
-        assert late.id != now.id  # so that the late one is nobody's choice
-        now.set_value("quick").run()
-        assert preset_of(form).id == now.id  # what a person chose stays under their hand
-        assert chosen(form) == PRESETS["quick"].hyperparameters
+        assert form.selectbox(key="preset").value == "balanced"
 
     def test_choosing_custom_moves_nothing(self, form: AppTest) -> None:
         form.select_slider(key=key_of("epochs")).set_value(10).run()
-        preset_of(form).set_value(controls.CUSTOM).run()
+        form.selectbox(key="preset").set_value(controls.CUSTOM).run()
         assert chosen(form) == Hyperparameters(epochs=10)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from preset_box import preset_of
 from streamlit.testing.v1 import AppTest
 
 from autorec_core import search, storage, trials
@@ -59,7 +58,7 @@ def opened(page: str = "search") -> AppTest:
 
 def test_start_asks_for_what_the_form_says_and_keeps_the_rest_of_the_train_page(submitted) -> None:
     app = opened("train")
-    preset_of(app).set_value("quick").run()
+    app.selectbox(key="preset").set_value("quick").run()
     app.number_input(key="seed").set_value(7).run()
     app = app.switch_page("pages/search.py").run()
     app.multiselect(key="search_names").set_value(["learning_rate", "epochs", "centering", "optimizer"]).run()

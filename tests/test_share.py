@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from preset_box import preset_of
 from streamlit.testing.v1 import AppTest
 
 from autorec_core import scripts, storage
@@ -58,7 +57,7 @@ def test_a_link_moves_the_controls_and_stays_the_address() -> None:
     assert app.segmented_control(key="hyperparameter_based_on").value == "users"
     assert app.number_input(key="seed").value == 5
     assert app.toggle(key="hyperparameter_refit").value is False
-    assert preset_of(app).value == "custom"
+    assert app.selectbox(key="preset").value == "custom"
     assert query_of(app) == {"preset": "users", "hidden_units": "77", "seed": "5", "refit": "false"}
 
 
@@ -66,7 +65,7 @@ def test_moving_a_control_moves_the_address() -> None:
     app = opened(hidden_units="77")
     app.select_slider(key="hyperparameter_epochs").set_value(50).run()
     assert query_of(app) == {"hidden_units": "77", "epochs": "50"}
-    preset_of(app).set_value("paper").run()
+    app.selectbox(key="preset").set_value("paper").run()
     assert query_of(app) == {"preset": "paper"}
 
 

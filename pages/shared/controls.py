@@ -28,7 +28,6 @@ from autorec_core.links import HIGHEST_SEED
 from pages.shared import plain, sets, state
 from pages.shared.words import _, later
 
-_PRESET, _TURN = "_preset", "_preset_turn"
 CUSTOM, FITTED = "custom", "fitted"
 UNNAMED = {CUSTOM: later("Custom"), FITTED: later("Fitted to the data set")}
 """What is no preset by name, as people read it."""
@@ -114,7 +113,7 @@ def put(hyperparameters: Hyperparameters) -> None:
     """Moves every control, and the preset's with them; before they are drawn, or in a callback."""
     for name, value in hyperparameters.to_json().items():
         state.put(_key(name), value)
-    _say_preset(_named(hyperparameters))
+    state.put("preset", _named(hyperparameters))
 
 
 def _named(hyperparameters: Hyperparameters) -> str:
@@ -137,31 +136,14 @@ def chosen() -> Hyperparameters:
     return Hyperparameters(**{name: state.get(_key(name), getattr(default, name)) for name in names()})
 
 
-def preset_key() -> str:
-    """Of the preset's control that is there."""
-    return f"preset_{state.get(_TURN, 0)}"
-
-
-def _say_preset(name: str) -> None:
-    """Makes the preset's control say something else than it does: another control takes its place.
-
-    A browser sends what all its controls say. What it sends before it has heard of the new preset would count as
-    a choice of the old one, if that were still the same control, and all that was moved meanwhile would be lost.
-    """
-    if name != state.get(_PRESET):
-        state.put(_PRESET, name)
-        state.put(_TURN, state.get(_TURN, 0) + 1)
-
-
 def take_preset() -> None:
     """Moves every control to the chosen preset; the callback of the preset's control."""
-    name = state.get(preset_key())
-    state.put(_PRESET, name)
+    name = state.get("preset")
     if name in PRESETS:
         put(PRESETS[name].hyperparameters)
     elif name == FITTED:
         put(fitted(chosen().based_on))
-        _say_preset(FITTED)
+        state.put("preset", FITTED)
 
 
 def _take_base() -> None:
@@ -184,7 +166,7 @@ def _take_dataset(before: str) -> None:
 
 
 def _note_change() -> None:
-    _say_preset(_named(chosen()))
+    state.put("preset", _named(chosen()))
 
 
 def begin() -> None:
@@ -242,22 +224,20 @@ def download_control(name: str) -> None:
 
 def preset_control() -> None:
     """Draws the choice of a preset, which moves all controls."""
-    options = [*PRESETS, FITTED, CUSTOM]
-    with st.container(key="preset"):
-        st.selectbox(
-            _("Preset"),
-            options,
-            index=options.index(state.get(_PRESET, DEFAULT_PRESET)),
-            format_func=lambda name: _(PRESETS[name].label) if name in PRESETS else _(UNNAMED[name]),
-            key=preset_key(),
-            on_change=take_preset,
-            help=_("A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom."),
-        )
+    st.selectbox(
+        _("Preset"),
+        [*PRESETS, FITTED, CUSTOM],
+        format_func=lambda name: _(PRESETS[name].label) if name in PRESETS else _(UNNAMED[name]),
+        key="preset",
+        on_change=take_preset,
+        help=_("A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom."),
+        persist_state="session",
+    )
 
 
 def preset_note() -> str:
     """What the chosen preset is for, in a sentence."""
-    name = state.get(_PRESET)
+    name = state.get("preset")
     if name == FITTED:
         return _("By the rule that goes from the number of ratings: what a search would choose for a set of this size.")
     return _(PRESETS[name].help) if name in PRESETS else _("Your own choice of hyperparameters.")
