@@ -39,9 +39,10 @@ SETTLED = """(theme) => {
     && getComputedStyle(app).colorScheme === theme
     && document.querySelector('[data-testid="stMain"] h1')
     && !document.querySelector('[data-testid="stSkeleton"]')
+    && ![...document.querySelectorAll("[data-word]:not([data-as])")].some((one) => !one.textContent)
     && !document.getAnimations().some((one) => one instanceof CSSTransition && one.playState === "running");
 }"""
-"""The page has drawn all that it draws, in a theme's colours."""
+"""The page has drawn all that it draws, in a theme's colours; its own pictures write their words themselves."""
 
 
 class Visit:
