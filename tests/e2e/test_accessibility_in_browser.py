@@ -34,12 +34,14 @@ SCAN = """async ([rules, notOurs]) => {
 }"""
 
 SETTLED = """(theme) => {
+  const worded = (root) => [...root.querySelectorAll("*")].flatMap((one) => [
+    ...(one.dataset?.word ? [one] : []), ...(one.shadowRoot ? worded(one.shadowRoot) : [])]);
   const app = document.querySelector(".stApp");
   return app?.dataset.testScriptState === "notRunning"
     && getComputedStyle(app).colorScheme === theme
     && document.querySelector('[data-testid="stMain"] h1')
     && !document.querySelector('[data-testid="stSkeleton"]')
-    && ![...document.querySelectorAll("[data-word]:not([data-as])")].some((one) => !one.textContent)
+    && worded(document).every((one) => one.textContent || one.ariaLabel || one.title || one.placeholder)
     && !document.getAnimations().some((one) => one instanceof CSSTransition && one.playState === "running");
 }"""
 """The page has drawn all that it draws, in a theme's colours; its own pictures write their words themselves."""
