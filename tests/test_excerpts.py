@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ def test_each_excerpt_of_the_lesson_is_there_and_short(step: str) -> None:
     for found in excerpts.of_step(step):
         text = (SOURCE / f"{found.module}.py").read_text(encoding="utf-8").splitlines()
         first = found.code.splitlines()[0]
-        assert text[found.line - 1].strip() == first
+        taken = text[found.line - 1 : found.line - 1 + len(found.code.splitlines())]
+        assert textwrap.dedent("\n".join(taken)) == found.code
         assert not first.startswith(" ")
         lines += len(found.code.splitlines())
     assert 1 <= lines <= 8
