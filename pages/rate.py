@@ -15,8 +15,8 @@ with frame.open_page("rate", counts_itself=True) as counted:
     st.markdown(
         _(
             "Click a star or half a star, or use the keyboard: arrows, digits, Backspace clears. "
-            "Each rating is saved at once and moves your recommendations at once. Means on the cards are of the ratings "
-            "trained on, nearer to that of all movies where these are few."
+            "Each rating is saved at once and moves your recommendations at once. Means on the cards are of the "
+            "ratings trained on, nearer to that of all movies where these are few."
         )
     )
     told = st.container()

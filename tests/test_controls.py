@@ -112,6 +112,15 @@ class TestForm:
         form.select_slider(key=key_of("hidden_units")).set_value(Hyperparameters().hidden_units).run()
         assert form.selectbox(key="preset").value == "balanced"
 
+    def test_what_a_late_browser_says_of_the_preset_is_no_choice(self, form: AppTest) -> None:
+        """A slider moved twice in quick succession: the second move comes with the preset of before the first."""
+        form.select_slider(key=key_of("hidden_units")).set_value(50).run()
+        form.selectbox(key="preset").set_value("balanced")
+        form.select_slider(key=key_of("hidden_units")).set_value(100).run()
+        assert not form.exception
+        assert form.selectbox(key="preset").value == controls.CUSTOM
+        assert chosen(form) == Hyperparameters(hidden_units=100)
+
     def test_choosing_custom_moves_nothing(self, form: AppTest) -> None:
         form.select_slider(key=key_of("epochs")).set_value(10).run()
         form.selectbox(key="preset").set_value(controls.CUSTOM).run()

@@ -136,10 +136,20 @@ def chosen() -> Hyperparameters:
     return Hyperparameters(**{name: state.get(_key(name), getattr(default, name)) for name in names()})
 
 
-def take_preset() -> None:
-    """Moves every control to the chosen preset; the callback of the preset's control."""
+def take_preset(drawn: Hyperparameters) -> None:
+    """Moves every control to the chosen preset; the callback of the preset's control.
+
+    A browser sends what all its controls say. Of a slider that is moved again before the browser has heard that it
+    made the preset custom, the second move comes with the preset of before: nobody's choice, as a person moves one
+    control at a time.
+
+    Args:
+        drawn: what the controls said when the preset's was drawn.
+    """
     name = state.get("preset")
-    if name in PRESETS:
+    if chosen() != drawn:
+        _note_change()
+    elif name in PRESETS:
         put(PRESETS[name].hyperparameters)
     elif name == FITTED:
         put(fitted(chosen().based_on))
@@ -230,6 +240,7 @@ def preset_control() -> None:
         format_func=lambda name: _(PRESETS[name].label) if name in PRESETS else _(UNNAMED[name]),
         key="preset",
         on_change=take_preset,
+        args=(chosen(),),
         help=_("A named set of hyperparameters; choosing one moves all controls, and moving one makes it custom."),
         persist_state="session",
     )

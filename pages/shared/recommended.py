@@ -208,7 +208,10 @@ def key() -> str:
         ),
         (
             '<i class="mean" style="left:50%"></i>',
-            _("what everybody gives it: the mean of the ratings trained on, nearer to that of all movies where few did"),
+            _(
+                "what everybody gives it: the mean of the ratings trained on, nearer to that of all movies where few "
+                "did"
+            ),
         ),
     )
     lines = "".join(

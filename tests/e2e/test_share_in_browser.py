@@ -17,6 +17,7 @@ import pytest
 from conftest import App, visitor
 from playwright.sync_api import Browser, Page, expect
 
+from pages.shared.controls import nice_values
 from pages.shared.share import SECONDS_TO_ARRIVE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -129,10 +130,11 @@ def test_changes_in_quick_succession_are_all_kept(page: Page, app: Any) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page).not_to_have_url(re.compile("epochs=5"))
     expect(page).not_to_have_url(re.compile("hidden_units=12(&|$)"))
-    for name, shown in zip(("epochs", "hidden_units"), said, strict=True):
-        value = re.search(rf"{name}=(\d+)", page.url)
-        assert value is not None
-        expect(shown).to_contain_text(value.group(1))
+    for name, before, moves, shown in zip(("epochs", "hidden_units"), (5, 12), (3, 1), said, strict=True):
+        stops = sorted({*nice_values(name), before})
+        after = stops[stops.index(before) + moves]
+        expect(page).to_have_url(re.compile(rf"{name}={after}(&|$)"))
+        expect(shown).to_contain_text(str(after))
 
 
 def test_a_bad_link_is_told_and_the_default_stands(page: Page, app: Any) -> None:
