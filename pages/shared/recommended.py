@@ -192,7 +192,7 @@ _STYLE = f"""<style>
   background: {BASELINE}; }}
 .rec-key {{ display: flex; flex-wrap: wrap; gap: .2rem 1.3rem; font-size: .85rem; margin: .3rem 0 .6rem; }}
 .rec-key div {{ display: flex; align-items: center; gap: .45rem; }}
-.rec-key .rec-scale {{ width: 2.2rem; margin: 0; }}
+.rec-key .rec-scale {{ flex: none; width: 2.2rem; margin: 0; }}
 @media (max-width: 640px) {{ .rec {{ grid-template-columns: 1.4rem minmax(0, 1fr); gap: .2rem .8rem; }}
   .rec .right {{ grid-column: 2; margin-top: .4rem; }} }}
 </style>"""
