@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -236,6 +238,16 @@ class Fit:
         for name, parameter in self.model.named_parameters():
             parameter.copy_(weights[name])
 
+    @contextmanager
+    def holding(self, weights: Weights) -> Iterator[None]:
+        """Other weights, this rank's, for as long as the context lasts; then those of before, whatever happened."""
+        current = self.weights()
+        try:
+            self.load_weights(weights)
+            yield
+        finally:
+            self.load_weights(current)
+
     def leaning(self, weights: Weights, share: float) -> Weights:
         """Weights that keep a share of what was learnt beyond the averages; at 0 they predict the averages.
 
@@ -259,13 +271,12 @@ class Fit:
             entries: of ratings that were not learnt from.
             weights: this rank's.
         """
-        current, scale = self.weights(), self.train.scale
+        scale = self.train.scale
         errors = []
         for share in SHARES:
-            self.load_weights(self.leaning(weights, share))
-            predicted = self.model.decoder(self.codes(), entries).clamp(scale.low, scale.high)
+            with self.holding(self.leaning(weights, share)):
+                predicted = self.model.decoder(self.codes(), entries).clamp(scale.low, scale.high)
             errors.append((predicted - entries.targets).double().square())
-        self.load_weights(current)
         more = torch.stack(errors) - errors[0]  # (shares, n)
         count = torch.full((len(SHARES), 1), more.shape[1], dtype=torch.float64, device=self._device)
         sums = self.ranks.sum(torch.cat([more.sum(1, keepdim=True), more.square().sum(1, keepdim=True), count], dim=1))

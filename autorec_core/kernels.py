@@ -29,8 +29,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-LINKS = {"identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3, "selu": 4}
-"""The output activations by the numbers that the compiled code knows them by."""
+ACTIVATIONS = {"identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3, "selu": 4}
+"""The activations, of codes and of outputs, by the numbers that the compiled code knows them by."""
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 # Sums may be taken in another order and products fused; infinities and NaN keep their meaning, they tell divergence.
 # A division that looks for a zero first would not be vectorised.

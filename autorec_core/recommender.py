@@ -150,7 +150,7 @@ class Recommender:
         scores, off = fold_in.about()
         scores[~allowed] = -np.inf
         candidates = highest(scores, count, spare=2 * off)  # only what can be among the first is predicted exactly
-        # Ties, as at the top of the scale, go to the better known raw prediction, then to the better known item.
+        # Ties, as at the top of the scale, go to the higher prediction before clipping, then to the better known item.
         order = np.lexsort((-self.model.item_counts[candidates], -fold_in.raw_of(candidates)))
         chosen = candidates[order[:count]]
         return self.describe(fold_in, chosen, reasons=reasons)

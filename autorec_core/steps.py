@@ -209,7 +209,7 @@ class CompiledSteps:
             parameter.detach().numpy()
             for parameter in (model.encoder_weights, model.decoder_weights, model.decoder_bias)
         )
-        self._link = kernels.LINKS[model.link.activation]
+        self._link = kernels.ACTIVATIONS[model.link.activation]
         self._scale = np.array([model.link.shift, model.link.factor, scale.low, scale.high], dtype=np.float64)
         self._room: dict[str, Tensor] = {}
         chosen = torch.get_num_threads()
@@ -291,7 +291,7 @@ class CompiledSteps:
         def back_compiled(to_codes: Tensor) -> tuple[Tensor, list[Tensor]]:
             to_bias = torch.empty_like(model.encoder_bias)
             dropout = codes[:0] if mask is None else mask
-            hidden = kernels.LINKS[model.encoder_activation]
+            hidden = kernels.ACTIVATIONS[model.encoder_activation]
             kernels.through_code(hidden, codes.numpy(), dropout.numpy(), to_codes.numpy(), to_bias.detach().numpy())
             return to_codes, [to_bias]
 

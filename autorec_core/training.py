@@ -258,15 +258,12 @@ class Trainer:
             message += f" The model was fitted again to train and validation, for {self._best_epoch} epochs."
         if (share := self._kept_share()) < 1:
             message += f" Of what it learnt beyond averages, {share:.0%} is kept: so much does validation support."
-        current = self._fit.weights()
-        self._fit.load_weights(self._fit.leaning(self._best, share))
-        total, count = self._fit.squared_error_at(self._fit.everything)
-        train_rmse = math.sqrt(total / count)
-        self._fit.load_weights(current)
+        with self._fit.holding(self._fit.leaning(self._best, share)):
+            total, count = self._fit.squared_error_at(self._fit.everything)
         return TrainingEnded(
             **common,
             message=message,
-            train_rmse=train_rmse,
+            train_rmse=math.sqrt(total / count),
             valid_rmse=self._best_valid,
             test_rmse=rmse(predicted, given) if len(given) else None,
             test_mae=mae(predicted, given) if len(given) else None,
@@ -321,13 +318,9 @@ class Trainer:
         if not self._best_epoch:
             raise AutoRecError("This training has no model: no epoch ended with a finite validation RMSE.")
         if self._trained is None:
-            current = self._fit.weights()
-            self._fit.load_weights(self._best)
             weights = self._fit.leaning(self._best, self._kept_share())
             bias = self._fit.averages or self._baselines["user_item_bias"]
-            model = _as_arrays(self._fit, weights, self._residual_variance, bias)
-            self._fit.load_weights(current)
-            self._trained = self._with_certainty(model)
+            self._trained = self._with_certainty(_as_arrays(self._fit, weights, self._residual_variance, bias))
         return self._trained
 
     def _with_certainty(self, model: TrainedModel) -> TrainedModel:
@@ -398,10 +391,11 @@ def _joined(train: Ratings, valid: Ratings) -> Ratings:
 
 
 def _as_arrays(fit: Fit, own: Weights, residual_variance: float, bias: baselines.Baseline) -> TrainedModel:
-    """A fit's network with its codes, with some weights of this rank's, and what it knows of users and items."""
+    """A fit's network under some weights of this rank's, with its codes, and what it knows of users and items."""
     train = fit.train
     weights = {name: value.cpu().numpy().astype(np.float32) for name, value in fit.whole(own).items()}
-    codes = fit.codes().cpu().numpy().astype(np.float32)
+    with fit.holding(own):
+        codes = fit.codes().cpu().numpy().astype(np.float32)
     offsets = fit.offsets.astype(np.float32)
     nothing = np.zeros(0)
     users = population.Population(nothing, nothing)

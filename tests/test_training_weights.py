@@ -192,3 +192,22 @@ def test_full_batch_optimizers_reach_a_point_where_the_penalised_gradient_vanish
     for name, leaf in fit.model.named_parameters():  # the squared error's gradient is twice half of itself
         total = (gradients[name] + lambdas.get(name, 0.0) * leaf.detach()) / checkerboard.num_ratings
         assert total.abs().max() < 1e-3, name
+
+
+# -- weights that are only looked at ----------------------------------------------------------------------------------
+
+
+def test_weights_that_were_held_are_put_back_even_when_the_look_at_them_fails(checkerboard: Ratings) -> None:
+    fit = Fit(checkerboard, SMALL, seed=3)
+    before = fit.weights()
+    zeros = {name: torch.zeros_like(value) for name, value in before.items()}
+
+    def look() -> None:
+        with fit.holding(zeros):
+            assert not any(bool(value.any()) for value in fit.weights().values())
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        look()
+    for name, value in fit.weights().items():
+        assert torch.equal(value, before[name]), name
