@@ -375,6 +375,7 @@ def dropped(values: Tensor, share: float, seed: int, positions: Tensor | None = 
 
 def _code_mask(model: AutoRec, num_rows: int, share: float, seed: int) -> Tensor | None:
     """(num_rows, hidden_units) to multiply the codes by; None where none are dropped."""
+    if not share:
+        return None
     like = model.encoder_weights
-    ones = torch.ones((num_rows, like.shape[1]), dtype=like.dtype, device=like.device)
-    return dropped(ones, share, seed) if share else None
+    return dropped(torch.ones((num_rows, like.shape[1]), dtype=like.dtype, device=like.device), share, seed)
