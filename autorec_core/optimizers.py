@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.model import AutoRec
+
+Array = np.ndarray[Any, Any]
 
 WARM_UP = 0.25
 """Share of a one-cycle run in which the learning rate rises."""
@@ -44,6 +47,39 @@ def learning_rate_at(schedule: str, peak: float, progress: float) -> float:
     return peak * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * fall)))
 
 
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """A parameter that Adam moves without torch: arrays in the memory of the parameter and of the optimiser's state.
+
+    They are made once, as between two passes that fill the caches each call of torch's costs more than what it does.
+    """
+
+    weights: Array
+    """The parameter's own, of its shape."""
+    first: Array
+    """First moment, of its shape."""
+    second: Array
+    """Second moment, of its shape."""
+    steps: Array
+    """() steps so far."""
+    group: dict[str, Any]
+    """What torch's Adam keeps of its learning rate, betas, epsilon and penalty."""
+
+    def step(self) -> Array:
+        """Counts one more step and says how.
+
+        Returns:
+            (7,) in the parameter's dtype: step size, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), epsilon,
+            penalty.
+        """
+        self.steps[...] += 1
+        group, t = self.group, float(self.steps)
+        beta1, beta2 = group["betas"]
+        of_first, of_second = 1 - beta1**t, 1 - beta2**t
+        values = (group["lr"] / of_first, 1 - beta1, beta2, 1 - beta2, of_second**-0.5, group["eps"])
+        return np.array([*values, group["weight_decay"]], dtype=self.weights.dtype)
+
+
 class Penalised:
     """An optimiser of the objective per rating: mean squared error + `penalties[p] / 2 * ||p||^2` for each parameter.
 
@@ -57,6 +93,7 @@ class Penalised:
         self.kind = hyperparameters.optimizer
         self.model = model
         self.penalties = list(zip(model.parameters(), penalties, strict=True))
+        self._moved: dict[Tensor, Moved] = {}
         parameters = [parameter for parameter, _ in self.penalties]
         self.optimizer: torch.optim.Optimizer
         if self.kind == "adam":
@@ -120,21 +157,16 @@ class Penalised:
             self.optimizer.step()
         return squares[0]
 
-    def adam_of(self, parameter: Tensor) -> np.ndarray[Any, Any]:
-        """Counts one more step of a parameter that somebody else moves, and says how.
-
-        Returns:
-            (7,) in the parameter's dtype: step size, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), epsilon,
-            penalty.
-        """
-        self.moments_of(parameter)
-        steps = self.optimizer.state[parameter]["step"]
-        steps += 1
-        group = next(group for group in self.optimizer.param_groups if group["params"][0] is parameter)
-        (beta1, beta2), t = group["betas"], float(steps)
-        of_first, of_second = 1 - beta1**t, 1 - beta2**t
-        values = (group["lr"] / of_first, 1 - beta1, beta2, 1 - beta2, of_second**-0.5, group["eps"])
-        return np.array([*values, group["weight_decay"]], dtype=parameter.detach().numpy().dtype)
+    def moved(self, parameter: Tensor) -> Moved:
+        """Adam's arrays of a parameter that somebody else moves; the same object until a state is loaded."""
+        if parameter not in self._moved:
+            first, second = self.moments_of(parameter)
+            group = next(group for group in self.optimizer.param_groups if group["params"][0] is parameter)
+            steps = self.optimizer.state[parameter]["step"]
+            self._moved[parameter] = Moved(
+                parameter.detach().numpy(), first.numpy(), second.numpy(), steps.numpy(), group
+            )
+        return self._moved[parameter]
 
     def moments_of(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
         """Adam's two moments of a parameter, each of its shape; 0 before the first step."""
@@ -171,16 +203,17 @@ class Penalised:
         ]
         return torch.stack(terms).sum()
 
-    def state(self) -> tuple[dict[str, np.ndarray[Any, Any]], Any]:
+    def state(self) -> tuple[dict[str, Array], Any]:
         """The optimiser's state, of all ranks, as (arrays by name, JSON-able structure that refers to them)."""
-        arrays: dict[str, np.ndarray[Any, Any]] = {}
+        arrays: dict[str, Array] = {}
         state = self._by_column(self.optimizer.state_dict(), self.model.ranks.whole)
         return arrays, _to_plain(state, arrays)
 
-    def load_state(self, arrays: dict[str, np.ndarray[Any, Any]], structure: Any) -> None:
+    def load_state(self, arrays: dict[str, Array], structure: Any) -> None:
         """The inverse of `state`."""
         state = _from_plain(structure, arrays)
         self.optimizer.load_state_dict(self._by_column(state, lambda whole: whole[slice(*self.model.columns)]))
+        self._moved.clear()  # their arrays were those of the state before
 
     def _by_column(self, state: dict[str, Any], change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         """A state dict with every tensor that has a row a column changed."""
@@ -196,7 +229,7 @@ class Penalised:
         return {**state, "state": found}
 
 
-def _to_plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+def _to_plain(value: Any, arrays: dict[str, Array]) -> Any:
     if isinstance(value, Tensor):
         name = f"optimizer.{len(arrays)}"
         arrays[name] = np.array(value.detach().cpu().numpy(), copy=True)
@@ -208,7 +241,7 @@ def _to_plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     return {"value": value}
 
 
-def _from_plain(structure: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+def _from_plain(structure: Any, arrays: dict[str, Array]) -> Any:
     ((kind, value),) = structure.items()
     if kind == "tensor":
         return torch.from_numpy(np.array(arrays[value], copy=True))

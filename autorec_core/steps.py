@@ -21,7 +21,7 @@ from autorec_core import engine, kernels
 from autorec_core.engine import Batch
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.model import AutoRec
-from autorec_core.optimizers import Penalised
+from autorec_core.optimizers import Moved, Penalised
 from autorec_core.ratings import RatingScale
 
 BLOCK_BYTES = 2**19
@@ -205,34 +205,34 @@ class CompiledSteps:
 
     def __init__(self, model: AutoRec, optimizer: Penalised, scale: RatingScale) -> None:
         self.model, self.optimizer = model, optimizer
-        self._encoder, self._decoder, self._bias = (
-            parameter.detach().numpy()
-            for parameter in (model.encoder_weights, model.decoder_weights, model.decoder_bias)
-        )
+        self._large, self._common = model.by_column, model.common
+        self._dtype = model.encoder_weights.detach().numpy().dtype
         self._link = kernels.ACTIVATIONS[model.link.activation]
         self._scale = np.array([model.link.shift, model.link.factor, scale.low, scale.high], dtype=np.float64)
-        self._room: dict[str, Tensor] = {}
+        self._room: dict[str, kernels.Array] = {}
         chosen = torch.get_num_threads()
         kernels.make_threads()
         torch.set_num_threads(chosen)  # else the second step of a process would run on other threads than the first
 
     def prepared(self, batch: Batch) -> Layout:
         """The batch in its two orders."""
-        return Layout.of(batch, self._encoder.shape[1] * self._encoder.itemsize, torch.get_num_threads())
+        weights = self._large[0]
+        return Layout.of(batch, weights.shape[1] * weights.itemsize, torch.get_num_threads())
 
     def __call__(self, batch: Layout, hyperparameters: Hyperparameters, seeds: tuple[int, int]) -> Tensor:
         """See `Steps`."""
-        model, threads = self.model, torch.get_num_threads()
+        ranks, threads = self.model.ranks, torch.get_num_threads()
+        encoder, decoder, bias = (self.optimizer.moved(parameter) for parameter in self._large)
         starts, parts = batch.shares(threads)
         by_rows = (starts, batch.segments, batch.columns)
-        num_rows, units = len(batch.offsets), self._encoder.shape[1]
-        inputs, errors = (self._empty(name, len(batch.inputs)).numpy() for name in ("inputs", "errors"))
+        num_rows, units = len(batch.offsets), encoder.weights.shape[1]
+        inputs, errors = self._empty("inputs", len(batch.inputs)), self._empty("errors", len(batch.inputs))
         terms = self._empty("terms", threads, num_rows, units)
         sums = np.zeros((3, threads, 8))
 
         kernels.encode(
             threads,
-            self._encoder,
+            encoder.weights,
             *by_rows,
             batch.inputs,
             batch.positions,
@@ -240,16 +240,16 @@ class CompiledSteps:
             hyperparameters.input_dropout,
             batch.places,
             inputs,
-            terms.numpy(),
+            terms,
         )
-        mask = _code_mask(model, num_rows, hyperparameters.code_dropout, seeds[1])
-        products = model.ranks.sum(_added(terms))  # (B, k)
+        mask = _code_mask(self.model, num_rows, hyperparameters.code_dropout, seeds[1])
+        products = ranks.sum(_added(terms))  # (B, k)
         codes, back = self._code(products, mask)
         shown = codes.numpy()
         kernels.decode(
             threads,
-            self._decoder,
-            self._bias,
+            decoder.weights,
+            bias.weights,
             shown,
             batch.offsets,
             *by_rows,
@@ -259,15 +259,15 @@ class CompiledSteps:
             self._scale,
             2.0 / batch.num_ratings,
             errors,
-            terms.numpy(),
+            terms,
             sums[0],
         )
-        to_products, to_common = back(model.ranks.sum(_added(terms)))
-        self._update(model.decoder_weights, model.decoder_bias, shown, batch, errors, parts, sums[1])
-        self._update(model.encoder_weights, None, to_products.numpy(), batch, inputs, parts, sums[2])
+        to_products, to_common = back(ranks.sum(_added(terms)))
+        _update(decoder, bias, shown, batch, errors, parts, sums[1])
+        _update(encoder, None, to_products.numpy(), batch, inputs, parts, sums[2])
         square = sums[1:3, :, 0].sum()
-        for parameter, gradient in zip(model.common, to_common, strict=True):
-            square += self._move(parameter, gradient)
+        for parameter, gradient in zip(self._common, to_common, strict=True):
+            square += _move(self.optimizer.moved(parameter), gradient) / ranks.size  # each rank counts its share
         return torch.tensor([*sums[0, :, :2].sum(axis=0), square, batch.num_ratings], dtype=torch.float64)
 
     def _code(self, products: Tensor, mask: Tensor | None) -> tuple[Tensor, Back]:
@@ -280,7 +280,7 @@ class CompiledSteps:
                 attached = attached * mask
 
             def back(to_codes: Tensor) -> tuple[Tensor, list[Tensor]]:
-                to_products, *to_common = torch.autograd.grad(attached, [leaf, *model.common], to_codes)
+                to_products, *to_common = torch.autograd.grad(attached, [leaf, *self._common], to_codes)
                 return to_products, to_common
 
             return attached.detach(), back
@@ -297,59 +297,55 @@ class CompiledSteps:
 
         return codes if mask is None else codes * mask, back_compiled
 
-    def _update(
-        self,
-        weights: Tensor,
-        bias: Tensor | None,
-        to_weights: kernels.Array,
-        batch: Layout,
-        values: kernels.Array,
-        parts: kernels.Array,
-        sums: kernels.Array,
-    ) -> None:
-        """See `kernels.update`."""
-        adam = adam_of_bias = self.optimizer.adam_of(weights)
-        moments = self._moments(weights)
-        of_bias = (moments[0][0, :0], moments[1][0, :0])
-        if bias is not None:
-            adam_of_bias, of_bias = self.optimizer.adam_of(bias), self._moments(bias)
-        kernels.update(
-            len(parts) - 1,
-            weights.detach().numpy(),
-            of_bias[0] if bias is None else bias.detach().numpy(),
-            (*moments, *of_bias),
-            to_weights,
-            batch.indptr,
-            batch.rows,
-            values,
-            adam,
-            adam_of_bias,
-            parts,
-            sums,
-        )
-
-    def _move(self, parameter: Tensor, gradient: Tensor) -> float:
-        """See `kernels.move`; this rank's share of the squared length."""
-        first, second = self._moments(parameter)
-        flat = (parameter.detach().numpy().ravel(), gradient.contiguous().numpy().ravel())
-        square: float = kernels.move(*flat, (first.ravel(), second.ravel()), self.optimizer.adam_of(parameter))
-        return square / self.model.ranks.size
-
-    def _moments(self, parameter: Tensor) -> tuple[kernels.Array, kernels.Array]:
-        first, second = self.optimizer.moments_of(parameter)
-        return first.numpy(), second.numpy()
-
-    def _empty(self, name: str, *shape: int) -> Tensor:
+    def _empty(self, name: str, *shape: int) -> kernels.Array:
         """Room to work in, kept from step to step: fresh memory would have to be cleared by the system each time."""
         size, room = math.prod(shape), self._room.get(name)
         if room is None or len(room) < size:
-            room = self._room[name] = torch.empty(size, dtype=self.model.encoder_weights.dtype)
-        return room[:size].view(shape)
+            room = self._room[name] = np.empty(size, dtype=self._dtype)
+        return room[:size].reshape(shape)
 
 
-def _added(terms: Tensor) -> Tensor:
+def _update(
+    moved: Moved,
+    bias: Moved | None,
+    to_weights: kernels.Array,
+    batch: Layout,
+    values: kernels.Array,
+    parts: kernels.Array,
+    sums: kernels.Array,
+) -> None:
+    """See `kernels.update`."""
+    adam = adam_of_bias = moved.step()
+    nothing = moved.weights[0, :0]
+    of_bias = (nothing, nothing, nothing)
+    if bias is not None:
+        adam_of_bias, of_bias = bias.step(), (bias.weights, bias.first, bias.second)
+    kernels.update(
+        len(parts) - 1,
+        moved.weights,
+        of_bias[0],
+        (moved.first, moved.second, *of_bias[1:]),
+        to_weights,
+        batch.indptr,
+        batch.rows,
+        values,
+        adam,
+        adam_of_bias,
+        parts,
+        sums,
+    )
+
+
+def _move(moved: Moved, gradient: Tensor) -> float:
+    """See `kernels.move`."""
+    of_weights, moments = gradient.contiguous().numpy().ravel(), (moved.first.ravel(), moved.second.ravel())
+    square: float = kernels.move(moved.weights.ravel(), of_weights, moments, moved.step())
+    return square
+
+
+def _added(terms: kernels.Array) -> Tensor:
     """The sum of all threads' terms, (T, B, k) to (B, k). On one thread: two would wait for each other for longer."""
-    return torch.from_numpy(terms.numpy().sum(axis=0))
+    return torch.from_numpy(terms.sum(axis=0))
 
 
 def dropped(values: Tensor, share: float, seed: int, positions: Tensor | None = None) -> Tensor:
