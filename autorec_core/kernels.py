@@ -390,11 +390,12 @@ def update(
     """
     units = weights.shape[1]
     for thread in numba.prange(len(parts) - 1):
-        g, one, square = np.empty(units, dtype=weights.dtype), np.empty(1, dtype=weights.dtype), 0.0
+        first, last = parts[thread], parts[thread + 1]
+        g, square = np.empty(units, dtype=weights.dtype), 0.0
+        to_bias = np.empty(last - first, dtype=weights.dtype)
         left, x = np.empty(len(to_weights) + 1, dtype=np.int32), np.empty(len(to_weights) + 1, dtype=values.dtype)
-        for column in range(parts[thread], parts[thread + 1]):
+        for column in range(first, last):
             g[:] = 0
-            one[0] = 0
             begin, end = indptr[column], indptr[column + 1]
             number = _not_zero(rows[begin:end], values[begin:end], left, x)
             e = 0
@@ -404,18 +405,17 @@ def update(
                 x0, x1, x2, x3 = x[e], x[e + 1], x[e + 2], x[e + 3]
                 for u in range(units):
                     g[u] += x0 * s0[u] + x1 * s1[u] + x2 * s2[u] + x3 * s3[u]
-                one[0] += x0 + x1 + x2 + x3
                 e += 4
             while e < number:
                 s0, x0 = to_weights[left[e]], x[e]
                 for u in range(units):
                     g[u] += x0 * s0[u]
-                one[0] += x0
                 e += 1
             square += _update(weights[column], g, moments[0][column], moments[1][column], adam)
             if len(bias):
-                here = slice(column, column + 1)
-                square += _update(bias[here], one, moments[2][here], moments[3][here], adam_of_bias)
+                to_bias[column - first] = values[begin:end].sum()
+        if len(bias):  # all of a thread at once: column by column it would take longer than the weights beside it
+            square += _update(bias[first:last], to_bias, moments[2][first:last], moments[3][first:last], adam_of_bias)
         sums[thread, 0] = square
 
 
