@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ def uploaders() -> None:
         st.file_uploader(
             _("Ratings"),
             type=["csv", "tsv", "txt", "dat", "data", "zip", "parquet"],
+            max_upload_size=math.ceil(uploads.largest() / 2**20),  # what the control calls a megabyte
             key=_key("ratings"),
             help=_("At most {most:.0f} MB.", most=uploads.largest() / 1e6),
         )
