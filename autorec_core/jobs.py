@@ -257,7 +257,7 @@ class JobRunner:
             raise QueueError("The server is shutting down; no training can start.")
         if len(self._queue) >= self._max_queued:
             raise QueueError(
-                "No more than {most} may wait in line, and so many do. Try again when one has ended.",
+                "The line is full: it has room for {most}. Try again when one has ended.",
                 most=self._max_queued,
             )
         in_line = [*self._queue]
@@ -266,7 +266,7 @@ class JobRunner:
         own = sum(run.config.owner == owner for run in in_line)
         if owner is not None and own >= self._max_per_owner:
             raise QueueError(
-                "You have as many in line as a visitor may at a time, {most}. Wait until one has ended, or leave the "
+                "You have as many trainings in line as a visitor may: {most}. Wait until one has ended, or leave the "
                 "queue with one.",
                 most=self._max_per_owner,
             )

@@ -253,7 +253,7 @@ class UploadStore:
             if not most:
                 raise InvalidRatingsError("This server keeps no sets of visitors.")
             raise InvalidRatingsError(
-                "You have as many sets as this server keeps for a visitor, {most}. Delete one first.", most=most
+                "You have as many sets as this server keeps for a visitor: {most}. Delete one first.", most=most
             )
         upload = Upload(
             id="".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16)),

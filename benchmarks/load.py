@@ -281,7 +281,7 @@ async def one_too_many(server: Server) -> list[str]:
         told = session.read("live_state")["html"]
         wrong = (
             []
-            if f"No more than {WAITING} may wait in line" in told
+            if f"The line is full: it has room for {WAITING}" in told
             else [f"the line is full, and the page says: {told}"]
         )
         return [*session.faults, *wrong, *(["a full line took one more"] if len(server.runs()) > before else [])]

@@ -95,7 +95,7 @@ def test_a_visitor_keeps_so_many_runs_and_no_one_elses_count(store: RunStore, mo
     monkeypatch.setenv("AUTOREC_MAX_RUNS", "2")
     runs = [store.create(asked()) for _ in range(2)]
     store.create(RunConfig(owner=OTHER))
-    with pytest.raises(QueueError, match="as many runs as are kept for a visitor, 2"):
+    with pytest.raises(QueueError, match="as many runs as are kept for a visitor: 2"):
         limits.check(asked(), store)
     limits.check(RunConfig(owner=OTHER), store)
     shelf.delete(runs[0])
