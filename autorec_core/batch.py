@@ -12,7 +12,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from autorec_core.errors import InvalidRatingsError, NotFoundError
-from autorec_core.fold_in import Prior, decode_rows, encode_rows
+from autorec_core.fold_in import Prior
+from autorec_core.new_rows import decode_rows, encode_rows
 from autorec_core.ratings import Compressed, FloatArray, IntArray
 from autorec_core.recommender import Filter, Recommender, highest
 from autorec_core.trained_model import TrainedModel

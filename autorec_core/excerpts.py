@@ -110,7 +110,7 @@ OF_STEP: dict[str, tuple[tuple[str, str, str, int], ...]] = {
     "regularisation": (("fit", "Fit._penalties", "decoder = ", 2),),
     "base": (("fit", "Fit.matrix", "", 0),),
     "fold_in": (("fold_in", "ItemBasedFoldIn.__init__", "rated = ", 4),),
-    "fold_in_users": (("fold_in", "decode_rows", "", 0),),
+    "fold_in_users": (("new_rows", "decode_rows", "", 0),),
     "ranking": (
         ("ordering", "ordered", "candidates = ", 2),
         ("ordering", "ordered", "scores += wishes.adventure", 1),

@@ -11,21 +11,16 @@ Either way the effect of each rating is exact: the prediction with it, less the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
-from autorec_core.baselines import DAMPING
+from autorec_core.new_rows import forward_rows
 from autorec_core.population import with_constant
-from autorec_core.ratings import BoolArray, FloatArray, IntArray
-from autorec_core.splits import Split
+from autorec_core.ratings import FloatArray, IntArray
 from autorec_core.trained_model import TrainedModel
-
-KNOWN_COUNTS = (0, 1, 2, 5, 10, 20, 50)
-"""Numbers of known ratings at which errors are measured."""
 
 
 class FoldIn:
@@ -280,96 +275,3 @@ class UserBasedFoldIn(FoldIn):
 def user_based_variance(model: TrainedModel, count: int) -> float:
     """Of a new rating around a user-based model's prediction with so many ratings known, in squared rating units."""
     return float(np.interp(math.log1p(count), np.log1p(model.fold_in_counts), model.fold_in_variances))
-
-
-def forward_rows(
-    model: TrainedModel, item_indices: IntArray, ratings: FloatArray, known: BoolArray | None = None
-) -> FloatArray:
-    """A user-based model's reconstruction of new users who rated (some of) the same items.
-
-    Args:
-        model: user-based.
-        item_indices: (n,) items.
-        ratings: (m, n) ratings of m users.
-        known: (m, n) bool, which of them each user gave; all where None.
-
-    Returns:
-        (m, num_items) float64 raw reconstructions, not clipped.
-    """
-    return decode_rows(model, *encode_rows(model, item_indices, ratings, known))
-
-
-def encode_rows(
-    model: TrainedModel, item_indices: IntArray, ratings: FloatArray, known: BoolArray | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """The first half of `forward_rows`: (m, hidden_units) codes and (m,) the users' damped levels, in rating units."""
-    hyperparameters = model.hyperparameters
-    known = np.ones(ratings.shape, dtype=bool) if known is None else known
-    counts = known.sum(1)
-    given = np.where(known, ratings, 0.0)
-    # A user's level is over the items' averages where the network begins at those of both, else over the mean of all.
-    expected = model.item_means[item_indices] if hyperparameters.lean_on_averages else model.global_mean
-    means = model.global_mean + (given - np.where(known, expected, 0.0)).sum(1) / (counts + DAMPING)
-    deviations = ratings - means[:, None] if hyperparameters.centering else ratings
-    inputs = np.where(known, deviations + hyperparameters.input_presence, 0.0)
-    if hyperparameters.input_scaling:
-        inputs = inputs / np.sqrt(np.maximum(counts, 1))[:, None]
-    return model.code_of(inputs @ model.encoder_weights[item_indices]), means
-
-
-def decode_rows(model: TrainedModel, codes: FloatArray, means: FloatArray) -> FloatArray:
-    """The second half of `forward_rows`: (m, num_items) raw reconstructions of what `encode_rows` gave."""
-    z = codes @ model.decoder_weights.T + model.decoder_bias
-    if model.hyperparameters.centering:
-        z = z + model.link.inverse(means)[:, None]
-    return np.asarray(model.link(z), dtype=np.float64)
-
-
-def validation_visitors(
-    split: Split, users_read: int = 300
-) -> Iterator[tuple[IntArray, FloatArray, IntArray, FloatArray]]:
-    """Users of the training data, to be met as visitors are: some of their training ratings known, validation scored.
-
-    Args:
-        split: what a model was trained on.
-        users_read: at most so many users, drawn by the split's seed.
-
-    Yields:
-        (n,) items and (n,) training ratings of them, in the order in which they become known, at most as many as the
-        last of `KNOWN_COUNTS`; (m,) items and (m,) validation ratings of them.
-    """
-    generator = np.random.default_rng([split.seed, 3])
-    train, valid = split.train.by_user, split.valid.by_user
-    users = np.flatnonzero((valid.counts > 0) & (train.counts > 0))
-    if len(users) > users_read:
-        users = generator.choice(users, users_read, replace=False)
-    for user in users.tolist():
-        order = generator.permutation(train.counts[user])[: KNOWN_COUNTS[-1]]
-        items, ratings = train.row(user)
-        yield items[order], ratings[order], *valid.row(user)
-
-
-def at_known_counts(model: TrainedModel, items: IntArray, ratings: FloatArray, targets: IntArray) -> FloatArray:
-    """(len(KNOWN_COUNTS), m) a user-based model's raw predictions of `targets`, with so many first ratings known."""
-    known = np.arange(len(items)) < np.array(KNOWN_COUNTS)[:, None]
-    some = replace(model, decoder_weights=model.decoder_weights[targets], decoder_bias=model.decoder_bias[targets])
-    return forward_rows(some, items, np.broadcast_to(ratings, known.shape), known)
-
-
-def user_based_errors(model: TrainedModel, split: Split, *, users_read: int = 300) -> tuple[IntArray, FloatArray]:
-    """How far off a user-based model's forward passes are when only some ratings of a user are known.
-
-    Args:
-        model: user-based.
-        split: what it was trained on; known ratings come from train, the errors from validation.
-        users_read: at most so many users.
-
-    Returns:
-        (m,) int64 numbers of known ratings and (m,) float64 mean squared errors, in squared rating units.
-    """
-    totals, number = np.zeros(len(KNOWN_COUNTS)), 0
-    for items, ratings, targets, given in validation_visitors(split, users_read):
-        differences = model.scale.clip(at_known_counts(model, items, ratings, targets)) - given
-        totals, number = totals + np.square(differences).sum(1), number + len(given)
-    errors = totals / number if number else np.full(len(KNOWN_COUNTS), model.residual_variance)
-    return np.array(KNOWN_COUNTS, dtype=np.int64), errors

@@ -256,17 +256,19 @@ class JobRunner:
         if self._is_closed:
             raise QueueError("The server is shutting down; no training can start.")
         if len(self._queue) >= self._max_queued:
-            raise QueueError("{count} trainings wait already. Try again when some have ended.", count=len(self._queue))
+            raise QueueError(
+                "The line is full: it has room for {most}. Try again when one has ended.",
+                most=self._max_queued,
+            )
         in_line = [*self._queue]
         if self._current is not None and not self._is_stopping and self._current.id != stepping_aside:
             in_line.append(self._current)
         own = sum(run.config.owner == owner for run in in_line)
         if owner is not None and own >= self._max_per_owner:
             raise QueueError(
-                "A visitor may have {most} trainings in line at a time, and you have {own}. Wait until one has ended, "
-                "or leave the queue with one.",
+                "You have as many trainings in line as a visitor may: {most}. Wait until one has ended, or leave the "
+                "queue with one.",
                 most=self._max_per_owner,
-                own=own,
             )
 
     def _put_in_line(self, run: Run) -> None:

@@ -39,7 +39,7 @@ def check(config: RunConfig, store: RunStore) -> None:
         kept = sum(run.config.owner == config.owner and not shelf.is_deleted(run) for run in store.all())
         if kept >= limits.runs:
             raise QueueError(
-                "You have {count} runs here, the most that are kept. Delete some on the page Compare.", count=kept
+                "You have as many runs as are kept for a visitor: {count}. Delete some on the page Compare.", count=kept
             )
 
 

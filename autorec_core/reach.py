@@ -13,15 +13,9 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from autorec_core.fold_in import (
-    KNOWN_COUNTS,
-    ItemBasedFoldIn,
-    Prior,
-    at_known_counts,
-    user_based_variance,
-    validation_visitors,
-)
+from autorec_core.fold_in import ItemBasedFoldIn, Prior, user_based_variance
 from autorec_core.ratings import FloatArray
+from autorec_core.rehearsal import KNOWN_COUNTS, at_known_counts, validation_visitors
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel, normal_reach
 

@@ -18,7 +18,6 @@ import os
 import re
 import secrets
 import shutil
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +55,6 @@ TOP, AT_RANDOM = "Most rated × most active", "Drawn at random"
 """Blocks besides the genres."""
 UNKNOWN = 255
 """Stands for no number in a byte."""
-MODELS_HELD = 4
-"""Models of a run that a server keeps in memory."""
 PARTS = ("unknown", "train", "validation", "test")
 """What `Block.parts` counts."""
 
@@ -443,7 +440,12 @@ def thinned(epochs: Sequence[int], most: int, newest: int) -> list[int]:
 
 
 class Watched:
-    """A run's pictures as a server reads them: each file once. Any number of threads may ask.
+    """A run's pictures as a server reads them: each look once, a model whenever it is asked for.
+
+    Looks are small, and all of them are drawn. Of a model nothing is needed once a visitor was met with it; held for
+    each run that somebody watched, they would be most of what stays in memory when all have left.
+
+    Any number of threads may ask.
 
     Args:
         folder: of the run.
@@ -453,8 +455,6 @@ class Watched:
         self.album = Album(folder)
         self._scene: Scene | None = None
         self._looks: dict[int, tuple[int, Look]] = {}
-        self._models: dict[tuple[int, int], TrainedModel] = {}
-        self._lock = threading.Lock()
 
     def scene(self) -> Scene | None:
         """What does not change; None before there is one."""
@@ -462,21 +462,15 @@ class Watched:
             self._scene = self.album.scene()
         return self._scene
 
-    def model_at(self, epoch: int) -> tuple[int, TrainedModel] | None:
-        """The newest kept model up to an epoch, with its epoch; None where there is none."""
+    def model_at(self, epoch: int) -> tuple[int, int] | None:
+        """Epoch and age of the newest kept model up to an epoch; None where there is none."""
+        known = max((known for known in self.album.epochs("model") if known <= epoch), default=None)
+        return None if known is None else (known, self.album.age("model", known))
+
+    def model(self, epoch: int) -> TrainedModel | None:
+        """The kept model of an epoch, read anew; None where it can't be read, as it may have made room meanwhile."""
         scene = self.scene()
-        for known in reversed(self.album.epochs("model")):
-            if known > epoch or scene is None:
-                continue
-            key = (known, self.album.age("model", known))
-            if key not in self._models and (model := self.album.model(known, scene)) is not None:
-                with self._lock:
-                    while len(self._models) >= MODELS_HELD:
-                        self._models.pop(next(iter(self._models)))
-                    self._models[key] = model
-            if (found := self._models.get(key)) is not None:
-                return known, found
-        return None
+        return None if scene is None else self.album.model(epoch, scene)
 
     def looks(self) -> dict[int, Look]:
         """All looks by epoch, ascending."""

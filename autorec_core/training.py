@@ -19,11 +19,11 @@ from autorec_core import baselines, item_noise, population, reach
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
-from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.metrics import mae, rmse, squared_error
 from autorec_core.ranks import ALONE, Ranks
 from autorec_core.ratings import BoolArray, FloatArray, Ratings
+from autorec_core.rehearsal import user_based_errors
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 

@@ -187,7 +187,7 @@ def _check_size(name: str, content: bytes) -> None:
     most = largest()
     if len(content) > most:
         raise InvalidRatingsError(
-            "{name} has {size:.0f} MB; at most {most:.0f} MB are accepted. Give a file with fewer rows, or train on it "
+            "{name} has {size:.1f} MB; at most {most:.1f} MB are accepted. Give a file with fewer rows, or train on it "
             "with the command line.",
             name=name,
             size=len(content) / 1e6,
@@ -250,12 +250,11 @@ class UploadStore:
         """
         most = settings.limits().uploads
         if len(self.of(owner)) >= most:
-            text = (
-                "You have {count} sets here; at most {most} are kept on this server. Delete one first."
-                if most
-                else "You have {count} sets here; at most {most} are kept on this server."
+            if not most:
+                raise InvalidRatingsError("This server keeps no sets of visitors.")
+            raise InvalidRatingsError(
+                "You have as many sets as this server keeps for a visitor: {most}. Delete one first.", most=most
             )
-            raise InvalidRatingsError(text, count=len(self.of(owner)), most=most)
         upload = Upload(
             id="".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(16)),
             name=Path(name).name[:100],

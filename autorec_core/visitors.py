@@ -30,6 +30,9 @@ from autorec_core.visitor_schema import ratings as _ratings
 SECONDS_TO_WAIT = 5
 """How long a write waits for another one, or a connection for its server, before it gives up."""
 
+A_MOMENT = 1e-6
+"""Seconds by which a rating is newer than one before it, where the clock does not say so."""
+
 PASSED_OVER = ("not interested", "not seen")
 """Why a movie is passed over: never to be recommended again, or never to be asked about again."""
 
@@ -98,12 +101,16 @@ class VisitorStore:
             StorageError: the database did not take it; the earlier rating, if any, still stands.
         """
         _check(rating)
+        now = time.time()
+        newest = sa.select(sa.func.max(_ratings.c.rated_at)).where(*_of(_ratings, visitor_id, catalogue))
+        latest = newest.scalar_subquery()
         values = {
             "visitor_id": visitor_id,
             "catalogue": catalogue,
             "item_id": str(item_id),
             "rating": float(rating),
-            "rated_at": time.time(),
+            # After those that were given before, though the clock was set back since.
+            "rated_at": sa.case((latest >= now, latest + A_MOMENT), else_=now),
         }
         statement = self._insert(_ratings).values(**values)
         statement = statement.on_conflict_do_update(

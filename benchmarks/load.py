@@ -279,7 +279,11 @@ async def one_too_many(server: Server) -> list[str]:
         await session.open("train", SHORT)
         await session.press("start")
         told = session.read("live_state")["html"]
-        wrong = [] if f"{WAITING} trainings wait already" in told else [f"the line is full, and the page says: {told}"]
+        wrong = (
+            []
+            if f"The line is full: it has room for {WAITING}" in told
+            else [f"the line is full, and the page says: {told}"]
+        )
         return [*session.faults, *wrong, *(["a full line took one more"] if len(server.runs()) > before else [])]
 
 

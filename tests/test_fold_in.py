@@ -10,10 +10,12 @@ import pytest
 
 from autorec_core import fold_in as fold_in_module
 from autorec_core.errors import InvalidRatingsError
-from autorec_core.fold_in import KNOWN_COUNTS, FoldIn, forward_rows, user_based_errors
+from autorec_core.fold_in import FoldIn
 from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters
+from autorec_core.new_rows import forward_rows
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.recommender import Recommender
+from autorec_core.rehearsal import KNOWN_COUNTS, user_based_errors
 from autorec_core.splits import Split, random_split
 from autorec_core.trained_model import TrainedModel
 from autorec_core.training import Trainer

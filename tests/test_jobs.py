@@ -72,7 +72,7 @@ def test_others_wait_in_order_and_may_leave(runner, config):
     second, third = runner.submit(config(SHORT)), runner.submit(config(SHORT))
     assert [runner.status(run.id).position for run in (second, third)] == [1, 2]
     assert runner.status(second.id).state == "queued"
-    with pytest.raises(QueueError, match="2 trainings wait already"):
+    with pytest.raises(QueueError, match="The line is full: it has room for 2"):
         runner.submit(config(SHORT))
     assert runner.leave_queue(second.id)
     assert runner.status(third.id).position == 1

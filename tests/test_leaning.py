@@ -12,8 +12,8 @@ from autorec_core import baselines, training
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.events import TrainingEnded
 from autorec_core.fit import SHARES, SURE, Fit
-from autorec_core.fold_in import forward_rows
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
+from autorec_core.new_rows import forward_rows
 from autorec_core.ratings import FloatArray, Ratings, RatingScale
 from autorec_core.splits import random_split
 from autorec_core.trained_model import Link

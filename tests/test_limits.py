@@ -95,7 +95,7 @@ def test_a_visitor_keeps_so_many_runs_and_no_one_elses_count(store: RunStore, mo
     monkeypatch.setenv("AUTOREC_MAX_RUNS", "2")
     runs = [store.create(asked()) for _ in range(2)]
     store.create(RunConfig(owner=OTHER))
-    with pytest.raises(QueueError, match="You have 2 runs here"):
+    with pytest.raises(QueueError, match="as many runs as are kept for a visitor: 2"):
         limits.check(asked(), store)
     limits.check(RunConfig(owner=OTHER), store)
     shelf.delete(runs[0])
@@ -113,10 +113,10 @@ def test_what_is_refused_leaves_no_run_behind(store: RunStore, monkeypatch: pyte
 
 def test_no_uploads_at_all_may_be_set(monkeypatch: pytest.MonkeyPatch, low_rank) -> None:
     monkeypatch.setenv("AUTOREC_MAX_UPLOADS", "0")
-    with pytest.raises(InvalidRatingsError, match="at most 0 are kept"):
+    with pytest.raises(InvalidRatingsError, match="keeps no sets"):
         uploads.UploadStore(storage.uploads_folder()).keep(OWNER, "mine.csv", low_rank[0])
     monkeypatch.setenv("AUTOREC_MAX_UPLOAD_MB", "1")
-    with pytest.raises(InvalidRatingsError, match="at most 1 MB"):
+    with pytest.raises(InvalidRatingsError, match=r"mine.csv has 1.2 MB; at most 1.0 MB"):
         uploads.preview("mine.csv", b"user,item,rating\n" + b"1,1,1\n" * 200_000)
 
 

@@ -25,14 +25,14 @@ def submit(line: JobRunner, owner: str | None) -> Run:
 def test_a_visitor_has_so_many_trainings_in_line_and_another_one_still_finds_room(line: JobRunner) -> None:
     first = submit(line, "me")
     submit(line, "me")
-    with pytest.raises(QueueError, match="2 trainings in line at a time, and you have 2"):
+    with pytest.raises(QueueError, match="as many trainings in line as a visitor may: 2"):
         submit(line, "me")
     other = submit(line, "another")
     assert line.status(other.id).position == 2
     assert line.leave_queue(first.id)
     assert line.status(other.id).position == 1
     submit(line, "me")
-    with pytest.raises(QueueError, match="you have 2"):
+    with pytest.raises(QueueError, match="as many trainings in line as a visitor may: 2"):
         submit(line, "me")
 
 
@@ -47,7 +47,7 @@ def test_an_interrupted_training_needs_room_as_a_new_one_does(line: JobRunner) -
     line.leave_queue(left.id)
     for _ in range(2):
         submit(line, "me")
-    with pytest.raises(QueueError, match="you have 2"):
+    with pytest.raises(QueueError, match="as many trainings in line as a visitor may: 2"):
         line.resume(left.id)
 
 
@@ -55,10 +55,10 @@ def test_the_training_that_runs_is_counted_until_it_is_asked_to_end(line: JobRun
     line._take({"report": "ready"})
     runs = [submit(line, "me"), submit(line, "me")]
     assert [line.status(run.id).state for run in runs] == ["starting", "queued"]
-    with pytest.raises(QueueError, match="you have 2"):
+    with pytest.raises(QueueError, match="as many trainings in line as a visitor may: 2"):
         submit(line, "me")
     line.stop(runs[0].id)
     submit(line, "me")
     line._take({"report": "ended", "run_id": runs[0].id})
-    with pytest.raises(QueueError, match="you have 2"):
+    with pytest.raises(QueueError, match="as many trainings in line as a visitor may: 2"):
         submit(line, "me")

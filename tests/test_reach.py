@@ -17,10 +17,10 @@ from autorec_core.array_files import load, save
 from autorec_core.ensemble import Ensemble
 from autorec_core.errors import StorageError
 from autorec_core.evaluation import interval_shares
-from autorec_core.fold_in import KNOWN_COUNTS
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.ratings import FloatArray, RatingScale
 from autorec_core.recommender import Recommender
+from autorec_core.rehearsal import KNOWN_COUNTS
 from autorec_core.runs import RunConfig, RunStore
 from autorec_core.splits import Split, random_split
 from autorec_core.trained_model import TrainedModel

@@ -77,10 +77,10 @@ def test_an_error_keeps_its_sentence_through_a_pickle() -> None:
 
 
 def test_an_error_of_the_core_is_said_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = QueueError("{count} trainings wait already. Try again when some have ended.", count=7)
-    assert words._(error.sentence) == "7 trainings wait already. Try again when some have ended."
+    error = QueueError("The line is full: it has room for {most}. Try again when one has ended.", most=7)
+    assert words._(error.sentence) == "The line is full: it has room for 7. Try again when one has ended."
     monkeypatch.setattr(words, "language", lambda: "zh")
-    assert words._(error.sentence) == "已有 7 个训练在等待。请等一些结束后再试。"
+    assert words._(error.sentence) == "最多只能有 7 个训练在排队等待，现在已满。请等其中一个结束后再试。"
 
 
 def test_faults_of_rows_are_said_in_chinese_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:

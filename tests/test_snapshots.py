@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,13 @@ from autorec_core.snapshots import (
 from autorec_core.splits import Split, random_split
 
 SCALE = RatingScale(0.5, 5.0, 0.5)
+NO_WEIGHTS = {
+    name: np.zeros(0, np.float32)
+    for name in (
+        *("encoder_weights", "encoder_bias", "decoder_weights", "decoder_bias", "codes"),
+        *("population_mean", "population_covariance"),
+    )
+}
 
 
 def look(epoch: int, fill: int = 7) -> Look:
@@ -204,12 +212,20 @@ class TestWatched:
         album, watched = Album(tmp_path), Watched(tmp_path)
         assert watched.model_at(9) is None
         album.save_scene(scene)
-        names = ("encoder_weights", "encoder_bias", "decoder_weights", "decoder_bias", "codes")
-        arrays = {name: np.zeros(0, np.float32) for name in (*names, "population_mean", "population_covariance")}
         for epoch in (2, 5):
-            album.save("model", epoch, arrays | {"codes": np.full(1, epoch, np.float16)}, {"residual_variance": 1.0})
+            album.save(
+                "model", epoch, NO_WEIGHTS | {"codes": np.full(1, epoch, np.float16)}, {"residual_variance": 1.0}
+            )
         assert watched.model_at(1) is None
-        found = watched.model_at(4)
+        assert watched.model_at(4) == (2, album.age("model", 2))
+        found = watched.model(2)
         assert found is not None
-        assert (found[0], found[1].codes[0]) == (2, 2.0)
-        assert watched.model_at(4)[1] is found[1]  # type: ignore[index]
+        assert found.codes[0] == 2.0
+        assert watched.model(3) is None  # it has made room meanwhile
+
+    def test_a_model_is_not_held_once_nobody_has_it(self, tmp_path: Path, scene: Scene) -> None:
+        album, watched = Album(tmp_path), Watched(tmp_path)
+        album.save_scene(scene)
+        album.save("model", 2, NO_WEIGHTS, {"residual_variance": 1.0})
+        found = weakref.ref(watched.model(2))  # type: ignore[arg-type]
+        assert found() is None

@@ -13,9 +13,9 @@ from trained import SMALL, epochs_of, run
 
 from autorec_core import baselines, item_noise, population
 from autorec_core.events import TrainingStarted
-from autorec_core.fold_in import user_based_errors
 from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters, preset
 from autorec_core.ratings import Ratings
+from autorec_core.rehearsal import user_based_errors
 from autorec_core.splits import Split, random_split
 from autorec_core.training import Trainer
 

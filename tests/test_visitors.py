@@ -126,6 +126,18 @@ def test_the_newest_come_first_and_rating_again_makes_new(store: VisitorStore) -
     assert list(store.ratings_of("ann", "movielens")) == ["a", "c", "b"]
 
 
+def test_the_newest_come_first_though_the_clock_was_set_back(
+    store: VisitorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for item, clock in (("a", 1.7e9), ("b", 1.7e9 + 1), ("c", 1.7e9 - 3600), ("a", 1.7e9 - 3599), ("d", 1.7e9 + 2)):
+        monkeypatch.setattr(visitors.time, "time", lambda clock=clock: clock)
+        store.rate("ann", "movielens", item, 3.0)
+    assert list(store.ratings_of("ann", "movielens")) == ["d", "a", "c", "b"]
+    monkeypatch.setattr(visitors.time, "time", lambda: 1.7e9 - 3600)
+    store.rate("bob", "movielens", "a", 3.0)
+    assert store.moments_of("bob", "movielens") == {"a": 1.7e9 - 3600}, "another's ratings say nothing of one's own"
+
+
 def test_clearing_takes_one_rating_and_nobody_elses(store: VisitorStore) -> None:
     for visitor in ("ann", "bob"):
         for catalogue in ("movielens", "books"):

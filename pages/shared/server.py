@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -71,6 +74,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     logs.prepare(also=("streamlit", "uvicorn"))
     settings.limits()  # what can't be read ends the server here, with its sentence, and not at a visitor's click
     tidy.keep_large_apart()
+    atexit.register(leave_threads_behind)
     _LOG.info("the server begins", extra={"home": str(storage.home()), "version": autorec_core.__version__})
     threading.Thread(target=services.begin, daemon=True).start()
     tidying = asyncio.create_task(tidy.keep_tidy())
@@ -78,3 +82,16 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     tidying.cancel()
     services.close_jobs()
     _LOG.info("the server has ended")
+
+
+def leave_threads_behind() -> None:
+    """Ends the process at once where other threads still run; the last thing that it does, when all has been saved.
+
+    Streamlit runs pages on threads that the interpreter does not wait for: it takes itself apart, and each of them ends
+    where it next asks for something of it. One that is in the midst of a table for a chart is then unwound through
+    Arrow's C++, which allows for no such thing: "terminate called without an active exception", and the process aborts.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)

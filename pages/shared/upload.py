@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -27,18 +28,25 @@ NONE = "–"
 
 def uploaders() -> None:
     """The files: ratings, and titles where the ratings' own file has none."""
+    largest = math.ceil(uploads.largest() / 1e6)
     left, right = st.columns(2)
     with left:
         st.file_uploader(
             _("Ratings"),
             type=["csv", "tsv", "txt", "dat", "data", "zip", "parquet"],
+            max_upload_size=largest,
             key=_key("ratings"),
-            help=_("At most {most:.0f} MB.", most=uploads.largest() / 1e6),
+            help=_("At most {most:.0f} MB.", most=largest),
+        )
+        # The control refuses what is larger, and says why only to whoever points at its mark.
+        st.caption(
+            _("A file may have {most} MB here; a larger one can be trained on by the command line.", most=largest)
         )
     with right:
         st.file_uploader(
             _("Titles (optional)"),
             type=["csv"],
+            max_upload_size=largest,
             key=_key("titles"),
             help=_("A CSV with a header: item, title, and perhaps genres (separated by |) and year."),
         )
@@ -203,7 +211,13 @@ def own_sets() -> None:
     own = services.upload_store().of(state.owner())
     st.subheader(_("Yours"))
     if not own:
-        st.caption(_("Nothing yet. What you keep is listed here, {most} sets at most.", most=settings.limits().uploads))
+        st.caption(
+            ngettext(
+                "Nothing yet. What you keep is listed here, one set at most.",
+                "Nothing yet. What you keep is listed here, {count} sets at most.",
+                settings.limits().uploads,
+            )
+        )
     for one in own:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             with st.container(gap=None, width="stretch"):

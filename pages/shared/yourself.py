@@ -70,18 +70,18 @@ def _seen(run: Run | None, watched: Watched | None, epoch: int) -> dict[str, Any
         # Nothing else comes here while the page is open, so no room is kept for it.
         note = _("You have not rated a movie of this data set yet. Rate a few, and watch what it makes of you.")
         return {"note": note, "short": True}
+    known: dict[str, Any] = state.live("yourself", {"key": (None,), "seen": {}})
     found = watched.model_at(epoch)
-    if found is None:
+    key = (run.id, found, tuple(by_id.items()), language())
+    if found is not None and known["key"] != key and (model := watched.model(found[0])) is not None:
+        # between two kept models nothing changes
+        items, ratings = _known(model, by_id)
+        glimpse = meet(model, items, ratings, count=ROWS, least_ratings=LEAST_RATINGS)
+        known["key"], known["seen"] = key, as_json(model, glimpse, found[0])
+    if found is None or known["key"][0] != run.id:
         return {
             "note": _("The network has not been kept yet; it is kept about once a second, where it is small enough.")
         }
-    at, model = found
-    key = (run.id, at, watched.album.age("model", at), tuple(by_id.items()), language())
-    known: dict[str, Any] = state.live("yourself", {"key": None, "seen": {}})
-    if known["key"] != key:  # between two kept models nothing changes
-        items, ratings = _known(model, by_id)
-        glimpse = meet(model, items, ratings, count=ROWS, least_ratings=LEAST_RATINGS)
-        known["key"], known["seen"] = key, as_json(model, glimpse, at)
     seen: dict[str, Any] = known["seen"]
     return seen
 

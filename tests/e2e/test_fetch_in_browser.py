@@ -1,4 +1,7 @@
-"""Get more data: without a network it says so; a download is stopped, gone on with, and its set is looked at."""
+"""Get more data: without a network it says so; a download is stopped, gone on with, and its set is looked at.
+
+Its server has limits so low that one can walk past them.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,14 @@ cli.main()
 """
 """The app, with one set that comes from this machine."""
 
+LIMITS = {
+    "AUTOREC_MAX_EPOCHS": "500",
+    "AUTOREC_MAX_IN_LINE": "1",
+    "AUTOREC_MAX_QUEUE": "1",
+    "AUTOREC_MAX_UPLOADS": "1",
+    "AUTOREC_MAX_UPLOAD_MB": "1",
+}
+
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that is not there: whatever is fetched through it finds no network."""
 
@@ -55,6 +66,7 @@ def fetching_app(elsewhere: Server, tmp_path_factory: pytest.TempPathFactory) ->
         https_proxy=NOWHERE,
         no_proxy="127.0.0.1",
         PYTHONPATH=str(ROOT),
+        **LIMITS,
     ) as found:
         yield found
 
@@ -110,3 +122,42 @@ def test_a_download_is_stopped_gone_on_with_and_looked_at(shelf: Page, elsewhere
     small.get_by_role("button", name="Look at it").click()
     expect(shelf.get_by_test_id("stMetricValue").first).to_have_text("3")
     expect(shelf.get_by_text("from GroupLens")).to_be_visible()
+
+
+def test_past_each_limit_of_the_server_a_sentence_says_so(fetching_app: App, browser: Browser) -> None:
+    def start(page: Page, query: str) -> None:
+        page.goto(f"{fetching_app.url}/train?preset=quick&{query}")
+        button = page.get_by_role("button", name="Start training")
+        expect(button).to_be_enabled()
+        button.click()
+
+    def told(page: Page) -> Locator:
+        return page.locator(".live-state")
+
+    long = "epochs=500&patience=0&hidden_units=500"
+    with visitor(fetching_app, browser) as first, visitor(fetching_app, browser) as second:
+        start(first, "epochs=501")
+        expect(told(first)).to_contain_text("On this server epochs must be at most 500, got 501.")
+        start(first, long)
+        first.get_by_role("button", name="Pause", exact=True).click()
+        expect(told(first)).to_contain_text("Paused after epoch")
+        start(first, "epochs=1")
+        expect(told(first)).to_contain_text("as many trainings in line as a visitor may: 1.")
+        start(second, "epochs=1")
+        expect(told(second)).to_contain_text("Waiting: 1 run before yours.")
+        with visitor(fetching_app, browser) as third:
+            start(third, "epochs=1")
+            expect(told(third)).to_contain_text("The line is full: it has room for 1.")
+            third.goto(f"{fetching_app.url}/upload")
+            expect(third.get_by_text("1MB per file").first).to_be_visible()
+            expect(third.get_by_text("A file may have 1 MB here")).to_be_visible()
+            file = third.locator("input[type=file]").first
+            file.set_input_files({"name": "large.csv", "mimeType": "text/csv", "buffer": b"a,b,c\n" * 200_000})
+            expect(third.get_by_test_id("stFileChip")).to_contain_text("File must be 1.0MB or smaller.")
+            rows = "\n".join(f"{user},{item},{1 + user % 5}" for user in range(20) for item in range(20))
+            mine = {"name": "mine.csv", "mimeType": "text/csv", "buffer": f"user,item,rating\n{rows}".encode()}
+            for said in ("Kept. mine.csv", "as many sets as this server keeps for a visitor: 1."):
+                file.set_input_files(mine)
+                third.get_by_role("button", name="Keep it").click()
+                expect(third.get_by_text(said)).to_be_visible()
+        first.get_by_role("button", name="Stop", exact=True).click()
