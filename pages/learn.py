@@ -23,6 +23,13 @@ with frame.open_page("learn"):
         )
         frame.go_button(_("Train a model"), "train")
     else:
+        st.markdown(
+            _(
+                "Eleven short steps from a row of ratings to a list of recommendations, each with its formula, its "
+                "code and something to move; a quarter of an hour, best taken in order. Then six ways to fool "
+                "yourself, ten minutes more: what makes a bad model look good."
+            )
+        )
         model = services.recommender(run.id).model
         part = st.segmented_control(
             _("What to learn"),

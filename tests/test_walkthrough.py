@@ -92,6 +92,10 @@ def test_a_rating_left_out_of_the_ridge_is_what_a_refit_without_it_says() -> Non
         weights = np.linalg.solve(deviations.T @ deviations + strength / 2 * np.eye(4), deviations.T @ (t - t.mean()))
         errors.append(t.mean() + (codes[place] - c.mean(0)) @ weights - targets[place])
     assert left_out[0] == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    twice = [(codes, targets), (codes[:6], targets[:6])]
+    of_many = walkthrough.ridge_path_of_many(twice, np.array([strength]))[1][0]
+    of_second = walkthrough.ridge_path(codes[:6], targets[:6], np.array([strength]))[1][0]
+    assert of_many == pytest.approx(np.sqrt((12 * left_out[0] ** 2 + 6 * of_second**2) / 18))
 
 
 def test_a_batch_of_all_rows_agrees_wholly_and_a_small_one_less(trained: tuple[TrainedModel, Split]) -> None:
