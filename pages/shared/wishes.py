@@ -13,7 +13,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.ordering import OwnRating, Wishes
 from autorec_core.ratings import BoolArray, RatingScale
 from autorec_core.recommender import Recommendation
-from pages.shared import plain, recommended, services, state
+from pages.shared import plain, recommended, services, stars, state, undo
 from pages.shared.palette import YOU
 from pages.shared.words import _, later
 
@@ -104,7 +104,7 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
     ratings = dict(zip(given.item_indices.tolist(), given.ratings.tolist(), strict=True))
     if state.get("what_if_item") not in options:
         state.forget("what_if_item")
-    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
+    left, right = st.columns(2, gap="medium")
     with left:
         item = st.selectbox(
             _("What if I had rated this otherwise?"),
@@ -119,8 +119,10 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
         )
     if item == AS_GIVEN:
         return given
-    with right:
+    below = st.container(horizontal=True, vertical_alignment="center")
+    with below:
         dropped = st.toggle(_("As if not rated"), key=f"what_if_dropped_{item}", help=_("Leaves this rating out."))
+    with right:
         rating = st.slider(
             _("Your rating would be"),
             float(scale.low),
@@ -132,7 +134,7 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
             help=_("Drag it, and the list moves at once."),
         )
     changed = dropped or rating != ratings[item]
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with below:
         item_id = str(catalogue.items.ids[item])
         st.button(
             _("Keep this change"),
@@ -176,7 +178,7 @@ def moved(before: Sequence[int], after: Sequence[int]) -> dict[int, str]:
     return found
 
 
-# -- not interested ---------------------------------------------------------------------------------------------------
+# -- seen, or not interested ------------------------------------------------------------------------------------------
 
 
 def without_passed_over(allowed: BoolArray) -> BoolArray:
@@ -217,6 +219,19 @@ def not_interested(found: Sequence[Recommendation], catalogue: Catalogue) -> Non
                     help=_("It may be recommended again."),
                 )
                 st.button(_("Bring all back"), on_click=_bring_all_back, key="bring_all_back")
+
+
+def seen(found: Sequence[Recommendation], catalogue: Catalogue, given: services.Given, scale: RatingScale) -> None:
+    """The movies of the list as cards with stars: one that is rated here leaves the list."""
+    name = services.catalogue_name()
+    stars.cards(
+        "seen_cards",
+        catalogue,
+        [one.item_index for one in found],
+        given.by_id,
+        scale,
+        lambda item_id, rating: undo.rate(name, item_id, rating),
+    )
 
 
 def _pass_over() -> None:
@@ -272,7 +287,12 @@ def profile(own: Sequence[OwnRating], catalogue: Catalogue) -> None:
         st.markdown(_("**They matter most**"))
         first = sorted(own, key=lambda one: -one.influence)[:SHOWN]
         st.html(_STYLE + _rows([(_given(one, catalogue), f"{one.influence:.3f}") for one in first]))
-        st.caption(_("By so much would the average prediction of a popular movie change if you took the rating away."))
+        st.caption(
+            _(
+                "By so much would the average prediction of a popular movie change if you took the rating away; for a "
+                "single movie of the list others may matter more."
+            )
+        )
     with surprise:
         st.markdown(_("**They surprise the model most**"))
         first = sorted(own, key=lambda one: -abs(one.surprise))[:SHOWN]
