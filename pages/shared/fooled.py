@@ -369,7 +369,7 @@ def _per_user(run: Run, _model: TrainedModel) -> None:
     table = pd.DataFrame({"test_ratings": found.counts, "rmse": found.rmses})
     single = float((found.counts == 1).mean())
     figures.draw(
-        lesson_charts.scattered_users(found.counts, found.rmses, found.pooled, mean, _words()),
+        lesson_charts.scattered_users(found.counts, found.rmses, found.pooled, mean),
         table,
         "fooled_per_user",
         see=_(
