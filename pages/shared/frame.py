@@ -56,6 +56,8 @@ STYLE = """<style>
 [data-testid="stButtonGroup"] button[data-selected]:hover { color: light-dark(#3f4bc4, #9aa3ff) !important; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; text-underline-offset: .22em;
   text-decoration-thickness: 1px; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"][disabled] p { text-decoration: none;
+  color: color-mix(in srgb, light-dark(#14161f, #eceef8) 76%, transparent); }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   [data-testid="stButtonGroup"] > [role] { flex-wrap: wrap; gap: .3rem; max-width: 100%; overflow: visible; }
