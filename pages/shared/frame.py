@@ -45,7 +45,8 @@ PAGES = {name: title for section in MENU.values() for name, title in section.ite
 # A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
 # white by Streamlit's choice, could not be read in the dark theme, where that colour is light; nor could the chosen one
 # of a row of choices under the mouse, whose ground darkens. On a telephone the parts of a segmented control are pills
-# that find room on the next line: in one piece it was cut off, or broke in two.
+# that find room on the next line: in one piece it was cut off, or broke in two. A formula's letters reach over its
+# box, which then scrolled by two pixels, and could not be reached by the keyboard.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
@@ -58,6 +59,7 @@ STYLE = """<style>
   text-decoration-thickness: 1px; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"][disabled] p { text-decoration: none;
   color: color-mix(in srgb, light-dark(#14161f, #eceef8) 76%, transparent); }
+[data-testid="stMain"] .katex-display { padding: .5rem .3rem; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   [data-testid="stButtonGroup"] > [role] { flex-wrap: wrap; gap: .3rem; max-width: 100%; overflow: visible; }

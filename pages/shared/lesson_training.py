@@ -261,6 +261,11 @@ def _ridges(run_id: str) -> tuple[int, int, FloatArray, FloatArray]:
     )
 
 
+def _written(strength: float) -> str:
+    """Lambda to three digits, without an exponent."""
+    return f"{strength:,.0f}" if strength >= 100 else f"{strength:.3g}"
+
+
 def regularisation_says(about: Example) -> str:
     """See `lesson.Step`."""
     codes, _targets, name = _column(about)
@@ -322,15 +327,15 @@ def regularisation(about: Example) -> None:
         table,
         "learn_lambda",
         see=_(
-            "At λ = {value:.3g}, {columns} columns fit their {count:,} ratings to {fitted:.3f} and foresee each from "
-            "the others to {left_out:.3f}; they foresee best at {best:.3g}, with {lowest:.3f}. Less is learnt by "
+            "At λ = {value}, {columns} columns fit their {count:,} ratings to {fitted:.3f} and foresee each from "
+            "the others to {left_out:.3f}; they foresee best at {best}, with {lowest:.3f}. Less is learnt by "
             "heart, more is forgotten.",
-            value=STRENGTHS[place],
+            value=_written(float(STRENGTHS[place])),
             columns=number,
             count=count,
             fitted=fitted[place],
             left_out=left_out[place],
-            best=STRENGTHS[best],
+            best=_written(float(STRENGTHS[best])),
             lowest=left_out[best],
         ),
     )
@@ -339,14 +344,14 @@ def regularisation(about: Example) -> None:
         own = walkthrough.ridge_path(codes, targets, STRENGTHS)[1]
         st.caption(
             ngettext(
-                "The column of {name} alone, from {count} rating: {left_out:.3f} here, best at λ = {best:.3g} with "
-                "{lowest:.3f}. The fewer the ratings, the more of that is luck.",
-                "The column of {name} alone, from {count} ratings: {left_out:.3f} here, best at λ = {best:.3g} with "
-                "{lowest:.3f}. The fewer the ratings, the more of that is luck.",
+                "Of {name} alone, by {count} rating: {left_out:.3f} here and at best {lowest:.3f}, at λ = {best}. The "
+                "fewer the ratings, the more of that is luck.",
+                "Of {name} alone, by {count} ratings: {left_out:.3f} here and at best {lowest:.3f}, at λ = {best}. The "
+                "fewer the ratings, the more of that is luck.",
                 len(targets),
                 name=name,
                 left_out=own[place],
-                best=STRENGTHS[np.argmin(own)],
+                best=_written(float(STRENGTHS[np.argmin(own)])),
                 lowest=own.min(),
             )
         )
