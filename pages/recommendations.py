@@ -68,8 +68,8 @@ with frame.open_page("recommendations"):
             st.button(_("Clear all filters"), on_click=recommended.clear_filters)
         else:
             with st.expander(_("Seen one of these, or not interested?")):
-                wishes.not_interested(found, catalogue)
-                wishes.seen(found, catalogue, given, recommender.model.scale)
+                wishes.passed_over(catalogue)
+                wishes.cards(found, catalogue, given, recommender.model.scale)
             st.html(recommended.key())
             st.html(recommended.listing(found, recommender.model.scale, moves))
             with turned:

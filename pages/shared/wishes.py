@@ -188,57 +188,54 @@ def without_passed_over(allowed: BoolArray) -> BoolArray:
     return left
 
 
-def not_interested(found: Sequence[Recommendation], catalogue: Catalogue) -> None:
-    """A control that takes a movie off the list for good, and one that brings it back."""
-    titles = {str(one.item_id): catalogue.display_titles[one.item_index] for one in found}
-    passed = services.passed_over(NOT_INTERESTED).tolist()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            _("Not interested in"),
-            list(titles),
-            index=None,
-            placeholder=_("a movie of this list"),
-            format_func=titles.__getitem__,
-            key="not_interested",
-            on_change=_pass_over,
-            help=_("It goes from the list and stays away, until you bring it back."),
-            width=360,
-        )
-        if passed:
-            ids = [str(catalogue.items.ids[item]) for item in passed]
-            names = {item_id: catalogue.display_titles[item] for item_id, item in zip(ids, passed, strict=True)}
-            with st.popover(_("Passed over ({count:,})", count=len(passed))):
-                st.selectbox(
-                    _("Bring back"),
-                    ids,
-                    index=None,
-                    placeholder=_("a movie"),
-                    format_func=names.__getitem__,
-                    key="bring_back",
-                    on_change=_bring_back,
-                    help=_("It may be recommended again."),
-                )
-                st.button(_("Bring all back"), on_click=_bring_all_back, key="bring_all_back")
-
-
-def seen(found: Sequence[Recommendation], catalogue: Catalogue, given: services.Given, scale: RatingScale) -> None:
-    """The movies of the list as cards with stars: one that is rated here leaves the list."""
+def cards(found: Sequence[Recommendation], catalogue: Catalogue, given: services.Given, scale: RatingScale) -> None:
+    """The movies of the list as cards: one that is rated there, or is not interesting, leaves the list."""
     name = services.catalogue_name()
     stars.cards(
-        "seen_cards",
+        "list_cards",
         catalogue,
         [one.item_index for one in found],
         given.by_id,
         scale,
         lambda item_id, rating: undo.rate(name, item_id, rating),
+        not_seen=services.passed_over(NOT_INTERESTED),
+        say_not_seen=_say_not_interested,
+        words={
+            "notSeen": _("Not interested"),
+            "notAsked": _("It goes from the list and stays away, until you bring it back."),
+            "notSeenOf": _("I am not interested in {title}"),
+            "unseen": _("✓ stays away"),
+        },
     )
 
 
-def _pass_over() -> None:
-    chosen = state.get("not_interested")
-    if chosen is not None:
-        _try(lambda: services.pass_over(chosen, NOT_INTERESTED))
-        state.put("not_interested", None)
+def passed_over(catalogue: Catalogue) -> None:
+    """Brings back what the visitor was not interested in."""
+    passed = services.passed_over(NOT_INTERESTED).tolist()
+    if not passed:
+        return
+    ids = [str(catalogue.items.ids[item]) for item in passed]
+    names = {item_id: catalogue.display_titles[item] for item_id, item in zip(ids, passed, strict=True)}
+    with st.popover(_("Passed over ({count:,})", count=len(passed))):
+        st.selectbox(
+            _("Bring back"),
+            ids,
+            index=None,
+            placeholder=_("a movie"),
+            format_func=names.__getitem__,
+            key="bring_back",
+            on_change=_bring_back,
+            help=_("It may be recommended again."),
+        )
+        st.button(_("Bring all back"), on_click=_bring_all_back, key="bring_all_back")
+
+
+def _say_not_interested(item_id: str, is_so: bool) -> None:
+    """Raises StorageError."""
+    if is_so:
+        services.pass_over(item_id, NOT_INTERESTED)
+    else:
+        services.take_up_again(NOT_INTERESTED, item_id)
 
 
 def _bring_back() -> None:
