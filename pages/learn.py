@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import fooled, frame, lesson, live, rows, services
+from pages.shared import fooled, frame, lesson, live, rows, services, state
 from pages.shared.words import _
 
 with frame.open_page("learn"):
@@ -37,7 +37,7 @@ with frame.open_page("learn"):
             format_func=lambda name: (
                 _("The method, step by step") if name == "method" else _("Six ways to fool yourself")
             ),
-            default="method",
+            default=None if state.get("learn_part") else "method",  # the last step sets it
             required=True,
             key="learn_part",
             label_visibility="collapsed",

@@ -62,6 +62,11 @@ def test_each_step_draws_with_its_code_and_its_picture(app: AppTest) -> None:
         assert step.title() in app.subheader[0].value
         assert app.code, name
         assert "stands in as the example" in said(app)
+    app.button(key="learn_on").click().run()
+    assert not app.exception
+    assert fooled.WAYS["zeros"].title() in app.subheader[0].value
+    app.segmented_control(key="learn_part").set_value("method").run()
+    assert step.title() in app.subheader[0].value
 
 
 def test_the_ways_that_need_no_training_give_two_numbers(app: AppTest) -> None:
