@@ -64,7 +64,7 @@ def recommend_many(
     predicted = np.full((visitors.num_rows, count), np.nan)
     if not count:
         return Lists(items, predicted)
-    scorer = _ByItems(model, recommender.prior) if recommender.prior is not None else _ByUsers(model)
+    scorer = _ByItems(recommender.prior) if recommender.prior is not None else _ByUsers(model)
     step = max(1, block_bytes // (4 * num_items))
     for start in range(0, visitors.num_rows, step):
         block = range(start, min(start + step, visitors.num_rows))
@@ -97,7 +97,7 @@ def _check(model: TrainedModel, visitors: Compressed) -> None:
 class _ByItems:
     """The posterior mean of each visitor: a vector of weights over the items' factors."""
 
-    def __init__(self, model: TrainedModel, prior: Prior) -> None:
+    def __init__(self, prior: Prior) -> None:
         self._prior = prior
         self._single = np.ascontiguousarray(prior.factors.T, dtype=np.float32)  # (k + 1, num_items)
         self._expected = prior.expected.astype(np.float32)

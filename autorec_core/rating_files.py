@@ -165,7 +165,7 @@ def _read(
 ) -> Ratings:
     try:
         files = _find(path, max_bytes)
-        ratings = None if leave_out else _in_pieces(files, path, items, scale, name, catalogue)
+        ratings = None if leave_out else _in_pieces(files, items, scale, name, catalogue)
         if ratings is not None:
             return ratings
         content = files.read(files.ratings) or b""
@@ -227,7 +227,6 @@ def _builder(
 
 def _in_pieces(
     files: _Files,
-    path: Path,
     items: str | Path | None,
     scale: RatingScale | None,
     name: str | None,

@@ -69,6 +69,8 @@ class Filter:
 
     genres: frozenset[str] = frozenset()
     """Any of these; empty means all."""
+    without: frozenset[str] = frozenset()
+    """None of these."""
     years: tuple[int, int] | None = None
     """First and last year, both included; None means all, unknown years too."""
     min_ratings: int = 0
@@ -85,6 +87,8 @@ class Filter:
             chosen &= (model.items.years >= self.years[0]) & (model.items.years <= self.years[1])
         if self.genres:
             chosen &= np.fromiter((not self.genres.isdisjoint(g) for g in model.items.genres), bool, len(model.items))
+        if self.without:
+            chosen &= np.fromiter((self.without.isdisjoint(g) for g in model.items.genres), bool, len(model.items))
         return np.asarray(chosen)
 
 

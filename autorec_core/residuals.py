@@ -52,11 +52,6 @@ class Scored:
         """(n,) predicted less given, in rating units."""
         return np.asarray(self.predicted - self.given)
 
-    @property
-    def is_fallback(self) -> BoolArray:
-        """(n,) bool, whether the model never saw the user or the movie, so that averages stand in."""
-        return np.asarray((self.user_counts == 0) | (self.item_counts == 0))
-
     def __len__(self) -> int:
         return len(self.given)
 

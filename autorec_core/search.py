@@ -88,7 +88,7 @@ def record_search(run: Run, control: Control, *, progress: datasets.Progress | N
             study.tell(asked, trial.valid_rmse if state == TrialState.COMPLETE else None, state=state)
             _weigh(run, study)
         best = trials.best_of(done)
-        run.append(_end(run, split, done, best, is_stopped))
+        run.append(_end(done, best, is_stopped))
         return {"num_trials": len(done), "best": None if best is None else best.values}
 
 
@@ -187,7 +187,7 @@ def _weigh(run: Run, study: optuna.Study) -> None:
         trials.save_importance(run, optuna.importance.get_param_importances(study))
 
 
-def _end(run: Run, split: Split, done: list[Trial], best: Trial | None, is_stopped: bool) -> TrainingEnded:
+def _end(done: list[Trial], best: Trial | None, is_stopped: bool) -> TrainingEnded:
     told = (
         "None went its whole way with a finite error."
         if best is None

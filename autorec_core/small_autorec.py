@@ -7,13 +7,14 @@ one is in `model`, `engine` and `steps`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from autorec_core.metrics import rmse
-from autorec_core.ratings import Compressed, FloatArray, IntArray, Ratings
+from autorec_core.ratings import Compressed, FloatArray, IntArray, Ratings, RatingScale
 from autorec_core.splits import Split
 
 MOST_ITEMS = 1000
@@ -63,29 +64,62 @@ class Story:
         return np.asarray(np.sqrt((self.test_errors**2).mean(1)))
 
 
-def train(split: Split, recipe: Recipe) -> Story:
-    """Trains one.
+def train(split: Split, recipes: Sequence[Recipe]) -> list[Story]:
+    """Trains one network by each recipe.
 
     Args:
         split: whose most rated movies are used.
-        recipe: how.
+        recipes: how.
     """
     # Products this small lose more to threads that wait for each other than they gain.
     with threadpool_limits(1, user_api="blas"):
-        return _train(split, recipe)
+        matrices = {fill: _matrix(split, fill) for fill in {recipe.fill for recipe in recipes}}
+        return [_train(matrices[recipe.fill], recipe) for recipe in recipes]
 
 
-def _train(split: Split, recipe: Recipe) -> Story:
+@dataclass(frozen=True, eq=False)
+class _Matrix:
+    """The ratings of the most rated movies, written out: as long in the making as a short training."""
+
+    targets: FloatArray
+    """(movies, users) rating less `shift`; 0 where unknown."""
+    inputs: FloatArray
+    """The same over the root of how many ratings the movie has."""
+    mask: FloatArray
+    """1 for what counts in the loss."""
+    shift: float
+    """Training mean, or what unknown entries are filled with."""
+    mean: float
+    """Training mean."""
+    num_known: int
+    """Training ratings."""
+    held: tuple[tuple[IntArray, IntArray, FloatArray], ...]
+    """Rows, columns and ratings to validate on, and to test on."""
+    scale: RatingScale
+    """What predictions are kept within."""
+
+
+def _matrix(split: Split, fill: float | None) -> _Matrix:
     kept = np.sort(np.argsort(-split.train.by_item.counts, kind="stable")[:MOST_ITEMS])
-    inside = _written_out(split.train, kept)
-    valid, test = (_entries(part, kept) for part in (split.valid, split.test))
-    values, known = inside
+    values, known = _written_out(split.train, kept)
     mean = float(values[known].mean())
-    shift = mean if recipe.fill is None else recipe.fill
+    shift = mean if fill is None else fill
     targets = np.where(known, values - shift, 0.0).astype(np.float32)
-    mask = known.astype(np.float32) if recipe.fill is None else np.ones_like(targets)
+    return _Matrix(
+        targets=targets,
+        inputs=targets / np.sqrt(np.maximum(1, known.sum(1)))[:, None].astype(np.float32),
+        mask=known.astype(np.float32) if fill is None else np.ones_like(targets),
+        shift=shift,
+        mean=mean,
+        num_known=int(known.sum()),
+        held=tuple(_entries(part, kept) for part in (split.valid, split.test)),
+        scale=split.train.scale,
+    )
+
+
+def _train(matrix: _Matrix, recipe: Recipe) -> Story:
+    targets, inputs, mask = matrix.targets, matrix.inputs, matrix.mask
     num_items, num_users = targets.shape
-    scaled = targets / np.sqrt(np.maximum(1, known.sum(1)))[:, None].astype(np.float32)
     generator = np.random.default_rng([recipe.seed, 9])
     k = recipe.hidden_units
     weights: list[FloatArray] = [
@@ -104,25 +138,25 @@ def _train(split: Split, recipe: Recipe) -> Story:
             some = order[start : start + recipe.batch_size]
             count = float(counts[some].sum())
             share = 1.0 if recipe.penalty_per_batch else count / total
-            loss, gradients = _gradients(weights, scaled[some], targets[some], mask[some])
+            loss, gradients = _gradients(weights, inputs[some], targets[some], mask[some])
             for place in (0, 2):  # V and W; biases are free. Half a gradient here as well
                 gradients[place] = gradients[place] + np.float32(share * recipe.regularization / 2) * weights[place]
             squares, step = squares + loss, step + 1
             _adam(weights, moments, [gradient / count for gradient in gradients], recipe.learning_rate, step)
         reported.append(math.sqrt(squares / total))
-        codes = _codes(weights, scaled)
-        low, high = split.train.scale.low, split.train.scale.high
-        predicted = [
-            np.clip(shift + _outputs(weights, codes, rows, columns), low, high) for rows, columns, _ in (valid, test)
-        ]
-        valid_rmse.append(rmse(predicted[0], valid[2]))
-        test_errors.append(predicted[1] - test[2])
+        codes = _codes(weights, inputs)
+        valid, test = (
+            (matrix.scale.clip(matrix.shift + _outputs(weights, codes, rows, columns)), given)
+            for rows, columns, given in matrix.held
+        )
+        valid_rmse.append(rmse(*valid))
+        test_errors.append(test[0] - test[1])
     return Story(
         reported=np.array(reported),
         valid_rmse=np.array(valid_rmse),
         test_errors=np.array(test_errors),
-        mean_rmse=rmse(np.full(len(valid[2]), mean), valid[2]),
-        num_entries=(int(known.sum()), known.size),
+        mean_rmse=rmse(np.full(len(valid[1]), matrix.mean), valid[1]),
+        num_entries=(matrix.num_known, targets.size),
     )
 
 
@@ -183,27 +217,28 @@ def _entries(ratings: Ratings, kept: IntArray) -> tuple[IntArray, IntArray, Floa
     return place[by_item.rows[inside]], by_item.indices[inside], by_item.values[inside]
 
 
-def picked_on_test(story: Story, size: int, *, draws: int = 300, seed: int = 0) -> tuple[float, float]:
-    """What a test of some size says when it may choose the epoch, beside what the test of all ratings honestly says.
+def picked_on_test(story: Story, sizes: Sequence[int], *, draws: int = 200, seed: int = 0) -> tuple[list[float], float]:
+    """What tests of some sizes say when they may choose the epoch, beside what the test of all ratings honestly says.
 
     Args:
         story: of a training.
-        size: ratings of the small test, drawn from all test ratings.
-        draws: how many such tests.
+        sizes: ratings of the small tests, which are drawn from all test ratings; at most all are taken.
+        draws: how many tests of each size.
         seed: of the draws.
 
     Returns:
-        The honest RMSE, of all test ratings at the epoch with the lowest validation RMSE, less what a test gains on
-        average by its own choice of the epoch; and the honest RMSE.
+        For each size the honest RMSE less what such a test gains on average by its own choice of the epoch; and the
+        honest RMSE, of all test ratings at the epoch with the lowest validation RMSE.
     """
-    generator = np.random.default_rng([seed, 4])
     squares, chosen = story.test_errors**2, int(np.argmin(story.valid_rmse))
     num_test = squares.shape[1]
-    size = min(size, num_test)
-    is_drawn = np.zeros((draws, num_test), dtype=squares.dtype)
-    for row in is_drawn:
-        row[generator.choice(num_test, size, replace=False)] = 1
-    by_epoch = np.sqrt(is_drawn @ squares.T / size)  # (draws, epochs): one product sums them all
-    gains = by_epoch[:, chosen] - by_epoch.min(1)
-    honest = float(story.test_rmse[chosen])
-    return honest - float(gains.mean(dtype=np.float64)), honest
+    # A draw gives each test rating a place in line; a test of a size is whoever stands first.
+    generator = np.random.default_rng([seed, 4])
+    places = np.array([generator.permutation(num_test) for _ in range(draws)])
+    honest, found = float(story.test_rmse[chosen]), []
+    for size in (min(size, num_test) for size in sizes):
+        is_drawn = (places < size).astype(squares.dtype)
+        by_epoch = np.sqrt(is_drawn @ squares.T / size)  # (draws, epochs): one product sums them all
+        gains = by_epoch[:, chosen] - by_epoch.min(1)
+        found.append(honest - float(gains.mean(dtype=np.float64)))
+    return found, honest

@@ -5,7 +5,6 @@ A row is a vector that the autoencoder reads: a movie's ratings (item-based) or 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -234,17 +233,53 @@ def ridge_path(codes: FloatArray, targets: FloatArray, strengths: FloatArray) ->
     Source: Allen 1974 (PRESS); the objective is Sedhain et al. 2015, equation 2.
     """
     centred = np.asarray(codes, dtype=np.float64) - codes.mean(0)
-    values, vectors = np.linalg.eigh(centred @ centred.T)
-    values = np.maximum(values, 0.0)
+    vectors, lengths, _ = np.linalg.svd(centred, full_matrices=False)
+    kept = lengths[:, None] ** 2 / (lengths[:, None] ** 2 + strengths / 2)  # (r, m) of each direction
     deviation = targets - targets.mean()
-    fitted, left_out = [], []
-    for strength in strengths.tolist():
-        hat = (vectors * (values / (values + strength / 2))) @ vectors.T  # (n, n)
-        errors = deviation - hat @ deviation
-        leverage = np.diagonal(hat) + 1 / len(targets)
-        fitted.append(math.sqrt(float((errors**2).mean())))
-        left_out.append(math.sqrt(float(((errors / np.maximum(1 - leverage, 1e-9)) ** 2).mean())))
-    return np.array(fitted), np.array(left_out)
+    errors = deviation[:, None] - vectors @ (kept * (vectors.T @ deviation)[:, None])  # (n, m)
+    leverage = vectors**2 @ kept + 1 / len(targets)
+    left_out = errors / np.maximum(1 - leverage, 1e-9)
+    return np.sqrt((errors**2).mean(0)), np.sqrt((left_out**2).mean(0))
+
+
+def ridge_path_of_many(
+    columns: Sequence[tuple[FloatArray, FloatArray]], strengths: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What `ridge_path` says of several columns together: RMSEs over all their ratings.
+
+    Args:
+        columns: codes and targets of each; one or more.
+        strengths: as there.
+    """
+    squares, count = np.zeros((2, len(strengths))), 0
+    for codes, targets in columns:
+        squares += np.array(ridge_path(codes, targets, strengths)) ** 2 * len(targets)
+        count += len(targets)
+    fitted, left_out = np.sqrt(squares / count)
+    return fitted, left_out
+
+
+def drawn_columns(
+    model: TrainedModel, matrix: Compressed, *, most: int = 50, longest: int = 200, seed: int = 0
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Codes and deviations from the row's mean of the ratings in some columns, drawn among those of 3 ratings or more.
+
+    Args:
+        model: trained on the matrix.
+        matrix: a row a row of the model.
+        most: columns.
+        longest: ratings of a column; longer ones are not drawn, as they take long.
+        seed: of the draw.
+    """
+    counts = np.bincount(matrix.indices, minlength=matrix.num_columns)
+    among = np.flatnonzero((counts >= 3) & (counts <= longest))
+    some = np.random.default_rng([seed, 7]).permutation(among)[:most]
+    is_drawn = np.zeros(matrix.num_columns, dtype=bool)
+    is_drawn[some] = True
+    entries = np.flatnonzero(is_drawn[matrix.indices])
+    rows, columns, means = matrix.rows[entries], matrix.indices[entries], means_of(model, matrix)
+    targets = matrix.values[entries].astype(np.float64) - means[rows]
+    return [(model.codes[rows[columns == one]], targets[columns == one]) for one in some.tolist()]
 
 
 @dataclass(frozen=True)

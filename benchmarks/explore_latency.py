@@ -217,9 +217,6 @@ def measure(app: AppTest, name: str, journey: Journey, reruns: int, times: list[
             app.switch_page(f"pages/{journey.page}.py")
         app.run()
         assert not app.exception, (journey.title, values, app.exception)
-        for press in [one for one in app.button if one.key in ("picks_train", "penalty_train")]:
-            press.click().run()  # several small trainings, which are asked for and then remembered
-            assert not app.exception, (journey.title, values, app.exception)
         found.append(np.sum(times, axis=0))
     (first, *others) = 1000 * np.array(found)
     middle, most = np.median(others, axis=0), np.max(others, axis=0)

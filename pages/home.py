@@ -16,6 +16,12 @@ with frame.open_page("home"):
             "Here you can train it on real ratings, watch it learn, and see what it makes of yours."
         )
     )
+    st.markdown(
+        _(
+            "A good order: **rate** five movies or more, **look** at what is recommended to you and why, then "
+            "**train** a model of your own. *Learn* explains each step on the way."
+        )
+    )
     run = services.current_run()
     given = services.given()
     if run is None:
@@ -54,19 +60,19 @@ with frame.open_page("home"):
             )
         with quality, st.container(border=True, height="stretch"):
             st.markdown(f"**{_('The model')}**")
-            name = frame.model_name(run)
+            units = model.hyperparameters.hidden_units
             text = (
-                _("{name}, the starter.", name=name)
+                _("The starter model keeps a code of {units} numbers for each row.", units=units)
                 if run.config.kind == "starter"
-                else _("{name}, trained here.", name=name)
+                else _("This model, trained here, keeps a code of {units} numbers for each row.", units=units)
             )
             if result.get("test_rmse") is not None:
                 bias = result["baselines"]["user_item_bias"]
                 text = sentences(
                     text,
                     _(
-                        "It misses a rating it never saw by {rmse:.4f} (test RMSE); user and item averages miss by "
-                        "{bias:.4f}.",
+                        "It misses ratings that it never saw by {rmse:.2f} (RMSE, the root of the mean squared error; "
+                        "lower is better); plain averages of movies and people miss by {bias:.2f}.",
                         rmse=result["test_rmse"],
                         bias=bias,
                     ),

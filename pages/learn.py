@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import fooled, frame, lesson, live, rows, services
+from pages.shared import fooled, frame, lesson, live, rows, services, state
 from pages.shared.words import _
 
 with frame.open_page("learn"):
@@ -23,6 +23,13 @@ with frame.open_page("learn"):
         )
         frame.go_button(_("Train a model"), "train")
     else:
+        st.markdown(
+            _(
+                "Eleven short steps from a row of ratings to a list of recommendations, each with its formula, its "
+                "code and something to move; a quarter of an hour, best taken in order. Then six ways to fool "
+                "yourself, ten minutes more: what makes a bad model look good."
+            )
+        )
         model = services.recommender(run.id).model
         part = st.segmented_control(
             _("What to learn"),
@@ -30,7 +37,7 @@ with frame.open_page("learn"):
             format_func=lambda name: (
                 _("The method, step by step") if name == "method" else _("Six ways to fool yourself")
             ),
-            default="method",
+            default=None if state.get("learn_part") else "method",  # the last step sets it
             required=True,
             key="learn_part",
             label_visibility="collapsed",

@@ -40,7 +40,6 @@ with frame.open_page("recommendations"):
         with st.expander(_("Filters and order")):
             wanted, count = recommended.filters(catalogue)
             wish = wishes.trade_off(recommender.model.by_items)
-            below = st.container()
         with st.expander(_("What if, and what your ratings say")):
             would_be = wishes.what_if(given, catalogue, recommender.model.scale)
             own = ordering.own_ratings(recommender, recommender.fold_in(would_be.item_indices, would_be.ratings))
@@ -68,17 +67,19 @@ with frame.open_page("recommendations"):
             st.info(_("No movie that you have not rated passes these filters."))
             st.button(_("Clear all filters"), on_click=recommended.clear_filters)
         else:
+            with st.expander(_("Seen one of these, or not interested?")):
+                wishes.passed_over(catalogue)
+                wishes.cards(found, catalogue, given, recommender.model.scale)
             st.html(recommended.key())
             st.html(recommended.listing(found, recommender.model.scale, moves))
-            with below:
-                wishes.not_interested(found, catalogue)
             with turned:
                 turning.what_would(recommender, fold_in, found, catalogue)
             st.caption(
                 _(
                     "The interval says how sure the model is: of many such movies, four in five would get a rating of "
                     "yours inside it. The numbers before “because” are exact: by so much would the prediction "
-                    "change back if you took that rating away. Movies are ordered by prediction, those at the top of "
+                    "change back if you took that one rating away; ratings that say the same share their effect, so "
+                    "these numbers need not add up. Movies are ordered by prediction, those at the top of "
                     "the scale by how far they would go beyond it, unless you wish otherwise above."
                 )
             )

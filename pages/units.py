@@ -20,4 +20,4 @@ with frame.open_page("units"):
         units_view.overview(units)
         unit = units_view.unit_control(units)
         if unit is not None:
-            units_view.one(run, units, catalogue, unit, by_items)
+            units_view.one(units, catalogue, unit, by_items)

@@ -10,11 +10,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from autorec_core import datasets, storage
+from autorec_core import datasets, small_autorec, storage
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
-from pages.shared import astray, figures, fooled, lesson, services
+from autorec_core.small_autorec import Recipe
+from pages.shared import astray, figures, fooled, lesson, services, stories
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 60
@@ -61,6 +62,11 @@ def test_each_step_draws_with_its_code_and_its_picture(app: AppTest) -> None:
         assert step.title() in app.subheader[0].value
         assert app.code, name
         assert "stands in as the example" in said(app)
+    app.button(key="learn_on").click().run()
+    assert not app.exception
+    assert fooled.WAYS["zeros"].title() in app.subheader[0].value
+    app.segmented_control(key="learn_part").set_value("method").run()
+    assert step.title() in app.subheader[0].value
 
 
 def test_the_ways_that_need_no_training_give_two_numbers(app: AppTest) -> None:
@@ -100,13 +106,34 @@ def test_lambda_counts_once_a_batch_or_once(app: AppTest, monkeypatch: pytest.Mo
     app.segmented_control(key="learn_part").set_value("fooled").run()
     app.session_state["fooled_way"] = "penalty"
     app.run()
-    app.button(key="penalty_train").click().run()
     assert not app.exception
-    assert app.metric[2].value == "32 times"
+    assert app.metric[2].value == "63 times"
     assert set(drawn[-1]["what"]) == {fooled.HONEST, fooled.FOOLED}
     app.toggle(key="penalty_on").set_value(False).run()
     assert [metric.value for metric in app.metric[1:]] == ["–", "once"]
     assert set(drawn[-1]["what"]) == {fooled.HONEST}
+
+
+def test_each_filling_of_the_holes_is_a_training_of_its_own(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_autorec, "MOST_ITEMS", 60)
+    stories._stories.clear()
+    app.switch_page("pages/learn.py").run()
+    app.segmented_control(key="learn_part").set_value("fooled").run()
+    app.session_state["fooled_way"] = "filling"
+    app.run()
+    shown = {}
+    for fill in ("3", "0", "none"):
+        app.segmented_control(key="filling").set_value(fill).run()
+        assert not app.exception
+        shown[fill] = tuple(float(metric.value) for metric in app.metric)
+    for fill, (honest, wrong, gap) in shown.items():
+        recipe = Recipe(fill=None if fill == "none" else float(fill))
+        (story,) = small_autorec.train(stories._bundled_split(), [recipe])
+        assert (honest, wrong) == pytest.approx((story.valid_rmse[-1], story.reported[-1]), abs=5e-5)
+        assert gap == pytest.approx(honest - wrong, abs=2e-4)
+    assert len(set(shown.values())) == 3
+    assert shown["3"][2] > shown["none"][2]
+    stories._stories.clear()
 
 
 def test_what_the_zeros_are_worth_is_told_only_when_asked(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

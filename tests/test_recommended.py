@@ -105,6 +105,8 @@ class TestWords:
     def test_filters_that_are_folded_away_are_told(self) -> None:
         told = recommended.note(3, 0, 0, Filter(genres=frozenset({"War", "Drama"}), years=(1990, 2000)), "a model")
         assert told == "From your 3 ratings, by a model. Only Drama or War, 1990 to 2000."
+        without = Filter(without=frozenset({"War", "Horror"}))
+        assert "Nothing of Horror or War." in recommended.note(3, 0, 0, without, "a model")
         assert "Only 1990 to 2000." in recommended.note(3, 0, 0, Filter(years=(1990, 2000)), "a model")
 
     def test_nothing_is_said_of_what_is_not(self) -> None:

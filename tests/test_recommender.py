@@ -202,6 +202,11 @@ def test_whole_numbers_are_ratings_too(recommender: Recommender) -> None:
         (Filter(genres=frozenset({"Horror"})), lambda index, count: "Horror" in GENRES[index]),
         (Filter(genres=frozenset({"Horror", "Comedy"})), lambda index, count: index % 4 in (2, 3)),
         (Filter(genres=frozenset({"Western"})), lambda index, count: False),
+        (Filter(without=frozenset({"Horror", "Western"})), lambda index, count: "Horror" not in GENRES[index]),
+        (
+            Filter(genres=frozenset({"Comedy"}), without=frozenset({"Horror"})),
+            lambda index, count: "Comedy" in GENRES[index] and "Horror" not in GENRES[index],
+        ),
         (Filter(years=(1975, 1985)), lambda index, count: 1975 <= YEARS[index] <= 1985),
         (Filter(years=(1980, 1980)), lambda index, count: YEARS[index] == 1980),
         (Filter(min_ratings=13), lambda index, count: count >= 13),

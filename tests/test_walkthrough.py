@@ -92,6 +92,10 @@ def test_a_rating_left_out_of_the_ridge_is_what_a_refit_without_it_says() -> Non
         weights = np.linalg.solve(deviations.T @ deviations + strength / 2 * np.eye(4), deviations.T @ (t - t.mean()))
         errors.append(t.mean() + (codes[place] - c.mean(0)) @ weights - targets[place])
     assert left_out[0] == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    twice = [(codes, targets), (codes[:6], targets[:6])]
+    of_many = walkthrough.ridge_path_of_many(twice, np.array([strength]))[1][0]
+    of_second = walkthrough.ridge_path(codes[:6], targets[:6], np.array([strength]))[1][0]
+    assert of_many == pytest.approx(np.sqrt((12 * left_out[0] ** 2 + 6 * of_second**2) / 18))
 
 
 def test_a_batch_of_all_rows_agrees_wholly_and_a_small_one_less(trained: tuple[TrainedModel, Split]) -> None:
@@ -136,7 +140,7 @@ def test_the_mean_of_users_rmses_is_not_the_pooled_one(trained: tuple[TrainedMod
 
 
 def story(**changes: object) -> small_autorec.Story:
-    return small_autorec.train(random_split(made(), seed=1), Recipe(batch_size=16, regularization=2.0, **changes))  # type: ignore[arg-type]
+    return small_autorec.train(random_split(made(), seed=1), [Recipe(batch_size=16, regularization=2.0, **changes)])[0]  # type: ignore[arg-type]
 
 
 def test_the_small_network_learns_under_what_the_mean_misses_by() -> None:
@@ -178,7 +182,7 @@ def test_lambda_weighs_half_the_squared_weights_beside_the_squared_errors(monkey
     monkeypatch.setattr(small_autorec, "_adam", note)
     split = random_split(made(), seed=1)
     for regularization in (0.0, 6.0):  # all rows in one batch, the same first weights
-        small_autorec.train(split, Recipe(batch_size=5000, epochs=1, regularization=regularization))
+        small_autorec.train(split, [Recipe(batch_size=5000, epochs=1, regularization=regularization)])
     (weights, without), (_same, with_it) = taken
     count = split.train.num_ratings
     # Twice the difference, of the loss a rating: the derivative of 6 / 2 times the squared weights.
@@ -197,13 +201,26 @@ def test_all_of_lambda_a_batch_is_more_than_its_share_but_for_one_batch() -> Non
 
 
 def story_of(**changes: object) -> small_autorec.Story:
-    return small_autorec.train(random_split(made(), seed=1), Recipe(regularization=40.0, **changes))  # type: ignore[arg-type]
+    return small_autorec.train(random_split(made(), seed=1), [Recipe(regularization=40.0, **changes)])[0]  # type: ignore[arg-type]
 
 
 def test_a_test_that_chooses_never_looks_worse_and_a_large_one_gains_less() -> None:
     found = story(epochs=30)
-    small, honest_small = small_autorec.picked_on_test(found, 10)
-    large, honest_large = small_autorec.picked_on_test(found, 100)
-    assert small <= honest_small
-    assert large <= honest_large
-    assert honest_small - small > honest_large - large
+    num_test = found.test_errors.shape[1]
+    (small, large, whole, more), honest = small_autorec.picked_on_test(found, [10, 100, num_test, num_test + 1])
+    assert small < large < whole <= honest
+    # All test ratings are one test, however often it is drawn: the lowest RMSE of any epoch.
+    assert whole == more == pytest.approx(found.test_rmse.min())
+    assert honest == pytest.approx(found.test_rmse[np.argmin(found.valid_rmse)])
+
+
+def test_what_a_test_gains_by_choosing_is_what_it_gains_in_a_plain_loop() -> None:
+    found = story(epochs=10)
+    chosen, generator = int(np.argmin(found.valid_rmse)), np.random.default_rng(8)
+    gains = []
+    for _ in range(3000):
+        some = found.test_errors[:, generator.choice(found.test_errors.shape[1], 20, replace=False)]
+        rmses = np.sqrt((some**2).mean(1))
+        gains.append(rmses[chosen] - rmses.min())
+    (flattered,), honest = small_autorec.picked_on_test(found, [20], draws=3000)
+    assert honest - flattered == pytest.approx(np.mean(gains), abs=float(5 * np.std(gains) / 3000**0.5))

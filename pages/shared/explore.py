@@ -11,7 +11,6 @@ import streamlit as st
 from autorec_core import datasets
 from autorec_core import overview as overviews
 from autorec_core.errors import AutoRecError
-from autorec_core.ratings import Ratings
 from autorec_core.splits import random_split
 from autorec_core.statistics import Choice, Statistics, Summary, held_by_most
 from pages.shared import explore_charts as charts
@@ -127,7 +126,7 @@ def choice_controls(known: Statistics) -> Choice:
     return Choice(genre=genre, decade=decade)
 
 
-def about(name: str, ratings: Ratings) -> None:
+def about(name: str) -> None:
     """Says where a set is from and under which terms."""
     if name.startswith(sets.OWN):
         st.caption(_("Yours alone: no other visitor sees it."))
@@ -167,7 +166,7 @@ def draw(name: str) -> None:
     """Draws a set: controls, numbers, the matrix, and all panels."""
     known = statistics(name)
     owner = state.owner() if name.startswith(sets.OWN) else ""
-    about(name, known.ratings)
+    about(name)
     choice = choice_controls(known)
     summary, whole = _summary(name, owner, choice), _summary(name, owner, Choice())
     if not summary.num_ratings:

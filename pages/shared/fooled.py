@@ -27,11 +27,11 @@ SHARES = (0.0, 0.5, 1.0)
 """Of the test ratings that are fed to the encoder."""
 SIZES = (50, 100, 200, 500, 1000, 2000, 5000)
 """Of test sets that may choose the epoch."""
-BATCHES = (32, 64, 128, 256)
+BATCHES = (16, 32, 64, 128)
 """Batch sizes that one lambda is taken with."""
-STEPS = 128
-"""Steps that each of them gets, so that only the penalty differs."""
-LONG = Recipe(epochs=30, regularization=4.0, learning_rate=0.02)
+STEPS = 64
+"""Steps that each of them gets, so that only the penalty differs: few, as there are eight trainings to wait for."""
+LONG = Recipe(epochs=24, regularization=4.0, learning_rate=0.02)
 """A training long enough to get worse again."""
 UNTOLD = "?"
 """Stands for a number that the visitor is to guess first."""
@@ -214,22 +214,21 @@ def _wait_for_notebook() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _picked() -> dict[int, tuple[float, float]]:
-    story = stories.story(LONG)
-    return {size: small_autorec.picked_on_test(story, size) for size in SIZES}
+    (story,) = stories.told([LONG])
+    fooled, honest = small_autorec.picked_on_test(story, SIZES)
+    return {size: (one, honest) for size, one in zip(SIZES, fooled, strict=True)}
 
 
 def _picks(_run: Run, _model: TrainedModel) -> None:
-    learnt = stories.trained([LONG], "picks")
-    if learnt is None:
-        return
-    found = _picked()
+    with stories.waiting():
+        found = _picked()
     size = st.select_slider(
         _("Ratings in the test set"),
         list(SIZES),
         200,
         format_func=lambda value: f"{value:,}",
         key="picks_size",
-        help=_("Three hundred such tests are drawn, and each chooses the epoch that suits it best."),
+        help=_("Two hundred such tests are drawn, and each chooses the epoch that suits it best."),
     )
     is_on = st.toggle(
         _("Let the test choose the epoch"),
@@ -370,7 +369,7 @@ def _per_user(run: Run, _model: TrainedModel) -> None:
     table = pd.DataFrame({"test_ratings": found.counts, "rmse": found.rmses})
     single = float((found.counts == 1).mean())
     figures.draw(
-        lesson_charts.scattered_users(found.counts, found.rmses, found.pooled, mean, _words()),
+        lesson_charts.scattered_users(found.counts, found.rmses, found.pooled, mean),
         table,
         "fooled_per_user",
         see=_(
@@ -403,17 +402,15 @@ def _of_batches(size: int) -> Recipe:
     """A recipe of some batch size with as many steps as all others have."""
     steps_an_epoch = -(-small_autorec.MOST_ITEMS // size)
     return Recipe(
-        batch_size=size, epochs=max(1, round(STEPS / steps_an_epoch)), learning_rate=0.03, regularization=10.0
+        batch_size=size, epochs=max(1, round(STEPS / steps_an_epoch)), learning_rate=0.05, regularization=10.0
     )
 
 
 def _penalty(_run: Run, _model: TrainedModel) -> None:
     by_rating = [_of_batches(size) for size in BATCHES]
     by_batch = [replace(recipe, penalty_per_batch=True) for recipe in by_rating]
-    learnt = stories.trained([*by_rating, *by_batch], "penalty")
-    if learnt is None:
-        return
-    values = [float(story.valid_rmse.min()) for story in learnt]
+    with stories.waiting():
+        values = [float(story.valid_rmse.min()) for story in stories.told([*by_rating, *by_batch])]
     shared, whole = values[: len(BATCHES)], values[len(BATCHES) :]
     size = st.select_slider(
         _("Rows in a batch"), list(BATCHES), BATCHES[0], format_func=lambda value: f"{value:,}", key="penalty_size",
@@ -491,10 +488,8 @@ def _filling(_run: Run, _model: TrainedModel) -> None:
         help=_("In the input and in the loss alike."),
     )
     recipe = Recipe(fill=None if chosen == "none" else float(chosen or 3))
-    learnt = stories.trained([recipe], f"filling_{chosen}")
-    if learnt is None:
-        return
-    story = learnt[0]
+    with stories.waiting():
+        (story,) = stories.told([recipe])
     honest, fooled = float(story.valid_rmse[-1]), float(story.reported[-1])
     _both(
         honest,

@@ -43,8 +43,10 @@ PAGES = {name: title for section in MENU.values() for name, title in section.ite
 """Name of the script -> title."""
 
 # A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
-# white by Streamlit's choice, could not be read in the dark theme, where that colour is light. On a telephone the parts
-# of a segmented control are pills that find room on the next line: in one piece it was cut off, or broke in two.
+# white by Streamlit's choice, could not be read in the dark theme, where that colour is light; nor could the chosen one
+# of a row of choices under the mouse, whose ground darkens. On a telephone the parts of a segmented control are pills
+# that find room on the next line: in one piece it was cut off, or broke in two. A formula's letters reach over its
+# box, which then scrolled by two pixels, and could not be reached by the keyboard.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
@@ -52,8 +54,12 @@ STYLE = """<style>
 [data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
 [data-testid^="stBaseButton-primary"], [data-tag] { color: light-dark(#fff, #12131c); }
 [data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
+[data-testid="stButtonGroup"] button[data-selected]:hover { color: light-dark(#3f4bc4, #9aa3ff) !important; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; text-underline-offset: .22em;
   text-decoration-thickness: 1px; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"][disabled] p { text-decoration: none;
+  color: color-mix(in srgb, light-dark(#14161f, #eceef8) 76%, transparent); }
+[data-testid="stMain"] .katex-display { padding: .5rem .3rem; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; }
   [data-testid="stButtonGroup"] > [role] { flex-wrap: wrap; gap: .3rem; max-width: 100%; overflow: visible; }
@@ -147,7 +153,13 @@ def _sidebar(counts_itself: bool) -> DeltaGenerator:
             st.caption(_("Model in use"))
             st.markdown(f"**{model_name(run)}**  \n{plain.escaped(run.config.source.title)}")
             if result.get("test_rmse") is not None:
-                st.caption(_("Test RMSE {rmse:.4f}, seed {seed}", rmse=result["test_rmse"], seed=run.config.seed))
+                st.caption(
+                    _("Test RMSE {rmse:.4f}, seed {seed}", rmse=result["test_rmse"], seed=run.config.seed),
+                    help=_(
+                        "Hidden units: numbers in the code that a row is squeezed into. Test RMSE: how far it is off "
+                        "on ratings that it never saw. Seed: which ratings those are, drawn by chance."
+                    ),
+                )
         st.caption(_("You"))
         counted = st.container()
         if not counts_itself:

@@ -157,7 +157,11 @@ def draw(run: Run, model: TrainedModel) -> None:
         st.caption("`autorec_core/{}.py`, `{}`, ".format(*function) + _("line {line}", line=lines[0].line))
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         _move(_("Back"), order[place - 1] if place else None, "learn_back")
-        _move(_("Next"), order[place + 1] if place + 1 < len(order) else None, "learn_next", is_primary=True)
+        if place + 1 < len(order):
+            _move(_("Next"), order[place + 1], "learn_next", is_primary=True)
+        else:
+            told = _("Six ways to fool yourself")
+            st.button(told, key="learn_on", type="primary", on_click=state.put, args=("learn_part", "fooled"))
     _who(about)
 
 

@@ -288,7 +288,7 @@ def ranked(table: pd.DataFrame, scale: RatingScale, ink: str) -> alt.LayerChart:
     return alt.layer(names, reach, dots, score).properties(height=32 * len(table) + 60)
 
 
-def scattered_users(counts: FloatArray, rmses: FloatArray, pooled: float, mean: float, ink: str) -> alt.LayerChart:
+def scattered_users(counts: FloatArray, rmses: FloatArray, pooled: float, mean: float) -> alt.LayerChart:
     """Each user's RMSE by their test ratings, with both ways of averaging as rules.
 
     Args:
@@ -296,7 +296,6 @@ def scattered_users(counts: FloatArray, rmses: FloatArray, pooled: float, mean: 
         rmses: (m,) RMSE of each.
         pooled: over all ratings.
         mean: of the users' RMSEs.
-        ink: colour of words.
     """
     x = alt.X(
         "test_ratings:Q", title=_("test ratings of the user"), scale=alt.Scale(type="log"), axis=alt.Axis(tickCount=4)

@@ -11,7 +11,7 @@ from pages.shared.words import _
 
 def chosen_place(run: Run, model: TrainedModel) -> int:
     """Which of the reader's movies the example turns on, from 0: what the slider of the first step says."""
-    about = reader.current(run, model, reader.learnt_from(run.id))
+    about = reader.current(model, reader.learnt_from(run.id))
     known = state.get("learn_row")
     place = len(about.items) // 2 if known is None else int(known) - 1
     return max(0, min(place, len(about.items) - 1))

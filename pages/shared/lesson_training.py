@@ -14,7 +14,7 @@ from pages.shared import figures, lesson_charts, plain, reader, rows, services
 from pages.shared.lesson_rows import num_columns, num_units
 from pages.shared.palette import TEST, TRAIN, VALID
 from pages.shared.reader import Example
-from pages.shared.words import _
+from pages.shared.words import _, ngettext
 
 STEMS = 48
 """Entries in the picture of the gradient."""
@@ -244,13 +244,36 @@ def _column(about: Example) -> tuple[FloatArray, FloatArray, str]:
     return model.codes[users], about.learnt.values[chosen].astype(np.float64) - means, name
 
 
+STRENGTHS = np.logspace(-3, 4, 57)
+"""lambda, as many as the picture has points."""
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _ridges(run_id: str) -> tuple[int, int, FloatArray, FloatArray]:
+    """How many columns were drawn, their ratings, and their RMSE fitted and left out over lambda."""
+    columns = walkthrough.drawn_columns(services.recommender(run_id).model, reader.learnt_from(run_id))
+    if not columns:
+        return 0, 0, np.zeros(0), np.zeros(0)
+    return (
+        len(columns),
+        sum(len(targets) for _, targets in columns),
+        *walkthrough.ridge_path_of_many(columns, STRENGTHS),
+    )
+
+
+def _written(strength: float) -> str:
+    """Lambda to three digits, without an exponent."""
+    return f"{strength:,.0f}" if strength >= 100 else f"{strength:.3g}"
+
+
 def regularisation_says(about: Example) -> str:
     """See `lesson.Step`."""
     codes, _targets, name = _column(about)
     return _(
         "One column of the decoder belongs to **{name}**: {k} weights, and {count} ratings to learn them from. Without "
-        "a penalty they are learnt by heart. Held at the trained codes, this column is a ridge regression, so what it "
-        "would say of each rating without having seen it is known exactly.",
+        "a penalty they are learnt by heart; with too much of it nothing is learnt. Held at the trained codes a column "
+        "is a ridge regression, so what it would say of each rating without having seen it is known exactly. One "
+        "column alone is decided by chance; the picture has many together.",
         name=name,
         k=num_units(about),
         count=len(codes),
@@ -274,46 +297,67 @@ def regularisation_shapes(about: Example) -> list[tuple[str, str]]:
 
 
 def regularisation(about: Example) -> None:
-    """Draws fitted and left-out error over lambda."""
-    codes, targets, name = _column(about)
-    if len(targets) < 3:
-        st.info(_("There are too few ratings here to leave one out. Choose a movie with more in step 1."))
+    """Draws fitted and left-out error over lambda, of many columns together."""
+    number, count, fitted, left_out = _ridges(about.run.id)
+    if not number:
+        st.info(_("No column has as many ratings as it takes to leave one out."))
         return
-    strengths = np.logspace(-3, 4, 57)
-    fitted, left_out = walkthrough.ridge_path(codes, targets, strengths)
     power = st.slider(
         _("λ, as a power of ten"), -3.0, 4.0, 1.0, 0.125, key="learn_lambda",
-        help=_("The penalty of this one column; all others stay as they were trained."),
+        help=_("The penalty of these columns; the codes stay as they were trained."),
     )  # fmt: skip
     names = (_("ratings it was fitted to"), _("each rating when left out"))
     table = pd.DataFrame(
         {
-            "x": np.tile(strengths, 2),
+            "x": np.tile(STRENGTHS, 2),
             "y": np.concatenate([fitted, left_out]),
-            "what": np.repeat(np.array(names), len(strengths)),
+            "what": np.repeat(np.array(names), len(STRENGTHS)),
         }
     )
-    place, best = int(np.argmin(np.abs(np.log10(strengths) - power))), int(np.argmin(left_out))
+    place, best = int(np.argmin(np.abs(np.log10(STRENGTHS) - power))), int(np.argmin(left_out))
     figures.draw(
         lesson_charts.curves(
             table,
             "λ",
             _("RMSE in rating units"),
             {names[0]: TRAIN, names[1]: VALID},
-            float(strengths[place]),
+            float(STRENGTHS[place]),
             is_log=True,
         ),
         table,
         "learn_lambda",
         see=_(
-            "At λ = {value:.3g} the column of {name} fits its {count} ratings to {fitted:.3f} and foresees each from "
-            "the others to {left_out:.3f}; it foresees best at {best:.3g}, with {lowest:.3f}.",
-            value=strengths[place],
-            name=name,
-            count=len(targets),
+            "At λ = {value}, {columns} columns fit their {count:,} ratings to {fitted:.3f} and foresee each from "
+            "the others to {left_out:.3f}; they foresee best at {best}, with {lowest:.3f}. Less is learnt by "
+            "heart, more is forgotten.",
+            value=_written(float(STRENGTHS[place])),
+            columns=number,
+            count=count,
             fitted=fitted[place],
             left_out=left_out[place],
-            best=strengths[best],
+            best=_written(float(STRENGTHS[best])),
             lowest=left_out[best],
         ),
+    )
+    codes, targets, name = _column(about)
+    if len(targets) >= 3:
+        own = walkthrough.ridge_path(codes, targets, STRENGTHS)[1]
+        st.caption(
+            ngettext(
+                "Of {name} alone, by {count} rating: {left_out:.3f} here and at best {lowest:.3f}, at λ = {best}. The "
+                "fewer the ratings, the more of that is luck.",
+                "Of {name} alone, by {count} ratings: {left_out:.3f} here and at best {lowest:.3f}, at λ = {best}. The "
+                "fewer the ratings, the more of that is luck.",
+                len(targets),
+                name=name,
+                left_out=own[place],
+                best=_written(float(STRENGTHS[np.argmin(own)])),
+                lowest=own.min(),
+            )
+        )
+    st.caption(
+        _(
+            "The codes themselves were learnt with these ratings among others, so the left-out error is a little too "
+            "good; that is why λ is chosen on validation ratings, by training anew, and not here."
+        )
     )

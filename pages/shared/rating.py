@@ -53,11 +53,11 @@ def _count(counted: Any, told: Any, given: services.Given) -> None:
     with told, st.container(horizontal=True, vertical_alignment="center", gap="small"):
         count, missing = len(given.by_id), max(0, ENOUGH - len(given.by_id))
         st.markdown(ngettext("**You rated {count} movie.**", "**You rated {count} movies.**", count), width="content")
+        # One place for both, of the same height and no longer: with the fifth rating nothing may jump.
         st.page_link(
             frame.page_path("recommendations"),
-            label=_("{missing} more and your recommendations get good", missing=missing)
-            if missing
-            else _("See your recommendations"),
+            label=_("{missing} more for a good list", missing=missing) if missing else _("See your recommendations"),
+            disabled=bool(missing),
         )
         st.page_link(frame.page_path("history"), label=_("Rated elsewhere? Bring your history"))
         undo.button(services.current_catalogue())

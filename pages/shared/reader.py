@@ -87,7 +87,7 @@ def learnt_from(run_id: str) -> Compressed:
     return joined(learnt_parts(run, split), by_items=services.recommender(run_id).model.by_items)
 
 
-def current(run: Run, model: TrainedModel, learnt: Compressed) -> Reader:
+def current(model: TrainedModel, learnt: Compressed) -> Reader:
     """The visitor where they rated enough that the model knows, else a user of the data with a fair number."""
     given = services.given()
     own = len(given.item_indices)
@@ -114,7 +114,7 @@ def example(run: Run, model: TrainedModel, split: Split, place: int) -> Example:
         place: which of the reader's movies, from 0, most rated first.
     """
     learnt = learnt_from(run.id)
-    reader = current(run, model, learnt)
+    reader = current(model, learnt)
     place = min(place, len(reader.items) - 1)
     item, rating = int(reader.items[place]), float(reader.ratings[place])
     catalogue = services.catalogue_of(run.id)

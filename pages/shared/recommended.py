@@ -26,7 +26,7 @@ COUNTS = (10, 20, 50, 100)
 NUMBERS_OF_RATINGS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 20_000)
 FEWEST = 5
 """Default of the fewest ratings: below it a prediction says little more than the average."""
-WIDGETS = ("rec_genres", "rec_years", "rec_ratings", "rec_count")
+WIDGETS = ("rec_genres", "rec_without", "rec_years", "rec_ratings", "rec_count")
 
 
 # -- the filters ------------------------------------------------------------------------------------------------------
@@ -54,9 +54,19 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
             help=_("Movies with any of these genres."),
             persist_state="session",
         )
+    with right:
+        without = st.multiselect(
+            _("Without genres"),
+            catalogue.items.genre_names,
+            format_func=genre_name,
+            key="rec_without",
+            placeholder=_("None left out"),
+            help=_("Movies with any of these are left out."),
+            persist_state="session",
+        )
     first, last = catalogue.year_span
     years = (first, last)
-    with right:
+    with left:
         if first < last:
             years = st.slider(
                 _("Years"),
@@ -68,7 +78,7 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
                 persist_state="session",
             )
     stops = steps_to(max(FEWEST + 1, int(catalogue.counts.max(initial=0))))
-    with left:
+    with right:
         fewest, most = st.select_slider(
             _("Number of ratings"),
             stops,
@@ -78,7 +88,7 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
             help=_("How many people's ratings a movie has in training; both ends move, and 0 lets everything in."),
             persist_state="session",
         )
-    with right:
+    with left:
         count = st.segmented_control(
             _("How many"),
             COUNTS,
@@ -90,6 +100,7 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
         )
     wanted = Filter(
         genres=frozenset(genres),
+        without=frozenset(without),
         years=years if years != (first, last) else None,
         min_ratings=int(fewest),
         max_ratings=None if most == stops[-1] else int(most),
@@ -99,7 +110,9 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
 
 def left_out_by_number(model: TrainedModel, wanted: Filter, fold_in: FoldIn) -> int:
     """Unrated movies that pass all filters but the one on the number of ratings."""
-    others = Filter(genres=wanted.genres, years=wanted.years).matches(model) & ~wanted.matches(model)
+    others = Filter(genres=wanted.genres, without=wanted.without, years=wanted.years).matches(model) & ~wanted.matches(
+        model
+    )
     others[fold_in.item_indices] = False
     return int(np.count_nonzero(others))
 
@@ -124,6 +137,8 @@ def note(num_given: int, num_unknown: int, left_out: int, wanted: Filter, model_
         )
     if wanted.genres or wanted.years:
         told.append(_("Only {which}.", which=_(", ").join(_which(wanted))))
+    if wanted.without:
+        told.append(_("Nothing of {which}.", which=_(" or ").join(sorted(map(genre_name, wanted.without)))))
     if left_out:
         told.append(
             ngettext(

@@ -7,7 +7,7 @@ the next one, numbered, so that rapid clicks are neither lost nor done twice.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autorec_core.catalogue import Catalogue
@@ -34,6 +34,7 @@ def cards(
     *,
     not_seen: IntArray | None = None,
     say_not_seen: NotSeen | None = None,
+    words: Mapping[str, str] | None = None,
 ) -> None:
     """Draws movies with their stars.
 
@@ -46,6 +47,7 @@ def cards(
         rate: called once for each change, in order.
         not_seen: items that the visitor has not seen; with `say_not_seen`, each card has a button for it.
         say_not_seen: called once for each click on that button.
+        words: in place of some of `_words`, where that button means something else.
     """
     # What the browser knows to be done: last change of each of its lives, and what was refused.
     done: dict[str, Any] = state.live(f"stars_{key}", {"acknowledged": {}, "refused": {}})
@@ -86,7 +88,7 @@ def cards(
             "scale": {"low": scale.low, "high": scale.high, "step": scale.step},
             "acknowledged": done["acknowledged"],
             "refused": {item_id: _(why) for item_id, why in done["refused"].items()},
-            "words": _words(),
+            "words": {**_words(), **(words or {})},
         },
         on_rated_change=take_changes,
     )

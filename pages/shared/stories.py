@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
 import streamlit as st
 
 from autorec_core import small_autorec
@@ -9,7 +12,7 @@ from autorec_core.runs import RunConfig
 from autorec_core.small_autorec import Recipe, Story
 from autorec_core.splits import Split
 from pages.shared import services
-from pages.shared.words import _, ngettext
+from pages.shared.words import _
 
 _CUT = ("source", "seed", "test_fraction", "valid_fraction", "holdout_users", "by_time")
 """What a run's split depends on."""
@@ -30,44 +33,18 @@ def _stories() -> dict[Recipe, Story]:
     return {}
 
 
-def story(recipe: Recipe) -> Story:
-    """How a recipe went; trained where nobody asked for it before."""
-    known = _stories()
-    if recipe not in known:
-        known[recipe] = small_autorec.train(_bundled_split(), recipe)
-    return known[recipe]
-
-
-def trained(recipes: list[Recipe], key: str) -> list[Story] | None:
-    """The stories of some recipes; where many are not trained yet, a button that trains them, and None."""
+def told(recipes: Sequence[Recipe]) -> list[Story]:
+    """How each recipe went; trained where nobody asked for it before."""
     known = _stories()
     missing = [recipe for recipe in recipes if recipe not in known]
-    if 0 < len(missing) <= 2:
-        with st.spinner(_("Training a small network …")):
-            for recipe in missing:
-                story(recipe)
-    elif missing:
-        about = ngettext(
-            "This takes {count} small training, of less than a second on a free machine.",
-            "This takes {count} small trainings, each of less than a second on a free machine.",
-            len(missing),
-        )
-        place = st.empty()
-        with place.container(horizontal=True, vertical_alignment="center"):
-            pressed = st.button(_("Train it"), key=f"{key}_train", type="primary")
-            st.caption(about)
-        if not pressed:
-            return None
-        with place.container():
-            bar = st.progress(0.0)
-            for number, recipe in enumerate(missing):
-                bar.progress(
-                    number / len(missing),
-                    text=_("Training {number} of {count}", number=number + 1, count=len(missing)),
-                )
-                story(recipe)
-        place.empty()
+    if missing:
+        known.update(zip(missing, small_autorec.train(_bundled_split(), missing), strict=True))
     return [known[recipe] for recipe in recipes]
+
+
+def waiting() -> AbstractContextManager[None]:
+    """While a story is asked for, which takes a moment where it has to be trained."""
+    return st.spinner(_("Training a small network …"))
 
 
 def about_small() -> None:

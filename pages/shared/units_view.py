@@ -11,7 +11,6 @@ import streamlit as st
 from autorec_core import code_units
 from autorec_core.catalogue import Catalogue
 from autorec_core.code_units import LEAST, MOST, CodeUnits
-from autorec_core.runs import Run
 from pages.shared import atlas, frame, services, state, units_charts
 from pages.shared.genres import genre_list, group_name
 from pages.shared.palette import ink
@@ -251,7 +250,7 @@ def unit_control(units: CodeUnits) -> int | None:
 # -- one unit ---------------------------------------------------------------------------------------------------------
 
 
-def one(run: Run, units: CodeUnits, catalogue: Catalogue, unit: int, by_items: bool) -> None:
+def one(units: CodeUnits, catalogue: Catalogue, unit: int, by_items: bool) -> None:
     """Draws a unit: what it favours, its two ends, and how it spreads over all movies."""
     st.subheader(_("Unit {number}", number=number_of(unit)))
     st.markdown(sentence(units, unit, by_items))

@@ -13,7 +13,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.ordering import OwnRating, Wishes
 from autorec_core.ratings import BoolArray, RatingScale
 from autorec_core.recommender import Recommendation
-from pages.shared import plain, recommended, services, state
+from pages.shared import plain, recommended, services, stars, state, undo
 from pages.shared.palette import YOU
 from pages.shared.words import _, later
 
@@ -104,7 +104,7 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
     ratings = dict(zip(given.item_indices.tolist(), given.ratings.tolist(), strict=True))
     if state.get("what_if_item") not in options:
         state.forget("what_if_item")
-    left, right = st.columns(2, gap="medium", vertical_alignment="bottom")
+    left, right = st.columns(2, gap="medium")
     with left:
         item = st.selectbox(
             _("What if I had rated this otherwise?"),
@@ -119,8 +119,10 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
         )
     if item == AS_GIVEN:
         return given
-    with right:
+    below = st.container(horizontal=True, vertical_alignment="center")
+    with below:
         dropped = st.toggle(_("As if not rated"), key=f"what_if_dropped_{item}", help=_("Leaves this rating out."))
+    with right:
         rating = st.slider(
             _("Your rating would be"),
             float(scale.low),
@@ -132,7 +134,7 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
             help=_("Drag it, and the list moves at once."),
         )
     changed = dropped or rating != ratings[item]
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with below:
         item_id = str(catalogue.items.ids[item])
         st.button(
             _("Keep this change"),
@@ -176,7 +178,7 @@ def moved(before: Sequence[int], after: Sequence[int]) -> dict[int, str]:
     return found
 
 
-# -- not interested ---------------------------------------------------------------------------------------------------
+# -- seen, or not interested ------------------------------------------------------------------------------------------
 
 
 def without_passed_over(allowed: BoolArray) -> BoolArray:
@@ -186,44 +188,54 @@ def without_passed_over(allowed: BoolArray) -> BoolArray:
     return left
 
 
-def not_interested(found: Sequence[Recommendation], catalogue: Catalogue) -> None:
-    """A control that takes a movie off the list for good, and one that brings it back."""
-    titles = {str(one.item_id): catalogue.display_titles[one.item_index] for one in found}
+def cards(found: Sequence[Recommendation], catalogue: Catalogue, given: services.Given, scale: RatingScale) -> None:
+    """The movies of the list as cards: one that is rated there, or is not interesting, leaves the list."""
+    name = services.catalogue_name()
+    stars.cards(
+        "list_cards",
+        catalogue,
+        [one.item_index for one in found],
+        given.by_id,
+        scale,
+        lambda item_id, rating: undo.rate(name, item_id, rating),
+        not_seen=services.passed_over(NOT_INTERESTED),
+        say_not_seen=_say_not_interested,
+        words={
+            "notSeen": _("Not interested"),
+            "notAsked": _("It goes from the list and stays away, until you bring it back."),
+            "notSeenOf": _("I am not interested in {title}"),
+            "unseen": _("✓ stays away"),
+        },
+    )
+
+
+def passed_over(catalogue: Catalogue) -> None:
+    """Brings back what the visitor was not interested in."""
     passed = services.passed_over(NOT_INTERESTED).tolist()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    if not passed:
+        return
+    ids = [str(catalogue.items.ids[item]) for item in passed]
+    names = {item_id: catalogue.display_titles[item] for item_id, item in zip(ids, passed, strict=True)}
+    with st.popover(_("Passed over ({count:,})", count=len(passed))):
         st.selectbox(
-            _("Not interested in"),
-            list(titles),
+            _("Bring back"),
+            ids,
             index=None,
-            placeholder=_("a movie of this list"),
-            format_func=titles.__getitem__,
-            key="not_interested",
-            on_change=_pass_over,
-            help=_("It goes from the list and stays away, until you bring it back."),
-            width=360,
+            placeholder=_("a movie"),
+            format_func=names.__getitem__,
+            key="bring_back",
+            on_change=_bring_back,
+            help=_("It may be recommended again."),
         )
-        if passed:
-            ids = [str(catalogue.items.ids[item]) for item in passed]
-            names = {item_id: catalogue.display_titles[item] for item_id, item in zip(ids, passed, strict=True)}
-            with st.popover(_("Passed over ({count:,})", count=len(passed))):
-                st.selectbox(
-                    _("Bring back"),
-                    ids,
-                    index=None,
-                    placeholder=_("a movie"),
-                    format_func=names.__getitem__,
-                    key="bring_back",
-                    on_change=_bring_back,
-                    help=_("It may be recommended again."),
-                )
-                st.button(_("Bring all back"), on_click=_bring_all_back, key="bring_all_back")
+        st.button(_("Bring all back"), on_click=_bring_all_back, key="bring_all_back")
 
 
-def _pass_over() -> None:
-    chosen = state.get("not_interested")
-    if chosen is not None:
-        _try(lambda: services.pass_over(chosen, NOT_INTERESTED))
-        state.put("not_interested", None)
+def _say_not_interested(item_id: str, is_so: bool) -> None:
+    """Raises StorageError."""
+    if is_so:
+        services.pass_over(item_id, NOT_INTERESTED)
+    else:
+        services.take_up_again(NOT_INTERESTED, item_id)
 
 
 def _bring_back() -> None:
@@ -272,7 +284,12 @@ def profile(own: Sequence[OwnRating], catalogue: Catalogue) -> None:
         st.markdown(_("**They matter most**"))
         first = sorted(own, key=lambda one: -one.influence)[:SHOWN]
         st.html(_STYLE + _rows([(_given(one, catalogue), f"{one.influence:.3f}") for one in first]))
-        st.caption(_("By so much would the average prediction of a popular movie change if you took the rating away."))
+        st.caption(
+            _(
+                "By so much would the average prediction of a popular movie change if you took the rating away; for a "
+                "single movie of the list others may matter more."
+            )
+        )
     with surprise:
         st.markdown(_("**They surprise the model most**"))
         first = sorted(own, key=lambda one: -abs(one.surprise))[:SHOWN]

@@ -10,7 +10,7 @@ import pytest
 from conftest import App, visitor
 from playwright.sync_api import Browser, Page, expect
 
-from pages.shared import frame
+from pages.shared import fooled, frame, lesson
 
 RATED = {"4973": 5.0, "2571": 5.0, "1": 4.0, "318": 4.5, "296": 2.0}
 """Amélie, The Matrix, Toy Story, The Shawshank Redemption and Pulp Fiction."""
@@ -22,10 +22,10 @@ NOT_OURS = (
 """Rule and selector of what no app can mend: Streamlit puts a `div` for each section between its menu and the entries,
 which then are no list to a screen reader. The sections are worth more than that: their links have names and order."""
 
-SCAN = """async ([rules, notOurs]) => {
+SCAN = """async ([where, rules, notOurs]) => {
   const options = { resultTypes: ["violations"], selectors: false, elementRef: true, ...rules };
-  const { violations } = await axe.run(document, options);
-  const isOurs = (rule, { element }) => !notOurs.some(([id, where]) => id === rule && element?.matches(where));
+  const { violations } = await axe.run(where, options);
+  const isOurs = (rule, { element }) => !notOurs.some(([id, those]) => id === rule && element?.matches(those));
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, impact, nodes }) => nodes
@@ -47,6 +47,18 @@ SETTLED = """(theme) => {
 """The page has drawn all that it draws, in a theme's colours; its own pictures write their words themselves."""
 
 
+THEMES: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},  # the rest is the same
+}
+"""Theme -> which rules."""
+PARTS = {
+    "The method, step by step": ("Steps", [step.title for step in lesson.STEPS.values()]),
+    "Six ways to fool yourself": ("Ways to fool yourself", [way.title for way in fooled.WAYS.values()]),
+}
+"""The two parts of Learn: what chooses within each, and what there is to choose."""
+
+
 class Visit:
     """Somebody with ratings who goes through all pages, with what the browser said on the way."""
 
@@ -60,11 +72,16 @@ class Visit:
         page.goto(app.url)
         page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
 
-    def found(self, theme: Any, rules: dict[str, Any]) -> list[str]:
-        """What axe-core finds on the page as it stands, in a theme."""
-        self.page.emulate_media(color_scheme=theme)
-        self.page.wait_for_function(SETTLED, arg=theme)
-        return [f"{theme}, {fault}" for fault in self.page.evaluate(SCAN, [rules, NOT_OURS])]
+    def found(self, where: str = "html") -> list[str]:
+        """What axe-core finds on a part of the page as it stands, in both themes."""
+        faults = []
+        for theme, rules in THEMES.items():
+            self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            self.page.wait_for_function(SETTLED, arg=theme)
+            said = self.page.evaluate(SCAN, [where, rules, NOT_OURS])
+            faults += [f"{self.page.title()}, {theme}, {fault}" for fault in said]
+        self.page.emulate_media(color_scheme="light")
+        return faults
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +95,23 @@ def visit(app: App, browser: Browser) -> Iterator[Visit]:
 def test_a_page_has_no_serious_fault_in_either_theme_and_no_error_in_the_console(visit: Visit, name: str) -> None:
     title, page = frame.PAGES[name], visit.page
     visit.complaints.clear()
-    page.emulate_media(color_scheme="light")
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=title, exact=True).click()
     expect(page).to_have_title(f"{title} · AutoRec Playground")
-    faults = visit.found("light", {})
-    faults += visit.found("dark", {"runOnly": ["color-contrast", "link-in-text-block"]})  # the rest is the same
+    assert visit.found() == []
+    assert visit.complaints == []
+
+
+def test_no_step_of_the_lesson_and_no_way_to_be_fooled_has_a_serious_fault(visit: Visit) -> None:
+    page = visit.page
+    faults: list[str] = []
+    visit.complaints.clear()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Learn", exact=True).click()
+    for part, (what, titles) in PARTS.items():
+        page.get_by_role("radio", name=part, exact=True).click()
+        choices = page.get_by_role("radiogroup", name=what, exact=True)
+        for number, title in enumerate(titles, 1):
+            choices.get_by_text(f"{number} {title()}", exact=True).click()
+            expect(page.get_by_role("heading", name=f"{number}. {title()}", exact=True)).to_be_visible()
+            faults += visit.found('[data-testid="stMain"]')
     assert faults == []
     assert visit.complaints == []

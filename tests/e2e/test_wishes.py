@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conftest import App, unfold
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 RATED = {"4973": 4.5, "2571": 4.0, "608": 1.0, "47": 5.0}
 """Amélie, The Matrix, Fargo, Se7en."""
@@ -21,11 +21,11 @@ def choose(page: Page, control: str, option: str) -> None:
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
 
 
-def open_filters(page: Page) -> None:
-    """Opens the filters, and waits until nothing moves: what is clicked on its way may miss the click."""
+def open_part(page: Page, title: str, control: Locator) -> None:
+    """Unfolds a part of the page, and waits until nothing moves: what is clicked on its way may miss the click."""
     expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
-    page.get_by_text("Filters and order", exact=True).first.click()
-    expect(page.get_by_role("combobox", name="Not interested in")).to_be_visible()
+    page.get_by_text(title, exact=True).first.click()
+    expect(control).to_be_visible()
     page.wait_for_function("() => document.getAnimations().every(one => one.playState !== 'running')")
 
 
@@ -56,21 +56,29 @@ def test_a_rating_thought_away_moves_the_list_and_is_stored_only_when_kept(page:
     expect(page.get_by_test_id("stSidebar")).to_contain_text("3 movies rated")
 
 
-def test_what_is_not_interesting_stays_away_until_it_is_brought_back(page: Page, app: App) -> None:
+def test_what_is_not_interesting_stays_away_until_it_is_brought_back_and_what_is_rated_leaves(
+    page: Page, app: App
+) -> None:
     open_list(page, app)
-    first = page.locator(".rec .name").first
+    first, card = page.locator(".rec .name").first, page.locator(".card").first
     text = first.inner_text()
-    open_filters(page)
-    unfold(page.get_by_role("combobox", name="Not interested in"))
-    page.get_by_role("option").first.click()
+    open_part(page, "Seen one of these, or not interested?", card)
+    card.get_by_role("button", name="I am not interested in").click()
     expect(first).not_to_have_text(text)
     page.reload()
     expect(page.locator(".rec")).to_have_count(20)
     assert text not in names(page)
-    open_filters(page)
+    open_part(page, "Seen one of these, or not interested?", card)
     page.get_by_role("button", name="Passed over (1)").click()
     page.get_by_role("button", name="Bring all back").click()
     expect(first).to_have_text(text)
+
+    title = text.rsplit(" ", 1)[0]
+    expect(card).to_contain_text(title)
+    card.locator(".stars").press("4")
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("5 movies rated")
+    expect(first).not_to_have_text(text)
+    expect(card).not_to_contain_text(title)
 
 
 def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page, app: App) -> None:
@@ -80,8 +88,9 @@ def test_a_wish_for_the_obscure_brings_movies_that_fewer_people_rated(page: Page
 
     open_list(page, app)
     before, first = people(), names(page)
-    open_filters(page)
-    page.get_by_role("slider", name="Popular to obscure").press("ArrowRight")
+    obscurity = page.get_by_role("slider", name="Popular to obscure")
+    open_part(page, "Filters and order", obscurity)
+    obscurity.press("ArrowRight")
     expect(page.get_by_text("more obscure")).to_be_visible()
     page.wait_for_function(
         "old => [...document.querySelectorAll('.rec .name')].map(name => name.innerText).join() !== old",
