@@ -55,9 +55,10 @@ with frame.open_page("train"):
         run = live.watched_run(runs)
         if live.is_gone(state.watched_run_id()):
             st.info(_("The training that was shown here has been deleted."))
+        names = live.run_names(runs)
         if run is not None:
-            live.run_control(runs, run)
-        live.panel(run, hyperparameters.epochs)
+            live.run_control(names, run)
+        live.panel(run, hyperparameters.epochs, runs, names)
         if run is not None:
             results.of_run(run)
         share.panel(config, run)
