@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import brand, plain, services, state, words
+from pages.shared import brand, plain, services, starter, state, words
 from pages.shared.words import _, later, ngettext
 
 _FOLDER = Path(__file__).resolve().parent.parent
@@ -141,7 +141,7 @@ def _sidebar(counts_itself: bool) -> DeltaGenerator:
         run = services.current_run()
         if run is None:
             st.caption(_("Model in use"))
-            _wait_for_starter()
+            starter.aside()
         else:
             result = run.result or {}
             st.caption(_("Model in use"))
@@ -164,28 +164,3 @@ def count(given: services.Given) -> None:
     """Says how many movies a visitor rated."""
     number = len(given.by_id)
     st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", number))
-
-
-@st.fragment(run_every=0.5)
-def _wait_for_starter() -> None:
-    """Says how far the starter model is, and draws the page anew when it is there."""
-    run = services.starter_run()
-    why = services.begin()
-    if run is None or why:
-        st.markdown(plain.lines(_(why)) if why else _("None yet: train one."))
-        return
-    if services.is_usable(run) and run.state == "ended":
-        st.rerun()
-    status, last = services.jobs().status(run.id), run.last_epoch
-    if status.state in ("failed", "interrupted"):
-        st.markdown(
-            _(
-                "The starter model did not train: {why}",
-                why=plain.escaped(_(status.message)) if status.message else _("see the log"),
-            )
-        )
-        return
-    epochs = run.config.hyperparameters.epochs
-    done = last.epoch if last else 0
-    trains = _("The starter model trains: epoch {done} of {epochs}", done=done, epochs=epochs)
-    st.progress(done / epochs, text=trains if done else _("The starter model is about to train."))

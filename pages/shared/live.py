@@ -119,10 +119,9 @@ class Progress:
         return self.refits[-1] if self.refits else None
 
     def has_chosen(self, hyperparameters: Hyperparameters) -> bool:
-        """Whether validation has chosen the epoch: all are done, or none was better for as long as patience lasts."""
-        done, best = len(self.epochs), self.best
-        has_lost_patience = 0 < hyperparameters.patience <= done - (0 if best is None else best.epoch)
-        return done >= hyperparameters.epochs or has_lost_patience
+        """Whether validation has chosen the epoch: all are done, or patience is lost."""
+        best = 0 if self.best is None else self.best.epoch
+        return hyperparameters.reason_to_end(len(self.epochs), best) is not None
 
     @property
     def best(self) -> EpochEnded | None:
@@ -531,26 +530,3 @@ def _press(name: str, act: Callable[[str], object], run_id: str) -> None:
     transport.do(lambda: act(run_id))
     known: Progress = state.live(f"progress_{run_id}", Progress(run_id))
     known.asked = name if name in ("pause", "stop") and not state.get("_live_problem") else ""
-
-
-# -- the starter model ------------------------------------------------------------------------------------------------
-
-
-@st.fragment(run_every=SECONDS_A_TICK, key="starter_notice")
-def starter_notice() -> None:
-    """Says how far the app's own first model is; the sidebar draws the page anew when it is there."""
-    run = services.starter_run()
-    status = None if run is None else services.jobs().status(run.id)
-    why = services.begin()
-    if run is None or status is None or why or status.state in ("failed", "interrupted"):
-        st.info(
-            _(
-                "There is no model yet. {why} Train one: with the preset Balanced it takes a few seconds.",
-                why=_(why),
-            )
-        )
-        return
-    done, epochs = len(read(run).epochs), run.config.hyperparameters.epochs
-    st.info(_("The app is training a small starter model by itself. This page fills in when it is ready."))
-    started = _("Epoch {done} of {epochs}", done=done, epochs=epochs)
-    st.progress(min(1.0, done / epochs), started if done else _("Starting: the ratings are being loaded and split."))
