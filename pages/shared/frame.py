@@ -43,14 +43,16 @@ PAGES = {name: title for section in MENU.values() for name, title in section.ite
 """Name of the script -> title."""
 
 # A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
-# white by Streamlit's choice, could not be read in the dark theme, where that colour is light. On a telephone the parts
-# of a segmented control are pills that find room on the next line: in one piece it was cut off, or broke in two.
+# white by Streamlit's choice, could not be read in the dark theme, where that colour is light until the pointer darkens
+# it. On a telephone the parts of a segmented control are pills that find room on the next line: in one piece it was cut
+# off, or broke in two.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
 .autorec-muted { opacity: .72; font-size: .9rem; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
 [data-testid^="stBaseButton-primary"], [data-tag] { color: light-dark(#fff, #12131c); }
+[data-testid^="stBaseButton-primary"]:is(:hover, :active):not(:disabled) { color: #fff; }
 [data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; text-underline-offset: .22em;
   text-decoration-thickness: 1px; }

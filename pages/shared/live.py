@@ -338,7 +338,7 @@ _STYLE = f"""<style>
 .live-numbers {{ display: grid; grid-template-columns: 1.1fr 1.2fr 1fr 1fr 1.3fr; gap: .5rem .8rem; }}
 .live-numbers div {{ white-space: nowrap; font-variant-numeric: tabular-nums; min-width: 0; }}
 .live-numbers span {{ display: block; font-size: .8rem; opacity: .8; }}
-.live-numbers b {{ display: block; font-size: 1.2rem; font-weight: 650; line-height: 1.35; }}
+.live-numbers b {{ display: block; font-size: 1.1rem; font-weight: 650; line-height: 1.35; }}
 .live-numbers small {{ display: block; font-size: .78rem; opacity: .76; min-height: 1.15rem; }}
 .live-bar {{ height: 4px; border-radius: 2px; margin-top: .6rem; overflow: hidden;
   background: color-mix(in srgb, currentColor 14%, transparent); }}

@@ -11,6 +11,10 @@ from pages.shared import controls, state
 from pages.shared.words import _, later
 
 _DEFAULT = preset(DEFAULT_PRESET)
+_STYLE = """<style>
+.st-key-trying, .st-key-trying * { font-size: .875rem; }
+.st-key-trying button { padding: .1rem .7rem; min-height: 2rem; }
+</style>"""
 
 
 @dataclass(frozen=True)
@@ -38,25 +42,25 @@ EXPERIMENTS = {
         1.0,
     ),
     "by_heart": Experiment(
-        later("No penalty, no dropout"),
+        later("No penalty"),
         later(
-            "Nothing keeps it from learning by heart. The train error falls and falls; validation turns up after a few "
-            "epochs, and ends above all of the dashed lines."
+            "No penalty and no dropout: nothing keeps it from learning by heart. The train error falls and falls; "
+            "validation turns up after a few epochs, and ends above all of the dashed lines."
         ),
         _DEFAULT.with_changes(regularization=0.0, input_dropout=0.0, code_dropout=0.0),
         4.0,
     ),
     "two_units": Experiment(
-        later("A code of two numbers"),
+        later("Two units"),
         later(
-            "All that is kept of a movie is two numbers. Validation still gets under every dashed line, and levels off "
-            "well above what the default comes to."
+            "Two hidden units: all that is kept of a movie is two numbers. Validation still gets under every dashed "
+            "line, and levels off well above what the default comes to."
         ),
         _DEFAULT.with_changes(hidden_units=2),
         4.0,
     ),
     "heavy": Experiment(
-        later("A penalty too heavy"),
+        later("Heavy penalty"),
         later(
             "A λ of 1000 in place of 14. The weights stay so small that hardly anything is learnt beyond averages: "
             "validation comes down to the best of the dashed lines, and stays there."
@@ -65,7 +69,7 @@ EXPERIMENTS = {
         4.0,
     ),
     "too_fast": Experiment(
-        later("A rate too high"),
+        later("Rate too high"),
         later(
             "A hundred times the usual learning rate, and no activation to bound the code. The error leaves every "
             "bound; the training stops itself and says what to lower."
@@ -90,8 +94,9 @@ def draw() -> None:
     """Draws a button for each experiment, and what to look for with the one that is set."""
     now = controls.chosen(), float(state.get("pace") or 0.0)
     is_set = next((one for one in EXPERIMENTS.values() if (one.hyperparameters, one.pace) == now), None)
+    st.html(_STYLE)
     with st.container(horizontal=True, key="trying", vertical_alignment="center", gap="xsmall"):
-        st.markdown(_("**Things to try**"), width="content")
+        st.markdown(_("Things to try"), width="content")
         for name, one in EXPERIMENTS.items():
             st.button(_(one.label), key=f"try_{name}", on_click=_set, args=(one,), help=_(one.looks))
     nothing = _("Each sets the controls below and the pace, and nothing else; then press Start training.")
