@@ -288,6 +288,20 @@ class Hyperparameters:
                 raise InvalidHyperparameterError("No hyperparameter is called {name}.", name=name)
         return dataclasses.replace(self, **changes)
 
+    def reason_to_end(self, epoch: int, best_epoch: int) -> str | None:
+        """Why no epoch follows: "finished", or "early_stopped" where patience is lost; None where one does.
+
+        Args:
+            epoch: epochs that are done.
+            best_epoch: the one with the lowest validation RMSE; 0 where there is none.
+
+        >>> Hyperparameters(epochs=10, patience=3).reason_to_end(7, 4)
+        'early_stopped'
+        """
+        if epoch >= self.epochs:
+            return "finished"
+        return "early_stopped" if 0 < self.patience <= epoch - best_epoch else None
+
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values, in the order of the fields."""
         return dataclasses.asdict(self)

@@ -139,12 +139,8 @@ class Trainer:
     def _reason_to_end(self) -> str | None:
         if self._has_diverged:
             return "diverged"
-        if self.epoch >= self.hyperparameters.epochs:
-            return "finished"
-        patience = self.hyperparameters.patience
-        if patience and self.epoch - self._best_epoch >= patience:
-            return "early_stopped"
-        return "stopped" if self._is_asked_to_stop() else None
+        reason = self.hyperparameters.reason_to_end(self.epoch, self._best_epoch)
+        return reason or ("stopped" if self._is_asked_to_stop() else None)
 
     def _is_asked_to_stop(self) -> bool:
         self._is_stopping = self.ranks.any(self._is_stopping)

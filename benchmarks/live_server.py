@@ -111,13 +111,13 @@ def ticks(home: Path, size: str, times: int) -> Ticks:
             found.sizes[-1] += A_REFERENCE if len(text) >= LEAST_REFERRED and key in seen else len(text)
             seen.add(key)
 
-    def tick(run: Run, as_drawn: tuple[bool, str | None]) -> None:
+    def tick(*arguments: Any) -> None:
         nonlocal is_ticking
         found.sizes.append(0)
         is_ticking = True
         at, processor_at = time.perf_counter(), time.thread_time()
         try:
-            draw(run, as_drawn)
+            draw(*arguments)
         finally:
             is_ticking = False
             found.seconds.append(time.perf_counter() - at)

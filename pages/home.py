@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import cards, frame, live, plain, rows, services
+from pages.shared import cards, frame, plain, rows, services, starter
 from pages.shared.words import _, ngettext, sentences
 
 with frame.open_page("home"):
@@ -25,7 +25,7 @@ with frame.open_page("home"):
     run = services.current_run()
     given = services.given()
     if run is None:
-        live.starter_notice()
+        starter.notice()
         frame.go_button(_("Rate movies"), "rate")
     else:
         model = services.recommender(run.id).model

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import fooled, frame, lesson, live, rows, services, state
+from pages.shared import fooled, frame, lesson, rows, services, starter, state
 from pages.shared.words import _
 
 with frame.open_page("learn"):
     st.title(_("Learn"))
     run = services.current_run()
     if run is None:
-        live.starter_notice()
+        starter.notice()
         st.markdown(_("The lesson is told with a trained model. Rate some movies meanwhile, and be its example."))
         frame.go_button(_("Rate movies"), "rate")
     elif rows.split_or_none(run) is None:

@@ -6,14 +6,14 @@ import numpy as np
 import streamlit as st
 
 from autorec_core import projection
-from pages.shared import atlas, frame, live, movie_map, services
+from pages.shared import atlas, frame, movie_map, services, starter
 from pages.shared.words import _
 
 with frame.open_page("map"):
     st.title(_("Map of the movies"))
     run = services.current_run()
     if run is None:
-        live.starter_notice()
+        starter.notice()
         atlas.starter()
     else:
         recommender, catalogue = services.recommender(run.id), services.catalogue_of(run.id)

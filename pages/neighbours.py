@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import frame, live, neighbours, services
+from pages.shared import frame, neighbours, services, starter
 from pages.shared.words import _
 
 with frame.open_page("neighbours"):
     st.title(_("Neighbours"))
     run = services.current_run()
     if run is None:
-        live.starter_notice()
+        starter.notice()
         st.markdown(_("Rate some movies meanwhile, and see who is like you."))
         frame.go_button(_("Rate movies"), "rate")
     else:

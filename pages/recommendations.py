@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core import ordering
-from pages.shared import ensemble, frame, in_use, live, recommended, services, turning, wishes
+from pages.shared import ensemble, frame, in_use, recommended, services, starter, turning, wishes
 from pages.shared.words import _
 
 with frame.open_page("recommendations"):
@@ -13,7 +13,7 @@ with frame.open_page("recommendations"):
     run = services.current_run()
     given = services.given()
     if run is None:
-        live.starter_notice()
+        starter.notice()
         st.markdown(_("Rate some movies meanwhile; five are enough for a start."))
         frame.go_button(_("Rate movies"), "rate")
     elif not len(given.item_indices):

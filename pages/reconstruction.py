@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import astray, frame, live, mirror, rows, services
+from pages.shared import astray, frame, mirror, rows, services, starter
 from pages.shared.words import _, later
 
 YOU, MOVIE, USER, ALL = later("You"), later("A movie"), later("A user"), later("The whole test set")
@@ -13,7 +13,7 @@ with frame.open_page("reconstruction"):
     st.title(_("Reconstruction"))
     run = services.current_run()
     if run is None:
-        live.starter_notice()
+        starter.notice()
         st.markdown(_("Rate some movies meanwhile, and see yourself reconstructed."))
         frame.go_button(_("Rate movies"), "rate")
     else:

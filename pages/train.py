@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core.runs import RunConfig
-from pages.shared import controls, frame, live, results, sets, share, state
+from pages.shared import controls, frame, live, results, sets, share, state, trying
 from pages.shared.words import _
 
 with frame.open_page("train"):
@@ -19,6 +19,7 @@ with frame.open_page("train"):
         controls.based_on_control()
     with top[2]:
         controls.preset_control()
+    trying.draw()
 
     view, form = st.columns([2, 1], gap="medium")
     with form, st.container(border=True):
@@ -55,9 +56,10 @@ with frame.open_page("train"):
         run = live.watched_run(runs)
         if live.is_gone(state.watched_run_id()):
             st.info(_("The training that was shown here has been deleted."))
+        names = live.run_names(runs)
         if run is not None:
-            live.run_control(runs, run)
-        live.panel(run, hyperparameters.epochs)
+            live.run_control(names, run)
+        live.panel(run, hyperparameters.epochs, runs, names)
         if run is not None:
             results.of_run(run)
         share.panel(config, run)

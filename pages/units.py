@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import frame, live, services, units_view
+from pages.shared import frame, services, starter, units_view
 from pages.shared.words import _
 
 with frame.open_page("units"):
     st.title(_("Code units"))
     run = services.current_run()
     if run is None:
-        live.starter_notice()
+        starter.notice()
         units_view.starter()
     else:
         units, catalogue = units_view.units_of(run.id), services.catalogue_of(run.id)

@@ -137,7 +137,7 @@ def test_a_deletion_hides_the_run_everywhere_and_undo_brings_it_back() -> None:
     assert all(one.id != run.id for one in services.own_runs())
     train = app.switch_page("pages/train.py").run()
     assert not train.exception
-    assert all("I-AutoRec 5" not in option for option in train.selectbox(key="shown_run").options)
+    assert all("I-AutoRec 5" not in option for option in train.selectbox(key="shown_run_0").options)
     app = opened()
     app.button(key=f"undo_{run.id}").click().run()
     assert sorted(shown(app)) == ["Custom, I-AutoRec 5", "Starter, I-AutoRec 4"]

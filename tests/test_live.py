@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from autorec_core import shelf, storage
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig, RunStore
-from pages.shared import live, services
+from pages.shared import curve, live, services
 from pages.shared.live import Progress, run_name, sentence
 
 
@@ -225,3 +228,70 @@ def test_a_run_is_named_by_its_preset_and_kind(tmp_path: Path) -> None:
     assert run_name(users).startswith("Custom · U-AutoRec 64")
     assert run_name(store.create(RunConfig(preset="balanced"))).startswith("Balanced · I-AutoRec")
     assert run_name(store.create(RunConfig(preset="balanced", kind="starter"))).startswith("Starter model")
+
+
+def test_no_two_runs_are_called_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser says of a list what it reads there: of two lines alike it could only ask for one."""
+    store = RunStore(tmp_path)
+    for _ in range(4):
+        store.create(RunConfig(preset="quick"))
+    runs = store.all()
+    for run, created in zip(runs, (1_000_000_130.0, 1_000_000_045.0, 1_000_000_030.0, 1_000_000_020.0), strict=True):
+        monkeypatch.setattr(run, "config", replace(run.config, created=created))
+    names = live.run_names(runs)
+    assert list(names) == [run.id for run in runs]
+    whens = [name.split(" · ")[2] for name in names.values()]
+    first = whens[3]
+    assert whens[1:] == [f"{first} (3)", f"{first} (2)", first]
+    assert whens[0][:-2] == first[:-2]
+    assert whens[0] != first
+    assert len({curve._short(name) for name in names.values()}) == 4
+
+
+class TestChoiceOfTheRun:
+    @pytest.fixture
+    def runs(self, autorec_home: Path) -> list[Run]:
+        store = RunStore(storage.runs_folder())
+        return [store.create(RunConfig(preset=name)) for name in ("quick", "balanced", "large")]
+
+    @pytest.fixture
+    def form(self, runs: list[Run]) -> AppTest:
+        def script() -> None:
+            from autorec_core import storage
+            from autorec_core.runs import RunStore
+            from pages.shared import live, state
+
+            found = RunStore(storage.runs_folder()).all()
+            live.run_control(live.run_names(found), next(run for run in found if run.id == state.watched_run_id()))
+
+        form = AppTest.from_function(script, default_timeout=30)
+        form.session_state["_watched_run_id"] = runs[0].id
+        return form.run()
+
+    def test_a_chosen_run_is_shown_in_the_same_box(self, form: AppTest, runs: list[Run]) -> None:
+        box = form.selectbox[0].key
+        for chosen in (runs[2], runs[1]):
+            form.selectbox[0].set_value(chosen.id).run()
+            assert form.session_state["_watched_run_id"] == form.selectbox[0].value == chosen.id
+            assert form.selectbox[0].key == box
+
+    def test_what_a_late_browser_says_of_the_run_of_before_is_no_choice(self, form: AppTest, runs: list[Run]) -> None:
+        """A tick that was on its way when the page went over to a run just started names the one of before."""
+        late = form._tree.get_widget_states()
+        for begun in (runs[2], runs[1]):
+            form.session_state["_watched_run_id"] = begun.id
+            form.run()
+            assert form.selectbox[0].value == begun.id
+            form._run(late)
+            assert not form.exception
+            assert form.session_state["_watched_run_id"] == form.selectbox[0].value == begun.id
+
+    def test_a_name_of_before_is_no_choice(self, form: AppTest, runs: list[Run]) -> None:
+        """A run's name tells its test RMSE as soon as it has one."""
+        late = form._tree.get_widget_states()
+        shelf.name(runs[0], "Renamed")
+        form.run()
+        assert any("Renamed" in option for option in form.selectbox[0].options)
+        form._run(late)
+        assert not form.exception
+        assert form.session_state["_watched_run_id"] == form.selectbox[0].value == runs[0].id

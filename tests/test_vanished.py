@@ -19,7 +19,7 @@ from autorec_core.jobs import JobRunner
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore
 from autorec_core.visitors import VisitorStore, new_visitor_id, owner_of
-from pages.shared import live, services, state
+from pages.shared import curve, live, services, state
 
 ROOT = Path(__file__).parent.parent
 WHO = new_visitor_id()
@@ -181,7 +181,7 @@ def test_a_tick_of_a_run_that_is_gone_draws_the_page_anew(run: Run, monkeypatch:
     with pytest.raises(NotFoundError):
         services.jobs().status(run.id)
     with pytest.raises(InterruptedError):
-        live._tick(run, (True, run.id))
+        live._tick(run, (True, run.id), curve.Behind({}, {}, live.read))
 
 
 def at_once(acts: list) -> list[AutoRecError]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEn
 from autorec_core.runs import Run
 from pages.shared import charts, curve_charts, pictures, state
 from pages.shared.palette import ink
-from pages.shared.words import _, language, later
+from pages.shared.words import _, later
 
 MOST_OTHERS = 3
 """Earlier runs that can be drawn behind a curve."""
@@ -64,14 +64,20 @@ class HasEpochs(Protocol):
         """Validation RMSE by name."""
 
 
+@dataclass(frozen=True)
+class Behind:
+    """The runs that may be drawn behind a curve."""
+
+    runs: Mapping[str, Run]
+    """By id, newest first."""
+    names: Mapping[str, str]
+    """What people call each, by id."""
+    read: Callable[[Run], HasEpochs]
+    """Gives a run's epochs."""
+
+
 def draw(
-    run: Run | None,
-    known: HasEpochs,
-    num_epochs: int,
-    span: tuple[float, float] | None,
-    runs: Callable[[], Sequence[Run]],
-    name_of: Callable[[Run], str],
-    read: Callable[[Run], HasEpochs],
+    run: Run | None, known: HasEpochs, num_epochs: int, span: tuple[float, float] | None, behind: Behind
 ) -> tuple[float, float]:
     """Draws the choices, the curve and the choice of a part of it; returns its vertical span, to be given back then.
 
@@ -80,9 +86,7 @@ def draw(
         known: of it, so far.
         num_epochs: that it will have.
         span: of the vertical axis as drawn last.
-        runs: lists those that may be drawn behind it, newest first.
-        name_of: says what people call a run.
-        read: gives a run's epochs.
+        behind: what may be drawn behind it.
     """
     with st.container(horizontal=True, key="curve_choices", vertical_alignment="center"):
         st.segmented_control(
@@ -116,13 +120,13 @@ def draw(
             help=_("Whether runs are laid over each other by epoch or by seconds of training."),
         )
         with st.popover(_("Earlier runs"), help=_("Lay up to {most} behind this curve.", most=MOST_OTHERS)):
-            others = _others(run, list(runs()), name_of)
-    drawn_behind = {_short(name_of(other)): read(other).epochs for other in others}
+            others = _others(behind)
+    drawn_behind = {_short(behind.names[other]): behind.read(behind.runs[other]).epochs for other in others}
     epochs, refits = known.epochs, known.refits
-    seen = [*epochs, *(event for behind in drawn_behind.values() for event in behind)]
+    seen = [*epochs, *(event for other in drawn_behind.values() for event in other)]
     span = curve_charts.rmse_span(seen, known.baselines, span if epochs else None, refits)
     words = ink(st.context.theme.type)
-    most = max([num_epochs, *(len(behind) for behind in drawn_behind.values())])
+    most = max([num_epochs, *(len(other) for other in drawn_behind.values())])
     picture = pictures.place("curve")
     _choose_part(known.zoom, run, most)  # stands below the picture, which needs to know
     common: dict[str, Any] = {
@@ -194,22 +198,17 @@ def _close_up(
     return zoom.span
 
 
-def _others(run: Run | None, runs: Sequence[Run], name_of: Callable[[Run], str]) -> list[Run]:
-    by_id = {other.id: other for other in runs if run is None or other.id != run.id}
-    names: dict[str, str] = state.live(f"run_names_{language()}", {})
-    for run_id, other in by_id.items():
-        if run_id not in names:  # a name costs a look into the run's folder
-            names[run_id] = name_of(other)
+def _others(behind: Behind) -> list[str]:
     chosen = st.multiselect(
         _("Runs behind this one"),
-        list(by_id),
-        format_func=lambda run_id: names.get(run_id, run_id),
+        list(behind.runs),
+        format_func=lambda run_id: behind.names.get(run_id, run_id),
         key="curve_others",
         max_selections=MOST_OTHERS,
         placeholder=_("None"),
         help=_("Their validation RMSE is drawn in grey."),
     )
-    return [by_id[run_id] for run_id in chosen if run_id in by_id]
+    return [run_id for run_id in chosen if run_id in behind.runs]
 
 
 def _short(name: str) -> str:

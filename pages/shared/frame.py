@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import brand, plain, services, state, words
+from pages.shared import brand, plain, services, starter, state, words
 from pages.shared.words import _, later, ngettext
 
 _FOLDER = Path(__file__).resolve().parent.parent
@@ -43,16 +43,17 @@ PAGES = {name: title for section in MENU.values() for name, title in section.ite
 """Name of the script -> title."""
 
 # A caption is muted by its colour and not by opacity, which would fade its links as well. Words on the main colour,
-# white by Streamlit's choice, could not be read in the dark theme, where that colour is light; nor could the chosen one
-# of a row of choices under the mouse, whose ground darkens. On a telephone the parts of a segmented control are pills
-# that find room on the next line: in one piece it was cut off, or broke in two. A formula's letters reach over its
-# box, which then scrolled by two pixels, and could not be reached by the keyboard.
+# white by Streamlit's choice, could not be read in the dark theme, where that colour is light until the pointer darkens
+# it; nor could the chosen one of a row of choices under the mouse, whose ground darkens. On a telephone the parts of a
+# segmented control are pills that find room on the next line: in one piece it was cut off, or broke in two. A formula's
+# letters reach over its box, which then scrolled by two pixels, and could not be reached by the keyboard.
 STYLE = """<style>
 .stMainBlockContainer { padding-top: 3.2rem; max-width: 1180px; }
 [data-testid="stMetricValue"], .autorec-number { font-variant-numeric: tabular-nums; }
 .autorec-muted { opacity: .72; font-size: .9rem; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 76%, transparent); }
 [data-testid^="stBaseButton-primary"], [data-tag] { color: light-dark(#fff, #12131c); }
+[data-testid^="stBaseButton-primary"]:is(:hover, :active):not(:disabled) { color: #fff; }
 [data-testid^="stBaseButton-primary"] *, [data-tag] * { color: inherit; }
 [data-testid="stButtonGroup"] button[data-selected]:hover { color: light-dark(#3f4bc4, #9aa3ff) !important; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { text-decoration: underline; text-underline-offset: .22em;
@@ -147,7 +148,7 @@ def _sidebar(counts_itself: bool) -> DeltaGenerator:
         run = services.current_run()
         if run is None:
             st.caption(_("Model in use"))
-            _wait_for_starter()
+            starter.aside()
         else:
             result = run.result or {}
             st.caption(_("Model in use"))
@@ -176,28 +177,3 @@ def count(given: services.Given) -> None:
     """Says how many movies a visitor rated."""
     number = len(given.by_id)
     st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", number))
-
-
-@st.fragment(run_every=0.5)
-def _wait_for_starter() -> None:
-    """Says how far the starter model is, and draws the page anew when it is there."""
-    run = services.starter_run()
-    why = services.begin()
-    if run is None or why:
-        st.markdown(plain.lines(_(why)) if why else _("None yet: train one."))
-        return
-    if services.is_usable(run) and run.state == "ended":
-        st.rerun()
-    status, last = services.jobs().status(run.id), run.last_epoch
-    if status.state in ("failed", "interrupted"):
-        st.markdown(
-            _(
-                "The starter model did not train: {why}",
-                why=plain.escaped(_(status.message)) if status.message else _("see the log"),
-            )
-        )
-        return
-    epochs = run.config.hyperparameters.epochs
-    done = last.epoch if last else 0
-    trains = _("The starter model trains: epoch {done} of {epochs}", done=done, epochs=epochs)
-    st.progress(done / epochs, text=trains if done else _("The starter model is about to train."))

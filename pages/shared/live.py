@@ -1,13 +1,15 @@
 """The live view of a training: its state, its numbers, its curve and its buttons, redrawn twice a second.
 
-Every element is always there, keyed and of fixed height; only what it says changes. A tick reads the events that came
-since the last one and nothing else from the disk.
+Every element is always there, keyed and of fixed height; only what it says changes. A tick reads what the training has
+written since the last one, its events and the pictures of its network, and what the visitor has rated; which other runs
+there are it knows from the last drawing of the whole page.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -39,6 +41,8 @@ SECONDS_WATCHED_CLOSELY = 3.0
 """How long after a training was first seen its ticks wait so."""
 EPOCHS_AHEAD = 10
 """How many of the last epochs say how long the next ones will take."""
+_BOX = "run_box"
+"""What a session keeps of the choice of a run: the number of its box, and id and name of the run drawn in it last."""
 
 
 # -- what is known of a training so far -------------------------------------------------------------------------------
@@ -115,10 +119,9 @@ class Progress:
         return self.refits[-1] if self.refits else None
 
     def has_chosen(self, hyperparameters: Hyperparameters) -> bool:
-        """Whether validation has chosen the epoch: all are done, or none was better for as long as patience lasts."""
-        done, best = len(self.epochs), self.best
-        has_lost_patience = 0 < hyperparameters.patience <= done - (0 if best is None else best.epoch)
-        return done >= hyperparameters.epochs or has_lost_patience
+        """Whether validation has chosen the epoch: all are done, or patience is lost."""
+        best = 0 if self.best is None else self.best.epoch
+        return hyperparameters.reason_to_end(len(self.epochs), best) is not None
 
     @property
     def best(self) -> EpochEnded | None:
@@ -195,51 +198,98 @@ def is_gone(run_id: str | None) -> bool:
         return True
 
 
-def run_control(runs: Sequence[Run], shown: Run) -> None:
-    """Draws the choice of the run that is shown."""
-    state.put("shown_run", shown.id)
-    by_id = {run.id: run for run in runs}
+def run_control(names: Mapping[str, str], shown: Run) -> None:
+    """Draws the choice of the run that is shown.
+
+    Where the page goes over to another run by itself, or its name changes, another box takes the place of the old one:
+    what a late browser still says of that would otherwise count as the visitor's choice, and bring the old run back.
+
+    Args:
+        names: of the runs to choose from, as `run_names` gives them.
+        shown: one of them.
+    """
+    name = names[shown.id]
+    number, *drawn = state.live(_BOX, (0, shown.id, name))
+    if drawn != [shown.id, name]:
+        number += 1
+    state.set_live(_BOX, (number, shown.id, name))
     st.selectbox(
         _("Run"),
-        list(by_id),
-        format_func=lambda run_id: run_name(by_id[run_id]),
-        key="shown_run",
-        on_change=lambda: state.watch_run(state.get("shown_run")),
+        list(names),
+        list(names).index(shown.id),
+        format_func=lambda run_id: names.get(run_id, run_id),
+        key=f"shown_run_{number}",
+        on_change=_take_run,
+        args=(number, names),
         help=_("Your trainings, newest first, and the starter model that the app trained by itself."),
     )
 
 
-def run_name(run: Run) -> str:
-    """A run in a line: what it was, when, and how good it is where that is known."""
+def _take_run(number: int, names: Mapping[str, str]) -> None:
+    chosen = state.get(f"shown_run_{number}")
+    if chosen in names and number == state.live(_BOX, (number,))[0]:
+        state.set_live(_BOX, (number, chosen, names[chosen]))  # the same box goes on
+        state.watch_run(chosen)
+
+
+def run_names(runs: Sequence[Run]) -> dict[str, str]:
+    """What people call each of some runs, by id; no two alike, as a browser knows what it offers by its words alone.
+
+    Args:
+        runs: newest first, as they stay in what is returned.
+    """
+    in_its_minute: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    for run in reversed(runs):
+        minute = _minute(run)
+        in_its_minute[minute] += 1
+        names[run.id] = run_name(run, in_its_minute[minute])
+    return dict(reversed(names.items()))
+
+
+def run_name(run: Run, place: int = 1) -> str:
+    """A run in a line: what it was, when, and how good it is where that is known.
+
+    Args:
+        run: to be named.
+        place: which one of its minute it is.
+    """
     config = run.config
     kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
     named = _(PRESETS[config.preset].label) if config.preset in PRESETS else _("Custom")
     what = _("Starter model") if config.kind == "starter" else shelf.note_of(run).name or named
     if config.fork_of is not None:
         what += _(", from epoch {epoch}", epoch=config.fork_epoch)
-    when = time.strftime(_("%d %b %H:%M"), time.localtime(config.created))
+    when = _minute(run) if place == 1 else f"{_minute(run)} ({place})"
     score = (run.result or {}).get("test_rmse")
     scored = [_("test RMSE {rmse:.4f}", rmse=score)] if score is not None else []
     return " · ".join([what, f"{kind} {config.hyperparameters.hidden_units}", when, *scored, config.source.title])
 
 
+def _minute(run: Run) -> str:
+    return time.strftime(_("%d %b %H:%M"), time.localtime(run.config.created))
+
+
 # -- the view ---------------------------------------------------------------------------------------------------------
 
 
-def panel(run: Run | None, num_epochs: int) -> None:
+def panel(run: Run | None, num_epochs: int, runs: Sequence[Run], names: Mapping[str, str]) -> None:
     """Draws the view; while the training changes, it redraws itself.
 
     Args:
         run: to show, or None where there is none yet: then everything is there and empty.
         num_epochs: of a training that would be started now.
+        runs: those that may be drawn behind its curve, newest first. A tick takes them as the page had them.
+        names: of these runs.
     """
     st.html(_STYLE)
+    behind = curve.Behind({one.id: one for one in runs if run is None or one.id != run.id}, names, read)
     if run is None:
-        _draw(None, None, Progress(""), num_epochs)
+        _draw(None, None, Progress(""), num_epochs, behind)
         return
     is_active = services.jobs().status(run.id).is_active
     as_drawn = is_active, state.watched_run_id()
-    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run, as_drawn)
+    st.fragment(_tick, run_every=SECONDS_A_TICK if is_active else None, key="live")(run, as_drawn, behind)
 
 
 def await_first_epoch(run: Run, known: Progress) -> None:
@@ -252,7 +302,7 @@ def await_first_epoch(run: Run, known: Progress) -> None:
         time.sleep(0.02)
 
 
-def _tick(run: Run, as_drawn: tuple[bool, str | None]) -> None:
+def _tick(run: Run, as_drawn: tuple[bool, str | None], behind: curve.Behind) -> None:
     try:
         await_first_epoch(run, read(run))
         status = services.jobs().status(run.id)
@@ -262,19 +312,19 @@ def _tick(run: Run, as_drawn: tuple[bool, str | None]) -> None:
     if status.state != "running":
         known.heard_at = time.monotonic()  # no epoch is under way
         known.asked = ""
-    _draw(run, status, known, run.config.hyperparameters.epochs)
+    _draw(run, status, known, run.config.hyperparameters.epochs, behind)
     # The page around shows the end or another run, or the ticks begin again. Until it has been drawn anew, each tick
     # asks for it: a drawing that somebody's click ends takes what it asked for along.
     if as_drawn != (status.is_active, state.watched_run_id()):
         st.rerun()
 
 
-def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int) -> None:
+def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int, behind: curve.Behind) -> None:
     _say(run, status, known, num_epochs)
     _buttons(run, status)
     transport.draw(run, "" if status is None else status.state, known.changes, is_refitting=bool(known.refits))
     _numbers(run, status, known, num_epochs)
-    known.span = curve.draw(run, known, num_epochs, known.span, shown_runs, run_name, read)
+    known.span = curve.draw(run, known, num_epochs, known.span, behind)
     show.draw(run, "" if status is None else status.state, num_epochs)
 
 
@@ -288,7 +338,7 @@ _STYLE = f"""<style>
 .live-numbers {{ display: grid; grid-template-columns: 1.1fr 1.2fr 1fr 1fr 1.3fr; gap: .5rem .8rem; }}
 .live-numbers div {{ white-space: nowrap; font-variant-numeric: tabular-nums; min-width: 0; }}
 .live-numbers span {{ display: block; font-size: .8rem; opacity: .8; }}
-.live-numbers b {{ display: block; font-size: 1.2rem; font-weight: 650; line-height: 1.35; }}
+.live-numbers b {{ display: block; font-size: 1.1rem; font-weight: 650; line-height: 1.35; }}
 .live-numbers small {{ display: block; font-size: .78rem; opacity: .76; min-height: 1.15rem; }}
 .live-bar {{ height: 4px; border-radius: 2px; margin-top: .6rem; overflow: hidden;
   background: color-mix(in srgb, currentColor 14%, transparent); }}
@@ -480,26 +530,3 @@ def _press(name: str, act: Callable[[str], object], run_id: str) -> None:
     transport.do(lambda: act(run_id))
     known: Progress = state.live(f"progress_{run_id}", Progress(run_id))
     known.asked = name if name in ("pause", "stop") and not state.get("_live_problem") else ""
-
-
-# -- the starter model ------------------------------------------------------------------------------------------------
-
-
-@st.fragment(run_every=SECONDS_A_TICK, key="starter_notice")
-def starter_notice() -> None:
-    """Says how far the app's own first model is; the sidebar draws the page anew when it is there."""
-    run = services.starter_run()
-    status = None if run is None else services.jobs().status(run.id)
-    why = services.begin()
-    if run is None or status is None or why or status.state in ("failed", "interrupted"):
-        st.info(
-            _(
-                "There is no model yet. {why} Train one: with the preset Balanced it takes a few seconds.",
-                why=_(why),
-            )
-        )
-        return
-    done, epochs = len(read(run).epochs), run.config.hyperparameters.epochs
-    st.info(_("The app is training a small starter model by itself. This page fills in when it is ready."))
-    started = _("Epoch {done} of {epochs}", done=done, epochs=epochs)
-    st.progress(min(1.0, done / epochs), started if done else _("Starting: the ratings are being loaded and split."))

@@ -132,6 +132,29 @@ def test_a_part_of_the_curve_is_looked_at_closely_until_the_whole_run_is_asked_f
     expect(axis.get_by_text("2000", exact=True)).to_be_attached()
     expect(whole).to_be_disabled()
 
+    # The same by the mouse, which is held for as long as a few ticks.
+    thumb, track = end.locator("xpath=../..").bounding_box(), part.get_by_role("group").bounding_box()
+    assert thumb is not None
+    assert track is not None
+    x, y = thumb["x"] + thumb["width"] / 2, thumb["y"] + thumb["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 0.3 * track["width"], y)
+    wait_for_epochs(page, epochs_done(page) + 8)
+    page.mouse.move(x - 0.6 * track["width"], y)
+    page.mouse.up()
+    expect(whole).to_be_enabled()
+    drawn_to = int(str(end.get_attribute("aria-valuetext")))
+    assert 600 < drawn_to < 1000
+    button(page, "pause").click()
+    held_after(page)
+    button(page, "resume").click()
+    wait_for_epochs(page, epochs_done(page) + 8)
+    expect(end).to_have_attribute("aria-valuetext", str(drawn_to))
+    expect(axis.get_by_text("2000", exact=True)).not_to_be_attached()
+    whole.click()
+    expect(whole).to_be_disabled()
+
 
 def test_the_learning_rate_is_changed_while_it_trains_and_marked_on_the_curve(running: Page, app: App) -> None:
     page = running
@@ -179,4 +202,4 @@ def test_one_can_go_back_to_an_earlier_epoch_and_on_from_there(running: Page) ->
     expect(page.locator(".st-key-fork button").first).to_have_text("Resume from epoch 0")
     page.locator(".st-key-fork button").first.click()
     wait_for_epochs(page, 1)
-    expect(page.locator(".st-key-shown_run input")).to_have_value(re.compile("from epoch 0"))
+    expect(page.locator("[class*=st-key-shown_run] input")).to_have_value(re.compile("from epoch 0"))

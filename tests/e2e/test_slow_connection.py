@@ -6,7 +6,7 @@ import re
 
 from conftest import App, unfold
 from playwright.sync_api import Page, expect
-from test_train_page import epochs_done, start_a_long_one, stop, wait_for_epochs
+from test_train_page import button, epochs_done, shown_run, start_a_long_one, state, stop, wait_for_epochs
 
 from autorec_core import snapshots
 
@@ -30,4 +30,11 @@ def test_what_is_shown_again_on_a_slow_connection_does_not_break_the_page(page: 
         page.get_by_role("option", name=name).click()
         expect(page.locator("canvas.known")).to_have_attribute("aria-label", re.compile(name))
     wait_for_epochs(page, epochs_done(page) + 3)
+    first = shown_run(page)
+    button(page, "restart").click()  # ticks that are on their way still name the run of before
+    expect(state(page)).to_contain_text("before yours")
+    second = shown_run(page)
+    assert second != first
+    wait_for_epochs(page, 2)
+    assert shown_run(page) == second
     stop(page)

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from autorec_core.events import EpochEnded
 from autorec_core.hyperparameters import PRESETS
 from autorec_core.runs import RunStore
+from pages.shared.trying import EXPERIMENTS
 
 FOUR_DECIMALS = re.compile(r"^\d\.\d{4}$")
 
@@ -178,10 +179,14 @@ def test_the_second_visitor_waits_in_line_is_told_so_and_can_leave(page: Page, a
     stop(page)
 
 
-def test_a_rate_that_is_too_high_is_told_as_a_result(page: Page, app: Any) -> None:
-    open_train(page, app, "encoder_activation=identity&batch_size=1000")  # nothing bounds the code then
-    push_to_the_end(page, "learning_rate")
-    expect(page).to_have_url(re.compile("learning_rate=10"))  # the change has come to the server
+def test_a_rate_that_is_too_high_is_tried_and_told_as_a_result(page: Page, app: Any) -> None:
+    open_train(page, app)
+    one = EXPERIMENTS["too_fast"]
+    page.get_by_role("button", name=one.label).click()
+    expect(page.get_by_test_id("stCaptionContainer").get_by_text(one.looks)).to_be_visible()
+    expect(page).to_have_url(re.compile("learning_rate=1(&|$)"))  # the change has come to the server
+    expect(page.locator(".st-key-pace input")).to_have_value("1 epoch a second")
+    expect(page.locator(".st-key-preset input")).to_have_value("Custom")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".live-state.diverged")).to_be_visible()
     expect(page.locator(".live-state")).to_contain_text("iverged")
