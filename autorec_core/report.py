@@ -23,7 +23,7 @@ RELEVANT_SHARE = 0.75
 GROUPS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
 """Of users by their ratings, or of movies by theirs."""
 UNSEEN = "no training rating"
-USERS_AT_ONCE = 128
+USERS_AT_ONCE = 512
 """Whose scores for all items are in memory together."""
 
 Scores = Callable[[IntArray], FloatArray]
