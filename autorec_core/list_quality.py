@@ -14,12 +14,14 @@ import numpy as np
 
 from autorec_core import ranking
 from autorec_core.ratings import BoolArray, IntArray
-from autorec_core.report import USERS_AT_ONCE, relevant_from, scores_of
+from autorec_core.report import relevant_from, scores_of
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 
 LONGEST = 50
 """Length of the lists that are made."""
+SCORES_AT_ONCE = 2**21
+"""Users times movies that are in memory together; many more, and each step has new memory mapped for it."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ def measure(model: TrainedModel, split: Split, longest: int = LONGEST) -> ListRe
     lists: dict[str, list[IntArray]] = {name: [] for name in ways}
     hits: dict[str, list[np.ndarray]] = {name: [] for name in ways}
     numbers: list[IntArray] = []
-    for start in range(0, len(users), USERS_AT_ONCE):
-        chosen = users[start : start + USERS_AT_ONCE]
+    at_once = max(1, SCORES_AT_ONCE // max(1, num_items))
+    for start in range(0, len(users), at_once):
+        chosen = users[start : start + at_once]
         rated, relevant = np.zeros((2, len(chosen), num_items), dtype=bool)
         for place, user in enumerate(chosen.tolist()):
             rated[place, train.row(user)[0]] = True

@@ -31,7 +31,7 @@ BATCHES = (16, 32, 64, 128)
 """Batch sizes that one lambda is taken with."""
 STEPS = 64
 """Steps that each of them gets, so that only the penalty differs: few, as there are eight trainings to wait for."""
-LONG = Recipe(epochs=24, regularization=4.0, learning_rate=0.02)
+LONG = Recipe(epochs=20, regularization=4.0, learning_rate=0.03)
 """A training long enough to get worse again."""
 UNTOLD = "?"
 """Stands for a number that the visitor is to guess first."""

@@ -51,7 +51,7 @@ MARKED = "b,strong,em,i,a,code,s,del,mark,sup,sub,h1,h2,h3,h4,.katex,[class*=col
 DRAWN = {
     "train": ".live-state",
     "rate": ".grid :text('_zzem_ and *zzem*')",
-    "recommendations": ":text('zzformula')",
+    "recommendations": ".rec :text('zzformula')",
     "reconstruction": "canvas",
 }
 """Page -> something that it draws last, and would not without its scripts."""
