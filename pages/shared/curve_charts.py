@@ -313,7 +313,12 @@ def _refit_rows(
     ]
     columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}
     return {
-        name: pd.DataFrame(found, columns=fields).astype({field: float for field in fields if field != "label"})
+        name: pd.DataFrame(
+            {
+                field: pd.Series([row[field] for row in found], dtype=str if field == "label" else float)
+                for field in fields
+            }
+        )
         for name, (found, fields) in columns.items()
     }
 

@@ -344,6 +344,7 @@ _STYLE = f"""<style>
   background: color-mix(in srgb, currentColor 14%, transparent); }}
 .live-bar i {{ display: block; height: 100%; border-radius: 2px; background: {TRAIN}; transition: width .4s; }}
 .live-bar.refit i {{ background: linear-gradient(90deg, {TRAIN}, {VALID}); }}
+.st-key-curve_part, .st-key-rewind_row {{ padding-bottom: .5rem; }}  /* the ends of a slider are written below it */
 .st-key-curve_choices {{ gap: .5rem; }}
 .st-key-curve_choices button, .st-key-curve_choices button * {{ font-size: .8rem; }}
 .st-key-curve_choices button {{ padding-inline: .5rem; }}
