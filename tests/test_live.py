@@ -111,6 +111,11 @@ class TestProgress:
         assert known.remaining(10, 100.0, True, refits=True) == pytest.approx(20.0)
         assert known.remaining(10, 101.0, True, refits=False) == pytest.approx(15.0)
 
+    def test_remaining_time_knows_the_pace_of_the_epochs_which_the_refit_does_not_keep(self) -> None:
+        known = after(started(), epoch(1, is_best=True), epoch(2, is_best=True, seconds=2.0))
+        assert known.remaining(10, 100.0, True, refits=True, pace=0.25) == pytest.approx(8 * 4 + 2 * 2)
+        assert known.remaining(10, 100.0, True, refits=True, pace=10) == pytest.approx(8 * 2 + 2 * 2)
+
     def test_remaining_time_of_a_refit_is_of_the_refit_alone(self) -> None:
         known = after(started(), epoch(1, is_best=True), RefitEpochEnded(epoch=1, epochs=4, seconds=2.0))
         assert known.remaining(10, 100.0, True, refits=True) == pytest.approx(6.0)

@@ -312,8 +312,12 @@ def _refit_rows(
         for row in [row for row in rows if extent[0] <= row["x"] <= extent[1]][-1:]
     ]
     columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}
+
+    def column(found: list[dict[str, Any]], field: str) -> pd.Series:
+        return pd.Series([row[field] for row in found], dtype=str if field == "label" else float)
+
     return {
-        name: pd.DataFrame(found, columns=fields).astype({field: float for field in fields if field != "label"})
+        name: pd.DataFrame({field: column(found, field) for field in fields})
         for name, (found, fields) in columns.items()
     }
 

@@ -138,16 +138,26 @@ class Progress:
         done = sum(event.seconds for event in self.epochs)
         return done + max(0.0, now - self.heard_at) if is_running and self.heard_at else done
 
-    def remaining(self, num_epochs: int, now: float, is_running: bool, refits: bool) -> float | None:
-        """Seconds until all epochs are done, the refit included, as the last epochs went; None before there is one."""
+    def remaining(self, num_epochs: int, now: float, is_running: bool, refits: bool, pace: float = 0.0) -> float | None:
+        """Seconds until all epochs are done, the refit included, as the last epochs went; None before there is one.
+
+        Args:
+            num_epochs: in all, without the refit.
+            now: on the monotonic clock.
+            is_running: whether an epoch is under way.
+            refits: whether it will be fitted once more.
+            pace: epochs a second at most, the refit's aside; 0 for as fast as it can.
+        """
         recent = self.epochs[-EPOCHS_AHEAD:]
         if not recent:
             return None
         an_epoch = sum(event.seconds for event in recent) / len(recent)
-        best = self.best.epoch if self.best is not None and refits else 0
-        to_come = num_epochs - len(self.epochs) + best if self.refit is None else self.refit.epochs - self.refit.epoch
         under_way = now - self.heard_at if is_running else 0.0
-        return max(0.0, an_epoch * to_come - under_way)
+        if self.refit is not None:
+            return max(0.0, an_epoch * (self.refit.epochs - self.refit.epoch) - under_way)
+        best = self.best.epoch if self.best is not None and refits else 0
+        paced = max(an_epoch, 1 / pace) if pace else an_epoch
+        return max(0.0, paced * (num_epochs - len(self.epochs)) + an_epoch * best - under_way)
 
 
 def read(run: Run) -> Progress:
@@ -344,6 +354,7 @@ _STYLE = f"""<style>
   background: color-mix(in srgb, currentColor 14%, transparent); }}
 .live-bar i {{ display: block; height: 100%; border-radius: 2px; background: {TRAIN}; transition: width .4s; }}
 .live-bar.refit i {{ background: linear-gradient(90deg, {TRAIN}, {VALID}); }}
+.st-key-curve_part, .st-key-rewind_row {{ padding-bottom: .5rem; }}  /* the ends of a slider are written below it */
 .st-key-curve_choices {{ gap: .5rem; }}
 .st-key-curve_choices button, .st-key-curve_choices button * {{ font-size: .8rem; }}
 .st-key-curve_choices button {{ padding-inline: .5rem; }}
@@ -451,7 +462,8 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     now = time.monotonic()
     done, best = len(known.epochs), known.best
     refits = run is not None and run.config.hyperparameters.refit
-    remaining = known.remaining(num_epochs, now, is_running, refits) if is_active else None
+    pace = services.jobs().pace(known.run_id)
+    remaining = known.remaining(num_epochs, now, is_running, refits, pace) if is_active else None
     rate = known.epochs[-1].ratings_per_second if known.epochs else None
     refit = known.refit if is_active else None  # what is under way, until the end is there
     first = (_("Epochs done"), f"{done:,}", _("of {epochs:,}", epochs=num_epochs))

@@ -14,6 +14,7 @@ _DEFAULT = preset(DEFAULT_PRESET)
 _STYLE = """<style>
 .st-key-trying, .st-key-trying * { font-size: .875rem; }
 .st-key-trying button { padding: .1rem .7rem; min-height: 2rem; }
+@media (min-width: 641px) { .st-key-trying_looks { min-height: 3rem; } }
 </style>"""
 
 
@@ -100,7 +101,8 @@ def draw() -> None:
         for name, one in EXPERIMENTS.items():
             st.button(_(one.label), key=f"try_{name}", on_click=_set, args=(one,), help=_(one.looks))
     nothing = _("Each sets the controls below and the pace, and nothing else; then press Start training.")
-    st.caption(nothing if is_set is None else _(is_set.looks))
+    with st.container(key="trying_looks"):
+        st.caption(nothing if is_set is None else _(is_set.looks))
 
 
 def _set(one: Experiment) -> None:

@@ -184,7 +184,7 @@ def test_a_rate_that_is_too_high_is_tried_and_told_as_a_result(page: Page, app: 
     one = EXPERIMENTS["too_fast"]
     page.get_by_role("button", name=one.label).click()
     expect(page.get_by_test_id("stCaptionContainer").get_by_text(one.looks)).to_be_visible()
-    expect(page).to_have_url(re.compile("learning_rate=1(&|$)"))  # the change has come to the server
+    expect(page).to_have_url(re.compile(r"learning_rate=1\.0(&|$)"))  # the change has come to the server
     expect(page.locator(".st-key-pace input")).to_have_value("1 epoch a second")
     expect(page.locator(".st-key-preset input")).to_have_value("Custom")
     page.get_by_role("button", name="Start training").click()
