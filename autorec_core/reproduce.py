@@ -53,10 +53,12 @@ _MADE_BY = (
         "evaluation",
         "fold_in",
         "item_noise",
+        "new_rows",
         "population",
         "ranking",
         "reach",
         "recommender",
+        "rehearsal",
         "report",
     ),
 )
@@ -151,7 +153,8 @@ def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = N
     Args:
         names: `items` (I-AutoRec) and `users` (U-AutoRec) with the preset that is best for so many ratings, `paper` (as
             published, with what the paper chose on validation chosen there), `paper-preset` (as the preset has it), the
-            four of `PAPERS_ACTIVATIONS` or `activations` for all of those, or any preset.
+            four of `PAPERS_ACTIVATIONS` or `activations` for all of those (each with its regularization chosen so), or
+            any preset.
         num_ratings: of the data.
         based_on: makes each of them item- or user-based; None leaves them as they are.
 
@@ -165,7 +168,7 @@ def variants_of(names: Sequence[str], num_ratings: int, based_on: str | None = N
 def _variant(name: str, num_ratings: int, based_on: str | None) -> Variant:
     activations: dict[str, str] = {}
     preset, how, published_as = name, "", ""
-    stages = PAPERS_STAGES if name == "paper" else ()
+    stages: tuple[Stage, ...] = PAPERS_STAGES if name == "paper" else ()
     if name in ("items", "users"):
         how = "fitted to the number of ratings"
     elif name == "paper-preset":
@@ -173,6 +176,7 @@ def _variant(name: str, num_ratings: int, based_on: str | None) -> Variant:
     elif name in PAPERS_ACTIVATIONS:
         _, code, output = name.split("-")
         preset, activations = "paper", {"encoder_activation": code, "decoder_activation": output}
+        stages = PAPERS_STAGES[:1]  # one penalty would not do all four justice
         published_as = f"I-AutoRec, {code} code, {output} output"
     elif name not in hyperparameters.PRESETS:
         known = ("items", "users", *hyperparameters.PRESETS, "paper-preset", *PAPERS_ACTIVATIONS, *SHORTHANDS)

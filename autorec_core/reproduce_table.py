@@ -170,12 +170,17 @@ def _notes(work: Reproduction) -> list[str]:
         )
     if work.ensembles():
         notes.append("An ensemble is the plain average of the clipped predictions of models of the same split.")
-    if any(variant.name == "paper" for variant in work.variants):
+    if any(len(variant.stages) == 2 for variant in work.variants):
         notes.append(
             "As the paper chose them: regularization, then the length of the code, on the validation ratings of the "
             f"split of seed {protocol.seeds[0]}, for all splits."
         )
-    if any(variant.name.startswith("paper-") for variant in work.variants):
+    if any(len(variant.stages) == 1 for variant in work.variants):
+        notes.append(
+            "Each pair of activations has its regularization chosen on the validation ratings of the split of seed "
+            f"{protocol.seeds[0]}, for all splits, and the preset's length of the code; the paper chose that, too."
+        )
+    if any(variant.name.startswith("paper-") and not variant.stages for variant in work.variants):
         notes.append(
             "The preset paper has one regularization and one length of the code; the paper chose both on validation, "
             "for each data set."

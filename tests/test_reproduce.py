@@ -292,6 +292,7 @@ def test_activations_are_the_four_of_the_paper_beside_their_numbers() -> None:
     assert [one.rmse for one in found if one is not None] == [0.872, 0.852, 0.831, 0.836]
     assert four[1].hyperparameters.encoder_activation == "identity"
     assert four[1].hyperparameters.decoder_activation == "sigmoid"
+    assert [[stage.name for stage in variant.stages] for variant in four] == [["regularization"]] * 4
 
 
 def test_based_on_turns_a_variant_round() -> None:
