@@ -251,7 +251,7 @@ class Trainer:
         if reason == "stopped" and self._why_stopped:
             message = f"{self._why_stopped} {message}"
         if self._is_refitted:
-            message += f" The model was fitted again to train and validation, for {self._best_epoch} epochs."
+            message += f" The model was fitted again to train and validation, up to epoch {self._best_epoch}."
         if (share := self._kept_share()) < 1:
             message += f" Of what it learnt beyond averages, {share:.0%} is kept: so much does validation support."
         with self._fit.holding(self._fit.leaning(self._best, share)):

@@ -147,7 +147,7 @@ def test_the_message_says_what_is_kept_and_a_resumed_training_keeps_as_much(base
     assert isinstance(ended, TrainingEnded)
     kept = f"Of what it learnt beyond averages, {trainer._kept_share():.0%} is kept: so much does validation support."
     best = f"All {ended.epochs_run} epochs are done; epoch {ended.best_epoch} was the best on validation."
-    again = f"The model was fitted again to train and validation, for {ended.best_epoch} epochs."
+    again = f"The model was fitted again to train and validation, up to epoch {ended.best_epoch}."
     assert ended.message == f"{best} {again} {kept}"
     resumed = Trainer(split, LEANING.with_changes(based_on=based_on), checkpoint=checkpoint)
     *_, again = resumed

@@ -254,7 +254,7 @@ def test_each_end_says_what_ended_it_and_what_to_do(split: Split) -> None:
     best = f"epoch {ended.best_epoch} was the best on validation"
     assert ended.message == f"All 4 epochs are done; {best}."
     ended = said(Trainer(split, SMALL.with_changes(refit=True)))
-    again = f"The model was fitted again to train and validation, for {ended.best_epoch} epochs."
+    again = f"The model was fitted again to train and validation, up to epoch {ended.best_epoch}."
     assert ended.message == f"All 4 epochs are done; {best}. {again}"
     overfits = {"regularization": 0.0, "learning_rate": 0.1, "schedule": "constant", "hidden_units": 40}
     ended = said(Trainer(split, SMALL.with_changes(epochs=200, patience=3, **overfits)))

@@ -21,7 +21,7 @@ FORMS = (
     later("Stopped before the first epoch ended."),
     later("No epoch gave a finite validation RMSE. Lower the learning rate."),
     later("This server gives a training {seconds} seconds at most."),
-    later("The model was fitted again to train and validation, for {epochs} epochs."),
+    later("The model was fitted again to train and validation, up to epoch {epochs}."),
     later("Of what it learnt beyond averages, {share} is kept: so much does validation support."),
     # how a search ended
     later("1 trial is done."),
