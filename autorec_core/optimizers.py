@@ -61,7 +61,7 @@ class Moved:
     second: Array
     """Second moment, of its shape."""
     steps: Array
-    """() steps so far."""
+    """One number, steps so far."""
     group: dict[str, Any]
     """What torch's Adam keeps of its learning rate, betas, epsilon and penalty."""
 
@@ -73,7 +73,7 @@ class Moved:
             penalty.
         """
         self.steps[...] += 1
-        group, t = self.group, float(self.steps)
+        group, t = self.group, self.steps.item()
         beta1, beta2 = group["betas"]
         of_first, of_second = 1 - beta1**t, 1 - beta2**t
         values = (group["lr"] / of_first, 1 - beta1, beta2, 1 - beta2, of_second**-0.5, group["eps"])

@@ -11,7 +11,7 @@ from typing import Any
 
 from autorec_core import __version__, published, report, storage
 from autorec_core.confidence import LEVEL, Mean
-from autorec_core.reproduce import Outcome, Reproduction, Variant, known_dataset, source_fingerprint
+from autorec_core.reproduce import PAPERS_ACTIVATIONS, Outcome, Reproduction, Variant, known_dataset, source_fingerprint
 
 KINDS = ("model", "ensemble", "baseline", "published")
 """What a row can be, in the order of the table."""
@@ -170,17 +170,18 @@ def _notes(work: Reproduction) -> list[str]:
         )
     if work.ensembles():
         notes.append("An ensemble is the plain average of the clipped predictions of models of the same split.")
-    if any(len(variant.stages) == 2 for variant in work.variants):
+    names = {variant.name.partition("-by-")[0] for variant in work.variants}
+    if "paper" in names:
         notes.append(
             "As the paper chose them: regularization, then the length of the code, on the validation ratings of the "
             f"split of seed {protocol.seeds[0]}, for all splits."
         )
-    if any(len(variant.stages) == 1 for variant in work.variants):
+    if names & set(PAPERS_ACTIVATIONS):
         notes.append(
             "Each pair of activations has its regularization chosen on the validation ratings of the split of seed "
             f"{protocol.seeds[0]}, for all splits, and the preset's length of the code; the paper chose that, too."
         )
-    if any(variant.name.startswith("paper-") and not variant.stages for variant in work.variants):
+    if "paper-preset" in names:
         notes.append(
             "The preset paper has one regularization and one length of the code; the paper chose both on validation, "
             "for each data set."
