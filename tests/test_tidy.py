@@ -196,3 +196,44 @@ def test_large_arrays_lie_apart_unless_a_person_has_set_it_otherwise(has_set: bo
         [sys.executable, "-c", _APART], capture_output=True, text=True, check=True, env={**clean, **chosen}
     )
     assert told.stdout.strip() == expected
+
+
+_ARENAS = """
+import ctypes, sys, threading
+from pages.shared import tidy
+tidy.keep_arenas_few()
+glibc = ctypes.CDLL(None)
+glibc.fopen.restype = ctypes.c_void_p
+together = threading.Barrier(12)
+def take():
+    together.wait()
+    glibc.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(12)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+stream = ctypes.c_void_p(glibc.fopen(sys.argv[1].encode(), b"w"))
+glibc.malloc_info(0, stream)
+glibc.fclose(stream)
+print(open(sys.argv[1]).read().count("<heap nr="))
+"""
+
+
+@pytest.mark.parametrize(("has_set", "at_most"), [(False, tidy.ARENAS), (True, 12)])
+def test_threads_share_a_few_heaps_unless_a_person_has_set_it_otherwise(
+    has_set: bool, at_most: int, tmp_path: Path
+) -> None:
+    if os.name != "posix" or not hasattr(ctypes.CDLL(None), "malloc_info"):
+        pytest.skip("not glibc")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    chosen = {"MALLOC_ARENA_MAX": "12"} if has_set else {}
+    told = subprocess.run(
+        [sys.executable, "-c", _ARENAS, str(tmp_path / "heaps.xml")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**clean, **chosen},
+    )
+    heaps = int(told.stdout)
+    assert heaps <= at_most
+    assert (heaps > tidy.ARENAS) == has_set

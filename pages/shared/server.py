@@ -74,6 +74,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     logs.prepare(also=("streamlit", "uvicorn"))
     settings.limits()  # what can't be read ends the server here, with its sentence, and not at a visitor's click
     tidy.keep_large_apart()
+    tidy.keep_arenas_few()
     atexit.register(leave_threads_behind)
     _LOG.info("the server begins", extra={"home": str(storage.home()), "version": autorec_core.__version__})
     threading.Thread(target=services.begin, daemon=True).start()
