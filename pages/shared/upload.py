@@ -239,7 +239,13 @@ def own_sets() -> None:
                 key=f"upload_download_{one.id}",
                 help=_("As it was read, for the script and the command that the page Train offers."),
             )
-            st.button(_("Delete"), key=f"upload_delete_{one.id}", on_click=_delete, args=(one.id,))
+            st.button(
+                _("Delete"),
+                key=f"upload_delete_{one.id}",
+                on_click=_delete,
+                args=(one.id,),
+                help=_("The ratings, at once and for good. Models trained on them stay; Compare deletes those."),
+            )
 
 
 def _delete(upload_id: str) -> None:
