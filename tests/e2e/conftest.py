@@ -160,10 +160,21 @@ def visitor(app: App, browser: Browser) -> Iterator[Page]:
 
 
 def unfold(box: Locator) -> None:
-    """Opens a box of choices where it stands: a list that opens while the page still scrolls closes at once."""
+    """Opens a box of choices once it stands still: a list that opens while the page moves under it closes at once."""
     expect(box).to_be_enabled()
     box.scroll_into_view_if_needed()
-    box.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    box.evaluate(
+        """box => new Promise(done => {
+            let before, frames = 0;
+            const look = () => {
+                const { top } = box.getBoundingClientRect();
+                frames = top === before ? frames + 1 : 0;
+                before = top;
+                if (frames < 15) requestAnimationFrame(look); else done();
+            };
+            look();
+        })"""
+    )
     box.click()
 
 
