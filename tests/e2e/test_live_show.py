@@ -198,7 +198,7 @@ def test_one_can_go_back_to_an_earlier_epoch_and_on_from_there(running: Page) ->
     slider.focus()
     slider.press("Home")
     expect(after).to_have_text(", after epoch 0")
-    assert written_pixels(page) != now
+    page.wait_for_function("before => document.querySelector('canvas.written').toDataURL() !== before", arg=now)
     expect(page.locator(".st-key-fork button").first).to_have_text("Resume from epoch 0")
     page.locator(".st-key-fork button").first.click()
     wait_for_epochs(page, 1)
