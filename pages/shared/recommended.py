@@ -44,26 +44,23 @@ def steps_to(most: int) -> list[int]:
 def filters(catalogue: Catalogue) -> tuple[Filter, int]:
     """Draws the filters; returns what passes, and how many are wanted."""
     left, right = st.columns(2, gap="medium")
+
+    def genres_of(label: str, key: str, placeholder: str, explained: str) -> list[str]:
+        return st.multiselect(
+            label,
+            catalogue.items.genre_names,
+            format_func=genre_name,
+            key=key,
+            placeholder=placeholder,
+            help=explained,
+            persist_state="session",
+        )
+
     with left:
-        genres = st.multiselect(
-            _("Genres"),
-            catalogue.items.genre_names,
-            format_func=genre_name,
-            key="rec_genres",
-            placeholder=_("All genres"),
-            help=_("Movies with any of these genres."),
-            persist_state="session",
-        )
+        genres = genres_of(_("Genres"), "rec_genres", _("All genres"), _("Movies with any of these genres."))
     with right:
-        without = st.multiselect(
-            _("Without genres"),
-            catalogue.items.genre_names,
-            format_func=genre_name,
-            key="rec_without",
-            placeholder=_("None left out"),
-            help=_("Movies with any of these are left out."),
-            persist_state="session",
-        )
+        explained = _("Movies with any of these are left out.")
+        without = genres_of(_("Without genres"), "rec_without", _("None left out"), explained)
     first, last = catalogue.year_span
     years = (first, last)
     with left:
