@@ -63,6 +63,7 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
         without = genres_of(_("Without genres"), "rec_without", _("None left out"), explained)
     first, last = catalogue.year_span
     years = (first, last)
+    left, right = st.columns(2, gap="medium")  # a row of their own: on a telephone one stands below the other
     with left:
         if first < last:
             years = st.slider(
@@ -85,16 +86,15 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
             help=_("How many people's ratings a movie has in training; both ends move, and 0 lets everything in."),
             persist_state="session",
         )
-    with left:
-        count = st.segmented_control(
-            _("How many"),
-            COUNTS,
-            default=20,
-            required=True,
-            key="rec_count",
-            help=_("Length of the list."),
-            persist_state="session",
-        )
+    count = st.segmented_control(
+        _("How many"),
+        COUNTS,
+        default=20,
+        required=True,
+        key="rec_count",
+        help=_("Length of the list."),
+        persist_state="session",
+    )
     wanted = Filter(
         genres=frozenset(genres),
         without=frozenset(without),
