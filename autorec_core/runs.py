@@ -498,6 +498,10 @@ class RunStore:
             try:
                 (run.folder / "run.json").unlink()  # first: without it the folder is no run, however far this comes
             except OSError as error:
+                if isinstance(error, FileNotFoundError):
+                    # Another process removes it at this moment: where waiting for the lock has made that anew between
+                    # the other's last file and its folder, the folder is still there, and nobody else's.
+                    shutil.rmtree(run.folder, ignore_errors=True)
                 raise StorageError(
                     "Can't delete the run {run}: {reason}.", run=run_id, reason=error.strerror
                 ) from error

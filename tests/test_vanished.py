@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
@@ -220,6 +221,26 @@ def test_two_who_delete_a_run_at_once_and_take_it_back_at_once_leave_it_whole(ru
     assert RunStore(storage.runs_folder()).get(run.id).result == result
     assert {path.name for path in run.folder.iterdir()} >= {"run.json", "events.jsonl", "model.json"}
     assert not [path for path in run.folder.iterdir() if path.name.startswith(".deleted")]
+
+
+def test_who_removes_a_run_second_leaves_no_folder_where_the_first_found_it_not_empty(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the lock that the second waits for is made anew after the first has removed all other files."""
+    hold = Run.hold
+
+    @contextlib.contextmanager
+    def with_the_first_done(self: Run) -> Iterator[None]:
+        with hold(self):
+            for path in self.folder.iterdir():
+                if path.name != "lock":
+                    path.unlink()
+            yield
+
+    monkeypatch.setattr(Run, "hold", with_the_first_done)
+    with pytest.raises(StorageError, match="No such file"):
+        RunStore(storage.runs_folder()).delete(run.id)
+    assert not run.folder.exists()
 
 
 def test_of_two_servers_that_remove_a_run_for_good_one_does_and_the_other_says_so(run: Run) -> None:
