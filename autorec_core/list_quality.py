@@ -83,11 +83,11 @@ def measure(model: TrainedModel, split: Split, longest: int = LONGEST) -> ListRe
     for start in range(0, len(users), at_once):
         chosen = users[start : start + at_once]
         rated, relevant = np.zeros((2, len(chosen), num_items), dtype=bool)
-        for place, user in enumerate(chosen.tolist()):
-            rated[place, train.row(user)[0]] = True
-            rated[place, valid.row(user)[0]] = True
-            items, given = test.row(user)
-            relevant[place, items[given >= threshold]] = True
+        for part in (train, valid):
+            places, entries = part.entries(chosen)
+            rated[places, part.indices[entries]] = True
+        places, entries = test.entries(chosen)
+        relevant[places, test.indices[entries]] = test.values[entries] >= threshold
         numbers.append(relevant.sum(1))
         for name, way in ways.items():
             found = way(chosen, rated)

@@ -131,10 +131,7 @@ def overview(
     column_of = np.full(ratings.num_items, -1, dtype=np.int64)
     column_of[items] = np.arange(len(items))
     # All ratings of these users, one user after the other, by their places in the set.
-    counts = by_user.counts[users]
-    starts = np.repeat(by_user.indptr[users] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-    places = starts + np.arange(int(counts.sum()))
-    rows = np.repeat(np.arange(len(users)), counts)
+    rows, places = by_user.entries(users)
     kept = is_there[places]
     places, rows = places[kept], rows[kept]
     columns = column_of[by_user.indices[places]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,8 +82,7 @@ def leaks(
         is_fed[order[: round(share * test.num_ratings)]] = True
         matrix = joined([*learnt, test.select(is_fed)], by_items=model.by_items)
         codes, offsets = codes_of(model, matrix, touched)
-        column = columns[counts]
-        products = np.einsum("nk,nk->n", codes[place], model.decoder_weights[column])
-        z = products + model.decoder_bias[column] + offsets[place]
-        found.append(Leak(share, rmse(model.scale.clip(model.link(z)), given[counts])))
+        fed = replace(model, codes=codes, offsets=offsets)  # a model of the rows that are read anew
+        at = (columns[counts], place) if model.by_items else (place, columns[counts])
+        found.append(Leak(share, rmse(model.scale.clip(fed.reconstruct_pairs(*at)), given[counts])))
     return found, int(counts.sum())

@@ -37,13 +37,16 @@ def top_of_all(scores: FloatArray | IntArray, rated: BoolArray, k: int) -> IntAr
         rated: as for `top`.
         k: as for `top`.
     """
-    most = min(len(scores), k + int(rated.sum(1).max(initial=0)))  # no list needs more of the common order
-    order = np.argsort(-scores, kind="stable")[:most]
-    free = ~rated[:, order]
-    places = np.cumsum(free, axis=1, dtype=np.int32)
-    users, at = np.nonzero(free & (places <= k))
+    order = np.argsort(-scores, kind="stable")
     best = np.full((len(rated), k), -1, dtype=np.int64)
-    best[users, places[users, at] - 1] = order[at]
+    left, most = np.arange(len(rated)), 4 * k
+    while len(left) and len(order):  # most find their k near the top; who rated much of it looks further down
+        free = ~rated[np.ix_(left, order[:most])]
+        places = np.cumsum(free, axis=1, dtype=np.int32)
+        users, at = np.nonzero(free & (places <= k))
+        best[left[users], places[users, at] - 1] = order[at]
+        left = left[(places[:, -1] < k) & (most < len(order))]
+        most *= 4
     return best
 
 

@@ -111,6 +111,19 @@ class Compressed:
         chosen = slice(self.indptr[index], self.indptr[index + 1])
         return self.indices[chosen], self.values[chosen]
 
+    def entries(self, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """All ratings of some rows, row by row.
+
+        Args:
+            rows: (m,) row indices.
+
+        Returns:
+            (n,) int64 place in `rows` that each rating belongs to, and (n,) int64 where it stands in `indices`.
+        """
+        counts = self.counts[rows]
+        gaps = self.indptr[rows] - np.cumsum(counts) + counts
+        return np.repeat(np.arange(len(rows)), counts), np.arange(counts.sum()) + np.repeat(gaps, counts)
+
 
 def distinct_ids(ids: ArrayLike) -> tuple[NDArray[Any], IntArray]:
     """The different ids in ascending order, and the place of each given one among them.

@@ -109,11 +109,15 @@ def scores_of(model: TrainedModel, users: IntArray) -> FloatArray:
     """Reconstructions (m, num_items) of users, not clipped; damped means where user or item had no training rating."""
     if model.by_items:
         z = model.decoder_weights[users] @ model.codes.T
-        scores = model.link(z + model.decoder_bias[users, None] + model.offsets)
+        z += model.decoder_bias[users, None]
+        z += model.offsets
+        scores = model.link(z)
     else:
         scores = model.reconstruct_rows(users)
-    cold = (model.user_counts[users] == 0)[:, None] | (model.item_counts == 0)
-    return np.where(cold, model.item_means + model.user_biases[users, None], scores)
+    cold_users, cold_items = model.user_counts[users] == 0, model.item_counts == 0
+    scores[cold_users] = model.item_means + model.user_biases[users[cold_users], None]
+    scores[:, cold_items] = model.item_means[cold_items] + model.user_biases[users, None]
+    return scores
 
 
 def relevant_from(scale: RatingScale) -> float:

@@ -66,12 +66,12 @@ def codes_of(model: TrainedModel, matrix: Compressed, rows: IntArray) -> tuple[F
     means = means_of(model, matrix)
     inputs = inputs_of(model, matrix.values, means[matrix.rows], matrix.counts[matrix.rows])
     codes = []
+    dense = np.zeros((min(len(rows), ROWS_AT_ONCE), matrix.num_columns), dtype=np.float32)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
-        block = np.zeros((len(some), matrix.num_columns), dtype=np.float32)
-        counts = matrix.counts[some]
-        places = np.repeat(np.arange(len(some)), counts)
-        entries = np.arange(counts.sum()) + np.repeat(matrix.indptr[some] - np.cumsum(counts) + counts, counts)
+        block = dense[: len(some)]
+        block[:] = 0  # the same memory each time: new memory is mapped page by page
+        places, entries = matrix.entries(some)
         block[places, matrix.indices[entries]] = inputs[entries]
         codes.append(model.code_of(block @ model.encoder_weights))
     found = np.concatenate(codes) if codes else np.zeros((0, model.codes.shape[1]), dtype=np.float32)

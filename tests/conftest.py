@@ -51,6 +51,14 @@ def _session_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _checked_pictures() -> Iterator[None]:
+    """Whatever picture a test draws is held against the schema of Vega-Lite."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pages.shared.figures.IS_CHECKING", True)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def autorec_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder for each test, not there until something makes it."""

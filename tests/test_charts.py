@@ -11,13 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+from altair.utils import schemapi
 
 from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from autorec_core.ratings import RatingScale
-from pages.shared import charts, curve_charts, palette
+from pages.shared import charts, curve_charts, figures, palette
 
 BASELINES = {"global_mean": 1.05, "item_mean": 0.97, "user_item_bias": 0.88}
 SCALE = RatingScale(0.5, 5.0, 0.5)
@@ -43,6 +45,21 @@ def refit(number: int, train_rmse: float) -> RefitEpochEnded:
 
 def curve_of(epochs: list[EpochEnded], num_epochs: int = 30, span: tuple[float, float] = (0.6, 1.1)) -> dict[str, Any]:
     return curve_charts.loss_curve(epochs, BASELINES, num_epochs, span)
+
+
+def test_a_test_draws_no_picture_that_vega_lite_would_refuse_and_a_visitor_does_not_wait_for_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = alt.Chart(alt.NamedData("rows")).mark_bar(size="wide")
+    with pytest.raises(schemapi.SchemaValidationError):
+        figures.specification(wrong)
+    monkeypatch.setattr(figures, "IS_CHECKING", False)
+    assert figures.specification(wrong)["mark"] == {"type": "bar", "size": "wide"}
+
+
+def test_every_picture_is_drawn_in_the_way_that_tests_check() -> None:
+    elsewhere = [path for path in (ROOT / "pages").rglob("*.py") if "altair_chart(" in path.read_text("utf-8")]
+    assert {path.name for path in elsewhere} == {"figures.py"}
 
 
 def without_data(specification: dict[str, Any]) -> str:

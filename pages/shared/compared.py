@@ -12,7 +12,7 @@ from autorec_core.comparison import SplitKey, Summary
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import choice_of
 from autorec_core.runs import Run, RunConfig
-from pages.shared import compare_charts, live, plain, services, state
+from pages.shared import compare_charts, figures, live, plain, services, state
 from pages.shared import pictures as pictures_
 from pages.shared.palette import RUNS, ink
 from pages.shared.words import _, later, ngettext
@@ -196,18 +196,16 @@ def pictures(drawn: Sequence[Summary], labels: Mapping[str, str]) -> None:
         persist_state="session",
     )
     with pictures_.place("curves"):
-        st.altair_chart(
+        figures.show(
             compare_charts.curves(drawn, labels, over or EPOCH),
-            width="stretch",
             key="compare_curves",
             alt=_("Validation RMSE of each run; the table above has the lowest of each."),
         )
     st.subheader(_("Time against error"), anchor=False)
     st.caption(_("The lower left is where to be: a low error, soon. The larger the point, the more parameters."))
     with pictures_.place("time"):
-        st.altair_chart(
+        figures.show(
             compare_charts.time_against_error(drawn, labels, words),
-            width="stretch",
             key="compare_time",
             alt=_("Seconds of training against validation RMSE; the table above has both of each run."),
         )
@@ -235,9 +233,8 @@ def _parallel(drawn: Sequence[Summary], labels: Mapping[str, str], words: str) -
     )
     st.caption(note + (_(" Not drawn: {names}.", names=_(", ").join(left_out)) if left_out else ""))
     with pictures_.place("parallel"):
-        st.altair_chart(
+        figures.show(
             compare_charts.parallel(drawn, labels, names, words),
-            width="stretch",
             key="compare_parallel",
             alt=_("The hyperparameters that differ and the validation RMSE, a line a run; the table has all values."),
         )

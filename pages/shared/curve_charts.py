@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
+from pages.shared import figures
 from pages.shared.charts import BASELINE_LABELS, LIVE_HEIGHT, in_words
 from pages.shared.palette import BASELINE, TRAIN, VALID
 from pages.shared.words import _, language, later
@@ -456,7 +457,7 @@ def _frame_of_objective(
 
 def _as_text(layers: alt.LayerChart) -> str:
     """A picture as JSON. Only its first layer describes the axes, which all share: it is sent at every tick."""
-    specification: dict[str, Any] = layers.to_dict()
+    specification = figures.specification(layers)
     specification["config"] = {"mark": {"aria": False}}  # the picture has a name; marks that move have none
     for channel in ("x", "y"):
         described = [layer["encoding"][channel] for layer in specification["layer"] if channel in layer["encoding"]]

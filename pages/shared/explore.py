@@ -14,7 +14,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.splits import random_split
 from autorec_core.statistics import Choice, Statistics, Summary, held_by_most
 from pages.shared import explore_charts as charts
-from pages.shared import frame, overview, palette, services, sets, state, words
+from pages.shared import figures, frame, overview, palette, services, sets, state, words
 from pages.shared.genres import decade_name, genre_name
 from pages.shared.words import _, ngettext, sentences
 
@@ -294,7 +294,7 @@ def _ratings(summary: Summary, known: Statistics) -> None:
     if known.is_stepped:
         sentence = sentences(sentence, _("The scale is finer than the bars; each holds a step of it."))
     _panel(_("How high"), sentence, "ratings", lambda: table)
-    st.altair_chart(charts.histogram(table), key="explore_histogram_chart")
+    figures.show(charts.histogram(table), key="explore_histogram_chart", alt=sentence)
 
 
 def _tail(summary: Summary) -> None:
@@ -307,7 +307,7 @@ def _tail(summary: Summary) -> None:
     )
     table = charts.tail_table(summary)
     _panel(_("The long tail"), sentence, "long_tail", lambda: table)
-    st.altair_chart(charts.long_tail(table), key="explore_tail_chart")
+    figures.show(charts.long_tail(table), key="explore_tail_chart", alt=sentence)
 
 
 def _each(summary: Summary, of: str) -> None:
@@ -329,7 +329,7 @@ def _each(summary: Summary, of: str) -> None:
             once=once,
         )
     _panel(title, sentence, f"ratings_per_{of[:-1]}", lambda: table)
-    st.altair_chart(charts.ratings_of_each(table, of), key=f"explore_{of}_chart")
+    figures.show(charts.ratings_of_each(table, of), key=f"explore_{of}_chart", alt=sentence)
 
 
 def _genres(summary: Summary, choice: Choice) -> None:
@@ -338,7 +338,7 @@ def _genres(summary: Summary, choice: Choice) -> None:
     sentence = _("A movie counts in each of its genres. Click a bar, and all panels show that genre alone.")
     _panel(_("By genre"), sentence, "genres", lambda: table)
     chosen = None if choice.genre is None else genre_name(choice.genre)
-    _clickable(table, "genre", chosen, summary.by_genre.names, by_size=True)
+    _clickable(table, "genre", chosen, summary.by_genre.names, see=sentence, by_size=True)
 
 
 def _decades(summary: Summary, choice: Choice) -> None:
@@ -357,16 +357,19 @@ def _decades(summary: Summary, choice: Choice) -> None:
         )
     _panel(_("By decade of the movie"), sentence, "decades", lambda: table)
     chosen = None if choice.decade is None else decade_name(choice.decade)
-    _clickable(table, "decade", chosen, summary.by_decade.names, by_size=False)
+    _clickable(table, "decade", chosen, summary.by_decade.names, see=sentence, by_size=False)
 
 
-def _clickable(table: pd.DataFrame, of: str, chosen: str | None, names: tuple[object, ...], *, by_size: bool) -> None:
+def _clickable(
+    table: pd.DataFrame, of: str, chosen: str | None, names: tuple[object, ...], *, see: str, by_size: bool
+) -> None:
     named = {(genre_name if of == "genre" else decade_name)(name): name for name in names}  # type: ignore[operator]
     # The key follows the choice: a picture keeps what was clicked in it, and would choose that again.
     key = f"explore_{of}_chart_{chosen}"
-    st.altair_chart(
+    figures.show(
         charts.groups(table, of, chosen, palette.ink(st.context.theme.type), by_size=by_size),
         key=key,
+        alt=see,
         on_select=_take_click(key, of, chosen, named),
         selection_mode="pick",
     )
@@ -400,4 +403,4 @@ def _times(summary: Summary) -> None:
         count=int(most["ratings"]),
     )
     _panel(_("Over time"), sentence, "over_time", lambda: table)
-    st.altair_chart(charts.over_time(table, summary.times.unit), key="explore_times_chart")
+    figures.show(charts.over_time(table, summary.times.unit), key="explore_times_chart", alt=sentence)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from autorec_core.ratings import FloatArray
 from autorec_core.snapshots import Look
-from pages.shared import charts, pictures
+from pages.shared import charts, figures, pictures
 from pages.shared.palette import BASELINE, RATING, TRAIN, VALID, ink
 from pages.shared.words import _, language, later
 
@@ -159,7 +159,7 @@ def _frame(name: str, end: int, colour_of_words: str, language: str) -> str:
                 ],
             )
         )
-    specification: dict[str, Any] = picture.properties(height=HEIGHT).to_dict()
+    specification = figures.specification(picture.properties(height=HEIGHT))
     specification.pop("config", None)
     for layer in specification.get("layer", []):  # all have the same: it is said once, as it is sent twice a second
         specification.setdefault("encoding", {})["x"] = layer["encoding"].pop("x")

@@ -39,9 +39,8 @@ def you(fold_in: FoldIn, catalogue: Catalogue, scale: RatingScale) -> None:
                 count=len(table),
             )
         )
-    st.altair_chart(
+    figures.show(
         charts.dumbbells(table.head(MOST_DUMBBELLS), scale, ink(st.context.theme.type)),
-        width="stretch",
         key="you_chart",
         alt=_("For each movie what you gave, what was predicted without your rating, and what is given back with it."),
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import takeaway
 from autorec_core.runs import Run
-from pages.shared import charts, in_use, live, pictures, services, state
+from pages.shared import charts, figures, in_use, live, pictures, services, state
 from pages.shared.palette import ink
 from pages.shared.words import _
 
@@ -46,9 +46,8 @@ def of_run(run: Run) -> None:
         )
         numbers.metric(_("Test MAE"), f"{ended.test_mae:.4f}", help=_("Mean absolute error, in rating units."))
         with picture, pictures.place("scores"):
-            st.altair_chart(
+            figures.show(
                 charts.scores(ended.test_rmse, ended.baselines, ink(st.context.theme.type)),
-                width="stretch",
                 key="scores",
                 alt=_in_words(ended),
             )

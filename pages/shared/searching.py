@@ -16,7 +16,7 @@ from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
-from pages.shared import controls, frame, plain, search_charts, services, sets, state, told
+from pages.shared import controls, figures, frame, plain, search_charts, services, sets, state, told
 from pages.shared.palette import ink
 from pages.shared.words import _, later
 
@@ -180,9 +180,8 @@ def _tick(run: Run, was_active: bool) -> None:
     st.progress(min(1.0, share))
     _buttons(run, status)
     words = ink(st.context.theme.type)
-    st.altair_chart(
+    figures.show(
         search_charts.history(done, space.num_trials or 0),
-        width="stretch",
         key="search_history",
         alt=_("Validation RMSE of each trial, and the lowest so far; the table below has the best ones."),
     )
@@ -196,9 +195,8 @@ def _tick(run: Run, was_active: bool) -> None:
         if shares
         else _("Said as soon as five trials have gone their whole way.")
     )
-    st.altair_chart(
+    figures.show(
         search_charts.importance(shares, space.searched, words),
-        width="stretch",
         key="search_importance",
         alt=", ".join(f"{_(choice_of(name).label)} {share:.0%}" for name, share in shares.items())
         or _("Nothing known yet."),

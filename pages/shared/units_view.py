@@ -11,7 +11,7 @@ import streamlit as st
 from autorec_core import code_units
 from autorec_core.catalogue import Catalogue
 from autorec_core.code_units import LEAST, MOST, CodeUnits
-from pages.shared import atlas, frame, services, state, units_charts
+from pages.shared import atlas, figures, frame, services, state, units_charts
 from pages.shared.genres import genre_list, group_name
 from pages.shared.palette import ink
 from pages.shared.words import _, later, ngettext, sentences
@@ -169,9 +169,8 @@ def overview(units: CodeUnits) -> None:
             _("No unit favours a genre or decade beyond chance. A longer training, or more ratings, may change that.")
         )
         return
-    st.altair_chart(
+    figures.show(
         units_charts.overview(table, units, ink(st.context.theme.type)),
-        width="stretch",
         key="units_overview",
         on_select=clicked,
         selection_mode="unit",
@@ -259,9 +258,8 @@ def one(units: CodeUnits, catalogue: Catalogue, unit: int, by_items: bool) -> No
     group = None if favourite is None else favourite[1]
     left, right = st.columns(2, gap="medium")
     with left:
-        st.altair_chart(
+        figures.show(
             units_charts.spread(units, unit, group, by_items, ink(st.context.theme.type)),
-            width="stretch",
             key="unit_spread",
             alt=_("How the unit's values spread over all movies, and over those of the group that it favours."),
         )
