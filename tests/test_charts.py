@@ -43,8 +43,21 @@ def refit(number: int, train_rmse: float) -> RefitEpochEnded:
     return RefitEpochEnded(epoch=number, epochs=3, seconds=0.2, train_rmse=train_rmse)
 
 
+def with_frames(specification: dict[str, Any]) -> dict[str, Any]:
+    """The same picture, its data as frames, which are easy to ask."""
+    return {**specification, "datasets": {name: pd.DataFrame(of) for name, of in specification["datasets"].items()}}
+
+
+def loss_curve(*args: Any, **more: Any) -> dict[str, Any]:
+    return with_frames(curve_charts.loss_curve(*args, **more))
+
+
+def objective_curve(*args: Any, **more: Any) -> dict[str, Any]:
+    return with_frames(curve_charts.objective_curve(*args, **more))
+
+
 def curve_of(epochs: list[EpochEnded], num_epochs: int = 30, span: tuple[float, float] = (0.6, 1.1)) -> dict[str, Any]:
-    return curve_charts.loss_curve(epochs, BASELINES, num_epochs, span)
+    return loss_curve(epochs, BASELINES, num_epochs, span)
 
 
 def test_a_test_draws_no_picture_that_vega_lite_would_refuse_and_a_visitor_does_not_wait_for_that(
@@ -165,9 +178,7 @@ class TestLossCurve:
         assert all(f"{value:.4f}" in label for value, label in zip(rows["rmse"], rows["label"], strict=True))
 
     def test_names_of_baselines_close_together_do_not_lie_on_each_other_nor_on_a_line(self) -> None:
-        rows = curve_charts.loss_curve(
-            [], {"global_mean": 1.0, "item_mean": 0.99, "user_item_bias": 0.98}, 30, (0.0, 4.0)
-        )
+        rows = loss_curve([], {"global_mean": 1.0, "item_mean": 0.99, "user_item_bias": 0.98}, 30, (0.0, 4.0))
         places = rows["datasets"]["baselines"]["place"].to_numpy()
         assert np.diff(places).min() > 0.15
         assert places.min() >= 1.0
@@ -181,8 +192,8 @@ class TestLossCurve:
     @pytest.mark.parametrize("by_seconds", [False, True])
     def test_the_refit_is_drawn_by_its_own_epochs_and_read_beside_the_others(self, by_seconds: bool) -> None:
         epochs, refits = [epoch(1), epoch(2), epoch(3)], [refit(1, 1.2), refit(2, 0.9)]
-        before = curve_charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), by_seconds=by_seconds)
-        made = curve_charts.loss_curve(epochs, BASELINES, 3, (0.6, 1.1), refits=refits, by_seconds=by_seconds)
+        before = loss_curve(epochs, BASELINES, 3, (0.6, 1.1), by_seconds=by_seconds)
+        made = loss_curve(epochs, BASELINES, 3, (0.6, 1.1), refits=refits, by_seconds=by_seconds)
         drawn = made["datasets"]["refits"]
         assert drawn["rmse"].tolist() == [1.2, 0.9]
         assert drawn["x"].tolist() == pytest.approx([0.2, 0.4] if by_seconds else [1, 2])
@@ -194,8 +205,8 @@ class TestLossCurve:
     @pytest.mark.parametrize("is_log", [False, True])
     def test_the_objective_is_drawn_beside_that_of_others_and_reads_the_epoch(self, is_log: bool) -> None:
         epochs = [epoch(1), epoch(2), epoch(3)]
-        empty = curve_charts.objective_curve([], 30, is_log=is_log, others={"before": []})
-        made = curve_charts.objective_curve(epochs, 30, is_log=is_log, others={"before": epochs[:2]})
+        empty = objective_curve([], 30, is_log=is_log, others={"before": []})
+        made = objective_curve(epochs, 30, is_log=is_log, others={"before": epochs[:2]})
         assert made["datasets"]["curve"]["objective"].tolist() == [event.objective for event in epochs]
         assert made["datasets"]["others"]["objective"].tolist() == [event.objective for event in epochs[:2]]
         assert {"epoch", "objective", "learning rate", "seconds"} <= {c.get("field") for c in encodings(made)}
@@ -203,7 +214,7 @@ class TestLossCurve:
 
     def test_an_objective_without_a_number_leaves_its_epoch_out(self) -> None:
         epochs = [epoch(1), replace(epoch(2), objective=math.inf), replace(epoch(3), objective=math.nan)]
-        drawn = curve_charts.objective_curve(epochs, 3, others={"before": epochs}, is_log=True)["datasets"]
+        drawn = objective_curve(epochs, 3, others={"before": epochs}, is_log=True)["datasets"]
         assert drawn["curve"]["epoch"].tolist() == [1]
         assert len(drawn["others"]) == 1
 
@@ -217,7 +228,7 @@ FALLING = [epoch(number, 0.9 - number / 1000, is_best=True) for number in range(
 
 class TestPartOfACurve:
     def part(self, window: tuple[int, int], **other: Any) -> dict[str, Any]:
-        return curve_charts.loss_curve(FALLING, BASELINES, 40, (0.85, 0.95), window=window, **other)
+        return loss_curve(FALLING, BASELINES, 40, (0.85, 0.95), window=window, **other)
 
     def test_has_its_epochs_and_one_on_either_side_and_an_axis_of_its_own(self) -> None:
         made = self.part((5, 9))
@@ -228,7 +239,7 @@ class TestPartOfACurve:
 
     def test_shows_every_epoch_of_a_long_run_where_the_whole_is_thinned(self) -> None:
         epochs = [epoch(number) for number in range(1, 2001)]
-        made = curve_charts.loss_curve(epochs, BASELINES, 2000, (0.6, 1.1), window=(700, 750))
+        made = loss_curve(epochs, BASELINES, 2000, (0.6, 1.1), window=(700, 750))
         assert made["datasets"]["curve"]["epoch"].tolist() == list(range(699, 752))
 
     def test_by_seconds_it_begins_and_ends_when_its_epochs_did(self) -> None:
@@ -253,13 +264,12 @@ class TestPartOfACurve:
 
     def test_its_frame_stays_the_same_while_a_training_runs_through_it(self) -> None:
         frames = {
-            without_data(curve_charts.loss_curve(FALLING[:done], BASELINES, 40, (0.85, 0.95), window=(5, 15)))
-            for done in (0, 6, 20)
+            without_data(loss_curve(FALLING[:done], BASELINES, 40, (0.85, 0.95), window=(5, 15))) for done in (0, 6, 20)
         }
         assert len(frames) == 1
 
     def test_the_objective_and_the_refit_have_parts_too(self) -> None:
-        assert curve_charts.objective_curve(FALLING, 40, window=(5, 6))["datasets"]["curve"]["x"].tolist() == [
+        assert objective_curve(FALLING, 40, window=(5, 6))["datasets"]["curve"]["x"].tolist() == [
             4,
             5,
             6,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
@@ -142,8 +141,8 @@ def draw(
         near = _close_up(known.zoom, seen, refits, list(drawn_behind)) or span
         specification = curve_charts.loss_curve(epochs, known.baselines, most, near, words, refits=refits, **common)
     specification["datasets"] = {
-        name: charts.as_arrow({column: _plain(frame[column]) for column in frame})
-        for name, frame in specification["datasets"].items()
+        name: charts.as_arrow({column: _plain(column, values) for column, values in table.items()})
+        for name, table in specification["datasets"].items()
     }
     # The words for the picture stay the same too: where they change, the browser draws another picture.
     alt = (
@@ -221,6 +220,6 @@ def _short(name: str) -> str:
     return " · ".join([parts[0], *parts[2:3]])
 
 
-def _plain(column: pd.Series) -> Any:
-    """A column as Arrow takes it without a detour; four bytes a number are more than a picture shows."""
-    return column.to_numpy(dtype=np.float32) if column.dtype.kind == "f" else column.tolist()
+def _plain(name: str, values: list[Any]) -> Any:
+    """A column as it is sent; four bytes a number are more than a picture shows."""
+    return values if name in curve_charts.WORDS else np.array(values, dtype=np.float32)

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import altair as alt
 import numpy as np
-import pandas as pd
 
 from autorec_core.events import EpochEnded, HyperparametersChanged, RefitEpochEnded
 from pages.shared import figures
@@ -27,6 +26,11 @@ _GRID, _FINE_GRID = 0.05, 0.01
 
 Window = tuple[int, int]
 """The first and the last epoch that are shown of a curve."""
+
+Table = dict[str, list[Any]]
+"""Columns by name, numbers but for `WORDS`. A data frame of each, twice a second, took a tenth of all that is live."""
+WORDS = ("label", "run")
+"""The columns that hold words."""
 
 Epoch = TypeVar("Epoch", EpochEnded, RefitEpochEnded)
 
@@ -127,39 +131,25 @@ def loss_curve(
         span = (max(0.05, span[0]), span[1])
     shown = _thinned(_around(epochs, window))
     again = {event.epoch: event.train_rmse for event in refits}
-    curve = pd.DataFrame(
-        {
-            **({"x": [at[event.epoch] for event in shown]} if by_seconds else {}),  # each column is sent twice a second
-            "epoch": [event.epoch for event in shown],
-            "train": [event.train_rmse for event in shown],
-            "validation": [event.valid_rmse for event in shown],
-            **({"refit": [again.get(event.epoch, math.nan) for event in shown]} if again else {}),
-            "objective": [event.objective for event in shown],
-            "learning rate": [event.learning_rate for event in shown],
-            "seconds": [event.seconds for event in shown],
-        },
-        dtype=float,
-    )
+    curve: Table = {
+        **({"x": [at[event.epoch] for event in shown]} if by_seconds else {}),  # each column is sent twice a second
+        "epoch": [event.epoch for event in shown],
+        "train": [event.train_rmse for event in shown],
+        "validation": [event.valid_rmse for event in shown],
+        **({"refit": [again.get(event.epoch, math.nan) for event in shown]} if again else {}),
+        "objective": [event.objective for event in shown],
+        "learning rate": [event.learning_rate for event in shown],
+        "seconds": [event.seconds for event in shown],
+    }
     best = next((event for event in reversed(epochs) if event.is_best), None)
-    if best is not None and not extent[0] <= at.get(best.epoch, best.epoch) <= extent[1]:
-        best = None
-    marked = pd.DataFrame(
-        []
-        if best is None
-        else [
-            {
-                "x": at.get(best.epoch, best.epoch),
-                "rmse": best.valid_rmse,
-                "label": _("best {rmse:.4f}", rmse=best.valid_rmse),
-                "place": _inside(at.get(best.epoch, best.epoch), extent, 0.09),
-            }
-        ],
-        columns=["x", "rmse", "label", "place"],
-    )
+    marked = []
+    if best is not None and extent[0] <= (x := at.get(best.epoch, best.epoch)) <= extent[1]:
+        label = _("best {rmse:.4f}", rmse=best.valid_rmse)
+        marked.append((x, best.valid_rmse, label, _inside(x, extent, 0.09)))
     datasets = {
         "curve": curve,
         "baselines": _baseline_rows(baselines, span),
-        "best": marked,
+        "best": _table(marked, "x", "rmse", "label", "place"),
         "changes": _change_rows(changes, at, extent),
         **_refit_rows(refits, by_seconds, extent),
         "others": _other_rows(others, by_seconds, extent),
@@ -190,18 +180,17 @@ def objective_curve(
     shown = [
         event for event in _thinned(_around(epochs, window)) if math.isfinite(event.objective) and event.objective > 0
     ]
-    columns = {
+    curve: Table = {
         "x": [at.get(event.epoch, event.epoch) for event in shown],
         "epoch": [event.epoch for event in shown],
         "objective": [event.objective for event in shown],
         "learning rate": [event.learning_rate for event in shown],
         "seconds": [event.seconds for event in shown],
     }
-    behind = _other_rows(others, by_seconds, extent, "objective")
     datasets = {
-        "curve": pd.DataFrame(columns, dtype=float),
+        "curve": curve,
         "changes": _change_rows(changes, at, extent),
-        "others": behind[np.isfinite(behind["objective"].astype(float)) & (behind["objective"] > 0)],
+        "others": _other_rows(others, by_seconds, extent, "objective"),
     }
     frame = _frame_of_objective(extent, ink, is_log, by_seconds, window is not None, language())
     return {**json.loads(frame), "datasets": datasets}
@@ -281,64 +270,56 @@ SHORT_NAMES = {
 """What can change while it trains, as the curve has room for it."""
 
 
+def _table(rows: Sequence[tuple[Any, ...]], *names: str) -> Table:
+    """Rows as columns."""
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
 def _change_rows(
     changes: Sequence[HyperparametersChanged], at: Mapping[int, float], extent: tuple[float, float]
-) -> pd.DataFrame:
+) -> Table:
     """One row an epoch after which something changed, with what it changed to."""
     by_epoch: dict[int, dict[str, float]] = {}
     for change in changes:
         by_epoch.setdefault(change.epoch, {}).update(change.changes)
-    return pd.DataFrame(
-        [
-            {
-                "x": at.get(epoch, epoch),
-                "label": ", ".join(f"{_(SHORT_NAMES.get(name, name))} {value:g}" for name, value in values.items()),
-            }
-            for epoch, values in by_epoch.items()
-            if extent[0] <= at.get(epoch, epoch) <= extent[1]
-        ],
-        columns=["x", "label"],
-    )
+    rows = [
+        (at.get(epoch, epoch), ", ".join(f"{_(SHORT_NAMES.get(name, name))} {value:g}" for name, value in new.items()))
+        for epoch, new in by_epoch.items()
+    ]
+    return _table([row for row in rows if extent[0] <= row[0] <= extent[1]], "x", "label")
 
 
-def _refit_rows(
-    refits: Sequence[RefitEpochEnded], by_seconds: bool, extent: tuple[float, float]
-) -> dict[str, pd.DataFrame]:
+def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, extent: tuple[float, float]) -> dict[str, Table]:
     """What the refit learns, and its name at its last epoch, at a place inside the frame."""
     at = seconds_by_epoch(refits) if by_seconds else {}
-    known = _drawn(refits, at, extent)
-    rows = [{"x": at.get(event.epoch, event.epoch), "rmse": event.train_rmse} for event in known]
+    rows = [(at.get(event.epoch, event.epoch), event.train_rmse) for event in _drawn(refits, at, extent)]
     names = [
-        {"place": _inside(row["x"], extent, 0.22), "rmse": row["rmse"], "label": _("fitted once more")}
-        for row in [row for row in rows if extent[0] <= row["x"] <= extent[1]][-1:]
+        (_inside(x, extent, 0.22), rmse, _("fitted once more"))
+        for x, rmse in [row for row in rows if extent[0] <= row[0] <= extent[1]][-1:]
     ]
-    columns = {"refits": (rows, ["x", "rmse"]), "refit_name": (names, ["place", "rmse", "label"])}
-
-    def column(found: list[dict[str, Any]], field: str) -> pd.Series:
-        return pd.Series([row[field] for row in found], dtype=str if field == "label" else float)
-
-    return {
-        name: pd.DataFrame({field: column(found, field) for field in fields})
-        for name, (found, fields) in columns.items()
-    }
+    return {"refits": _table(rows, "x", "rmse"), "refit_name": _table(names, "place", "rmse", "label")}
 
 
 def _other_rows(
     others: Mapping[str, Sequence[EpochEnded]], by_seconds: bool, extent: tuple[float, float], what: str = "rmse"
-) -> pd.DataFrame:
-    """Validation RMSE, or the objective, of earlier runs; only the last row of each in the picture has its name."""
-    of_event = {"rmse": "valid_rmse"}.get(what, what)
-    rows: list[dict[str, Any]] = []
+) -> Table:
+    """Validation RMSE, or the objective, of earlier runs; only the last row of each in the picture has its name.
+
+    An objective that is no number over 0 has no place on an axis that may be logarithmic; its row is left out.
+    """
+    is_objective = what == "objective"
+    rows: list[tuple[float, float, str, str]] = []
     for name, epochs in others.items():
         at = seconds_by_epoch(epochs) if by_seconds else {}
         known = [
-            {"x": at.get(event.epoch, event.epoch), what: getattr(event, of_event), "run": name, "label": ""}
+            (at.get(event.epoch, event.epoch), event.objective if is_objective else event.valid_rmse)
             for event in _drawn(epochs, at, extent)
         ]
-        for row in [row for row in known if extent[0] <= row["x"] <= extent[1]][-1:]:
-            row["label"] = name
-        rows += known
-    return pd.DataFrame(rows, columns=["x", what, "run", "label"])
+        if is_objective:
+            known = [(x, y) for x, y in known if math.isfinite(y) and y > 0]
+        last = max((place for place, (x, _y) in enumerate(known) if extent[0] <= x <= extent[1]), default=-1)
+        rows += [(x, y, name, name if place == last else "") for place, (x, y) in enumerate(known)]
+    return _table(rows, "x", what, "run", "label")
 
 
 def _drawn(epochs: Sequence[Epoch], at: Mapping[int, float], extent: tuple[float, float]) -> list[Epoch]:
@@ -515,7 +496,7 @@ def _reader(curve: alt.Chart, x: alt.X, field: str, tips: Sequence[alt.Tooltip])
     return rule.add_params(near)
 
 
-def _baseline_rows(baselines: dict[str, float], span: tuple[float, float]) -> pd.DataFrame:
+def _baseline_rows(baselines: dict[str, float], span: tuple[float, float]) -> Table:
     """The baselines in the picture, each with the height of its name: over its line, or over all lines of a bundle."""
     known = sorted(
         (baselines[name], label)
@@ -530,13 +511,8 @@ def _baseline_rows(baselines: dict[str, float], span: tuple[float, float]) -> pd
         else:
             bundles.append([value])
     places = [bundle[-1] + gap * place for bundle in bundles for place in range(len(bundle))]
-    return pd.DataFrame(
-        [
-            {"rmse": value, "label": f"{_(label)} {value:.4f}", "place": place}
-            for (value, label), place in zip(known, places, strict=True)
-        ],
-        columns=["rmse", "label", "place"],
-    )
+    rows = [(value, f"{_(label)} {value:.4f}", place) for (value, label), place in zip(known, places, strict=True)]
+    return _table(rows, "rmse", "label", "place")
 
 
 def _thinned(epochs: Sequence[Epoch], most: int = MOST_POINTS) -> list[Epoch]:

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
 from pages.shared import brand, plain, services, starter, state, words
-from pages.shared.words import _, later, ngettext
+from pages.shared.words import _, later, ngettext, one_language
 
 _FOLDER = Path(__file__).resolve().parent.parent
 _ICON = str(Path(__file__).resolve().parent / "icon.png")
@@ -112,11 +112,12 @@ def open_page(name: str, *, counts_itself: bool = False) -> Iterator[DeltaGenera
         st.stop()
     st.set_page_config(page_title=f"{_(PAGES[name])} · {brand.NAME}", page_icon=_ICON, layout="wide")
     st.html(STYLE)
-    with told():
-        services.begin()
-        counted = _sidebar(counts_itself)
-    with told():
-        yield counted
+    with one_language():
+        with told():
+            services.begin()
+            counted = _sidebar(counts_itself)
+        with told():
+            yield counted
 
 
 @contextmanager

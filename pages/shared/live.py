@@ -30,7 +30,7 @@ from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from pages.shared import curve, services, show, state, steady, told, transport
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, one_language
 
 SECONDS_A_TICK = 0.5
 MOST_RUNS = 50
@@ -329,6 +329,7 @@ def _tick(run: Run, as_drawn: tuple[bool, str | None], behind: curve.Behind) -> 
         st.rerun()
 
 
+@one_language()
 def _draw(run: Run | None, status: JobStatus | None, known: Progress, num_epochs: int, behind: curve.Behind) -> None:
     _say(run, status, known, num_epochs)
     _buttons(run, status)

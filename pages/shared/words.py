@@ -9,6 +9,9 @@ template and values: `_(error.sentence)`.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -57,9 +60,24 @@ def later(text: str) -> str:
     return text
 
 
+_SPOKEN = threading.local()
+
+
 def language() -> str:
     """The visitor's: as chosen, else the browser's, else English."""
-    return state.chosen_language() or ("zh" if (st.context.locale or "").lower().startswith("zh") else "en")
+    spoken: str | None = getattr(_SPOKEN, "code", None)
+    return spoken or state.chosen_language() or ("zh" if (st.context.locale or "").lower().startswith("zh") else "en")
+
+
+@contextmanager
+def one_language() -> Iterator[None]:
+    """Within it the language is looked up once, not with each of the hundreds of sentences of a page."""
+    before = getattr(_SPOKEN, "code", None)
+    _SPOKEN.code = language()
+    try:
+        yield
+    finally:
+        _SPOKEN.code = before
 
 
 @cache
