@@ -155,8 +155,9 @@ def loss_curve(
         "others": _other_rows(others, by_seconds, extent),
     }
     most = num_epochs if window is None else window[1] - window[0]
-    frame = _frame_of_loss_curve(extent, span, ink, is_log, by_seconds, most <= 60, window is not None, language())
-    return {**json.loads(frame), "datasets": datasets}
+    is_fine = is_log and span[1] - span[0] <= 0.1
+    frame = _frame_of_loss_curve(ink, is_log, is_fine, by_seconds, most <= 60, window is not None, language())
+    return {**_between(frame, extent, span), "datasets": datasets}
 
 
 def objective_curve(
@@ -192,8 +193,8 @@ def objective_curve(
         "changes": _change_rows(changes, at, extent),
         "others": _other_rows(others, by_seconds, extent, "objective"),
     }
-    frame = _frame_of_objective(extent, ink, is_log, by_seconds, window is not None, language())
-    return {**json.loads(frame), "datasets": datasets}
+    frame = _frame_of_objective(ink, is_log, by_seconds, window is not None, language())
+    return {**_between(frame, extent), "datasets": datasets}
 
 
 def seconds_by_epoch(epochs: Sequence[EpochEnded | RefitEpochEnded]) -> dict[int, float]:
@@ -331,31 +332,29 @@ def _drawn(epochs: Sequence[Epoch], at: Mapping[int, float], extent: tuple[float
 
 @lru_cache(maxsize=64)
 def _frame_of_loss_curve(
-    extent: tuple[float, float],
-    span: tuple[float, float],
     ink: str,
     is_log: bool,
+    is_fine: bool,
     by_seconds: bool,
     has_points: bool,
     is_part: bool,
     language: str,
 ) -> str:
-    """All of the picture but its data, as JSON: to read that is the quickest way to a copy of one's own.
+    """All of the picture but its data and the ends of its axes, as JSON, of which `_between` makes a copy of one's own.
 
+    To build it takes longer than all else that is drawn in a tick, and the vertical axis moves while a run goes on.
     Each visitor's language is drawn once: `language` is here to be told apart by.
     """
     curve, baselines, best = (alt.Chart(alt.NamedData(name)) for name in ("curve", "baselines", "best"))
     changed, others, refits = (alt.Chart(alt.NamedData(name)) for name in ("changes", "others", "refits"))
     of_curve = "x" if by_seconds else "epoch"
-    x, x_of_curve = (_across(field, extent, by_seconds) for field in ("x", of_curve))
+    x, x_of_curve = (_across(field, by_seconds) for field in ("x", of_curve))
     kind: Any = "log" if is_log else "linear"
     y = alt.Y(
         "rmse:Q",
         title=_("RMSE in rating units"),
-        scale=alt.Scale(
-            type=kind, domain=list(span), clamp=not is_part, **({"nice": False} if is_log else {"zero": False})
-        ),
-        axis=alt.Axis(tickCount=6, format=".2f" if span[1] - span[0] > 0.1 else ".3f") if is_log else alt.Axis(),
+        scale=alt.Scale(type=kind, domain=_ENDS, clamp=not is_part, **({"nice": False} if is_log else {"zero": False})),
+        axis=alt.Axis(tickCount=6, format=".3f" if is_fine else ".2f") if is_log else alt.Axis(),
     )
     colour = alt.Color(
         "series:N",
@@ -380,13 +379,13 @@ def _frame_of_loss_curve(
     )
     ring = best.mark_point(size=130, filled=False, strokeWidth=2.2, color=VALID).encode(x=x, y=y)
     ring_name = best.mark_text(dy=18, color=VALID, fontWeight="bold", fontSize=12).encode(
-        x=_across("place", extent, by_seconds), y=y, text="label:N"
+        x=_across("place", by_seconds), y=y, text="label:N"
     )
     again = refits.mark_line(color=TRAIN, strokeWidth=2, strokeDash=[3, 3], clip=True).encode(x=x, y=y)
     again_name = (
         alt.Chart(alt.NamedData("refit_name"))
         .mark_text(dy=16, color=TRAIN, fontWeight="bold", fontSize=12)
-        .encode(x=_across("place", extent, by_seconds), y=y, text="label:N")
+        .encode(x=_across("place", by_seconds), y=y, text="label:N")
     )
     tips = [
         alt.Tooltip("epoch:Q", title=_("epoch"), format="d"),
@@ -412,13 +411,11 @@ def _frame_of_loss_curve(
 
 
 @lru_cache(maxsize=64)
-def _frame_of_objective(
-    extent: tuple[float, float], ink: str, is_log: bool, by_seconds: bool, is_part: bool, language: str
-) -> str:
-    """All of that picture but its data, as `_frame_of_loss_curve`."""
+def _frame_of_objective(ink: str, is_log: bool, by_seconds: bool, is_part: bool, language: str) -> str:
+    """All of that picture but its data and the ends of its horizontal axis, as `_frame_of_loss_curve`."""
     curve, changed, others = (alt.Chart(alt.NamedData(name)) for name in ("curve", "changes", "others"))
     of_curve = "x" if by_seconds else "epoch"
-    x, x_of_curve = (_across(field, extent, by_seconds) for field in ("x", of_curve))
+    x, x_of_curve = (_across(field, by_seconds) for field in ("x", of_curve))
     y = alt.Y(
         "objective:Q",
         title=_("objective"),
@@ -448,12 +445,33 @@ def _as_text(layers: alt.LayerChart) -> str:
     return json.dumps(specification)
 
 
-def _across(field: str, extent: tuple[float, float], by_seconds: bool) -> alt.X:
+_ENDS = [0.0, 1.0]
+"""Where the axes of a frame begin and end, until `_between` says it."""
+
+
+def _between(frame: str, extent: tuple[float, float], span: tuple[float, float] | None = None) -> dict[str, Any]:
+    """A picture of one's own, from a frame.
+
+    Args:
+        frame: as JSON.
+        extent: where its horizontal axis begins and ends.
+        span: the same of its vertical axis; None where that follows the numbers.
+    """
+    picture: dict[str, Any] = json.loads(frame)
+    for layer in picture["layer"]:
+        for channel, ends in (("x", extent), ("y", span)):
+            scale = layer["encoding"].get(channel, {}).get("scale", {})
+            if "domain" in scale:
+                scale["domain"] = list(ends or _ENDS)
+    return picture
+
+
+def _across(field: str, by_seconds: bool) -> alt.X:
     """The horizontal axis of a curve."""
     return alt.X(
         f"{field}:Q",
         title=_("seconds of training") if by_seconds else _("epoch"),
-        scale=alt.Scale(domain=list(extent), nice=False),
+        scale=alt.Scale(domain=_ENDS, nice=False),
         axis=alt.Axis(grid=False) if by_seconds else alt.Axis(tickMinStep=1, format="d", grid=False),
     )
 
