@@ -127,6 +127,35 @@ def _not_zero(places: Array, values: Array, left: Array, kept: Array) -> int:
     return number
 
 
+@_inlined
+def _gather(sums: Array, weights: Array, places: Array, values: Array, number: int) -> None:
+    """Adds rows of weights, each times its value: `sums += values @ weights[places]`."""
+    units = weights.shape[1]
+    e = 0
+    while e + 4 <= number:
+        w0, w1, w2, w3 = weights[places[e]], weights[places[e + 1]], weights[places[e + 2]], weights[places[e + 3]]
+        x0, x1, x2, x3 = values[e], values[e + 1], values[e + 2], values[e + 3]
+        for u in range(units):
+            sums[u] += x0 * w0[u] + x1 * w1[u] + x2 * w2[u] + x3 * w3[u]
+        e += 4
+    while e < number:
+        w0, x0 = weights[places[e]], values[e]
+        for u in range(units):
+            sums[u] += x0 * w0[u]
+        e += 1
+
+
+@_inlined
+def _add_up(terms: Array) -> None:
+    """Adds all threads' terms (T, B, k) to the first's. On one thread: two would wait for each other for longer."""
+    total = terms[0]
+    for thread in range(1, len(terms)):
+        for row in range(len(total)):
+            t, more = total[row], terms[thread, row]
+            for u in range(len(t)):
+                t[u] += more[u]
+
+
 @_shared_out
 def encode(
     weights: Array,
@@ -154,9 +183,8 @@ def encode(
         share: of the inputs that are dropped.
         places: (n,) int32 where each entry stands in the order of columns.
         kept: (n,) what the encoder reads, in that order, a result.
-        out: (T, B, k) the terms of the product, a result.
+        out: (T, B, k) the terms of the product; the first becomes the product, a result.
     """
-    units = weights.shape[1]
     rows, begins = segments
     bound = _bound(share)
     scale, nothing = kept.dtype.type(1.0 / (1.0 - share)), kept.dtype.type(0.0)
@@ -172,21 +200,14 @@ def encode(
             kept[places[first + e]] = x[e]
         left, values = np.empty(len(weights) + 1, dtype=np.int32), np.empty(len(weights) + 1, dtype=kept.dtype)
         for segment in range(starts[thread], starts[thread + 1]):
-            sums = terms[rows[segment]]
             begin, end = begins[segment], begins[segment + 1]
-            number = _not_zero(columns[begin:end], x[begin - first : end - first], left, values)
-            e = 0
-            while e + 4 <= number:
-                w0, w1, w2, w3 = weights[left[e]], weights[left[e + 1]], weights[left[e + 2]], weights[left[e + 3]]
-                x0, x1, x2, x3 = values[e], values[e + 1], values[e + 2], values[e + 3]
-                for u in range(units):
-                    sums[u] += x0 * w0[u] + x1 * w1[u] + x2 * w2[u] + x3 * w3[u]
-                e += 4
-            while e < number:
-                w0, x0 = weights[left[e]], values[e]
-                for u in range(units):
-                    sums[u] += x0 * w0[u]
-                e += 1
+            read = x[begin - first : end - first]
+            if share > 0.0:  # what was dropped is passed over; to look for it takes a fifth of the time of a product
+                number = _not_zero(columns[begin:end], read, left, values)
+                _gather(terms[rows[segment]], weights, left, values, number)
+            else:
+                _gather(terms[rows[segment]], weights, columns[begin:end], read, end - begin)
+    _add_up(out)
 
 
 @_inlined
@@ -288,7 +309,7 @@ def decode(
         scale: shift and factor of the link, low and high end of the scale; float64, in rating units.
         per_rating: 2 / count: the derivative of the mean squared error by one squared error, over its error.
         errors: (n,) the gradient by the pre-activations, in the order of columns, a result.
-        to_codes: (T, B, k) the terms of the gradient by the codes, a result.
+        to_codes: (T, B, k) the terms of the gradient by the codes; the first becomes the gradient, a result.
         sums: (T, 8) float64, a result: squared errors, and those of predictions clipped to the scale.
     """
     units = weights.shape[1]
@@ -338,6 +359,7 @@ def decode(
                     t[u] += e0 * w0[u]
                 e += 1
         sums[thread, 0], sums[thread, 1] = squares, clipped
+    _add_up(to_codes)
 
 
 @_inlined
@@ -368,6 +390,7 @@ def update(
     indptr: Array,
     rows: Array,
     values: Array,
+    are_dropped: bool,
     adam: Array,
     adam_of_bias: Array,
     parts: Array,
@@ -383,6 +406,7 @@ def update(
         indptr: (C + 1,) where each column begins among the entries in the order of columns.
         rows: (n,) int32 row of each entry, in that order.
         values: (n,) of X, in that order.
+        are_dropped: whether many of them are 0, which are passed over.
         adam: (7,) step size, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), epsilon, penalty.
         adam_of_bias: (7,) the same for the bias.
         parts: (T + 1,) first column of each thread.
@@ -397,20 +421,11 @@ def update(
         for column in range(first, last):
             g[:] = 0
             begin, end = indptr[column], indptr[column + 1]
-            number = _not_zero(rows[begin:end], values[begin:end], left, x)
-            e = 0
-            while e + 4 <= number:
-                s0, s1 = to_weights[left[e]], to_weights[left[e + 1]]
-                s2, s3 = to_weights[left[e + 2]], to_weights[left[e + 3]]
-                x0, x1, x2, x3 = x[e], x[e + 1], x[e + 2], x[e + 3]
-                for u in range(units):
-                    g[u] += x0 * s0[u] + x1 * s1[u] + x2 * s2[u] + x3 * s3[u]
-                e += 4
-            while e < number:
-                s0, x0 = to_weights[left[e]], x[e]
-                for u in range(units):
-                    g[u] += x0 * s0[u]
-                e += 1
+            if are_dropped:
+                number = _not_zero(rows[begin:end], values[begin:end], left, x)
+                _gather(g, to_weights, left, x, number)
+            else:
+                _gather(g, to_weights, rows[begin:end], values[begin:end], end - begin)
             square += _update(weights[column], g, moments[0][column], moments[1][column], adam)
             if len(bias):
                 to_bias[column - first] = values[begin:end].sum()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -144,6 +144,7 @@ class Layout:
     """(n,) int32, row of each entry in the order of columns."""
     num_ratings: int
     """Observed entries, those of other ranks included."""
+    _shares: dict[int, tuple[kernels.Array, kernels.Array]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, batch: Batch, bytes_of_a_column: int, threads: int) -> Layout:
@@ -180,9 +181,11 @@ class Layout:
 
     def shares(self, threads: int) -> tuple[kernels.Array, kernels.Array]:
         """(threads + 1,) the first segment and the first column of each thread."""
-        number = len(self.blocks[0]) - 1
-        bounds = [round(thread * number / threads) for thread in range(threads + 1)]
-        return self.blocks[0][bounds], self.blocks[1][bounds]
+        if threads not in self._shares:
+            number = len(self.blocks[0]) - 1
+            bounds = [round(thread * number / threads) for thread in range(threads + 1)]
+            self._shares[threads] = self.blocks[0][bounds], self.blocks[1][bounds]
+        return self._shares[threads]
 
 
 def _blocks(counts: kernels.Array, bytes_of_a_column: int, threads: int) -> kernels.Array:
@@ -207,6 +210,7 @@ class CompiledSteps:
         self.model, self.optimizer = model, optimizer
         self._large, self._common = model.by_column, model.common
         self._dtype = model.encoder_weights.detach().numpy().dtype
+        self._hidden = kernels.ACTIVATIONS[model.encoder_activation]
         self._link = kernels.ACTIVATIONS[model.link.activation]
         self._scale = np.array([model.link.shift, model.link.factor, scale.low, scale.high], dtype=np.float64)
         self._room: dict[str, kernels.Array] = {}
@@ -227,7 +231,7 @@ class CompiledSteps:
         by_rows = (starts, batch.segments, batch.columns)
         num_rows, units = len(batch.offsets), encoder.weights.shape[1]
         inputs, errors = self._empty("inputs", len(batch.inputs)), self._empty("errors", len(batch.inputs))
-        terms = self._empty("terms", threads, num_rows, units)
+        products, to_codes = (self._empty(name, threads, num_rows, units) for name in ("products", "to_codes"))
         sums = np.zeros((3, threads, 8))
 
         kernels.encode(
@@ -240,11 +244,10 @@ class CompiledSteps:
             hyperparameters.input_dropout,
             batch.places,
             inputs,
-            terms,
+            products,
         )
         mask = _code_mask(self.model, num_rows, hyperparameters.code_dropout, seeds[1])
-        products = ranks.sum(_added(terms))  # (B, k)
-        codes, back = self._code(products, mask)
+        codes, back = self._code(ranks.sum(torch.from_numpy(products[0])), mask)
         shown = codes.numpy()
         kernels.decode(
             threads,
@@ -259,16 +262,17 @@ class CompiledSteps:
             self._scale,
             2.0 / batch.num_ratings,
             errors,
-            terms,
+            to_codes,
             sums[0],
         )
-        to_products, to_common = back(ranks.sum(_added(terms)))
+        to_products, to_common = back(ranks.sum(torch.from_numpy(to_codes[0])))
         _update(decoder, bias, shown, batch, errors, parts, sums[1])
-        _update(encoder, None, to_products.numpy(), batch, inputs, parts, sums[2])
+        are_dropped = hyperparameters.input_dropout > 0
+        _update(encoder, None, to_products.numpy(), batch, inputs, parts, sums[2], are_dropped=are_dropped)
         square = sums[1:3, :, 0].sum()
         for parameter, gradient in zip(self._common, to_common, strict=True):
             square += _move(self.optimizer.moved(parameter), gradient) / ranks.size  # each rank counts its share
-        return torch.tensor([*sums[0, :, :2].sum(axis=0), square, batch.num_ratings], dtype=torch.float64)
+        return torch.from_numpy(np.array([*sums[0, :, :2].sum(axis=0), square, batch.num_ratings]))
 
     def _code(self, products: Tensor, mask: Tensor | None) -> tuple[Tensor, Back]:
         """Codes (B, k) after dropout, and the way back from a gradient by them."""
@@ -289,11 +293,10 @@ class CompiledSteps:
             codes = model.code(products)
 
         def back_compiled(to_codes: Tensor) -> tuple[Tensor, list[Tensor]]:
-            to_bias = torch.empty_like(model.encoder_bias)
-            dropout = codes[:0] if mask is None else mask
-            hidden = kernels.ACTIVATIONS[model.encoder_activation]
-            kernels.through_code(hidden, codes.numpy(), dropout.numpy(), to_codes.numpy(), to_bias.detach().numpy())
-            return to_codes, [to_bias]
+            before, to_bias = codes.numpy(), np.empty(codes.shape[1], dtype=self._dtype)
+            dropout = before[:0] if mask is None else mask.numpy()
+            kernels.through_code(self._hidden, before, dropout, to_codes.numpy(), to_bias)
+            return to_codes, [torch.from_numpy(to_bias)]
 
         return codes if mask is None else codes * mask, back_compiled
 
@@ -313,6 +316,8 @@ def _update(
     values: kernels.Array,
     parts: kernels.Array,
     sums: kernels.Array,
+    *,
+    are_dropped: bool = False,
 ) -> None:
     """See `kernels.update`."""
     adam = adam_of_bias = moved.step()
@@ -329,6 +334,7 @@ def _update(
         batch.indptr,
         batch.rows,
         values,
+        are_dropped,
         adam,
         adam_of_bias,
         parts,
@@ -341,11 +347,6 @@ def _move(moved: Moved, gradient: Tensor) -> float:
     of_weights, moments = gradient.contiguous().numpy().ravel(), (moved.first.ravel(), moved.second.ravel())
     square: float = kernels.move(moved.weights.ravel(), of_weights, moments, moved.step())
     return square
-
-
-def _added(terms: kernels.Array) -> Tensor:
-    """The sum of all threads' terms, (T, B, k) to (B, k). On one thread: two would wait for each other for longer."""
-    return torch.from_numpy(terms.sum(axis=0))
 
 
 def dropped(values: Tensor, share: float, seed: int, positions: Tensor | None = None) -> Tensor:
