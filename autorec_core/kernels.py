@@ -182,7 +182,7 @@ def encode(
         seed: uint64, of dropout.
         share: of the inputs that are dropped.
         places: (n,) int32 where each entry stands in the order of columns.
-        kept: (n,) what the encoder reads, in that order, a result.
+        kept: (n,) what the encoder reads, in that order, a result; left alone where nothing is dropped.
         out: (T, B, k) the terms of the product; the first becomes the product, a result.
     """
     rows, begins = segments
@@ -192,21 +192,22 @@ def encode(
         terms = out[thread]
         terms[:] = 0
         first, last = begins[starts[thread]], begins[starts[thread + 1]]
-        x = inputs[first:last].copy()
-        if share > 0.0:  # in a loop of its own, which is made into vectors
-            for e in range(last - first):
+        if share > 0.0:
+            x = inputs[first:last].copy()
+            for e in range(last - first):  # in a loop of its own, which is made into vectors
                 x[e] = x[e] * scale if _hashed(positions[first + e], seed) >= bound else nothing
-        for e in range(last - first):
-            kept[places[first + e]] = x[e]
-        left, values = np.empty(len(weights) + 1, dtype=np.int32), np.empty(len(weights) + 1, dtype=kept.dtype)
-        for segment in range(starts[thread], starts[thread + 1]):
-            begin, end = begins[segment], begins[segment + 1]
-            read = x[begin - first : end - first]
-            if share > 0.0:  # what was dropped is passed over; to look for it takes a fifth of the time of a product
-                number = _not_zero(columns[begin:end], read, left, values)
+            for e in range(last - first):
+                kept[places[first + e]] = x[e]
+            left, values = np.empty(len(weights) + 1, dtype=np.int32), np.empty(len(weights) + 1, dtype=kept.dtype)
+            for segment in range(starts[thread], starts[thread + 1]):
+                begin, end = begins[segment], begins[segment + 1]
+                # What was dropped is passed over; to look for it takes a fifth of the time of a product.
+                number = _not_zero(columns[begin:end], x[begin - first : end - first], left, values)
                 _gather(terms[rows[segment]], weights, left, values, number)
-            else:
-                _gather(terms[rows[segment]], weights, columns[begin:end], read, end - begin)
+        else:
+            for segment in range(starts[thread], starts[thread + 1]):
+                begin, end = begins[segment], begins[segment + 1]
+                _gather(terms[rows[segment]], weights, columns[begin:end], inputs[begin:end], end - begin)
     _add_up(out)
 
 

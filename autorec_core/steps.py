@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -146,6 +147,13 @@ class Layout:
     """Observed entries, those of other ranks included."""
     _shares: dict[int, tuple[kernels.Array, kernels.Array]] = field(default_factory=dict)
 
+    @cached_property
+    def inputs_by_column(self) -> kernels.Array:
+        """(n,) what the encoder reads where nothing is dropped, in the order of columns."""
+        found = np.empty_like(self.inputs)
+        found[self.places] = self.inputs
+        return found
+
     @classmethod
     def of(cls, batch: Batch, bytes_of_a_column: int, threads: int) -> Layout:
         """Sorts a batch.
@@ -230,7 +238,9 @@ class CompiledSteps:
         starts, parts = batch.shares(threads)
         by_rows = (starts, batch.segments, batch.columns)
         num_rows, units = len(batch.offsets), encoder.weights.shape[1]
-        inputs, errors = self._empty("inputs", len(batch.inputs)), self._empty("errors", len(batch.inputs))
+        are_dropped = hyperparameters.input_dropout > 0
+        inputs = self._empty("inputs", len(batch.inputs)) if are_dropped else batch.inputs_by_column
+        errors = self._empty("errors", len(batch.inputs))
         products, to_codes = (self._empty(name, threads, num_rows, units) for name in ("products", "to_codes"))
         sums = np.zeros((3, threads, 8))
 
@@ -267,7 +277,6 @@ class CompiledSteps:
         )
         to_products, to_common = back(ranks.sum(torch.from_numpy(to_codes[0])))
         _update(decoder, bias, shown, batch, errors, parts, sums[1])
-        are_dropped = hyperparameters.input_dropout > 0
         _update(encoder, None, to_products.numpy(), batch, inputs, parts, sums[2], are_dropped=are_dropped)
         square = sums[1:3, :, 0].sum()
         for parameter, gradient in zip(self._common, to_common, strict=True):
