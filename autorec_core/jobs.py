@@ -107,13 +107,14 @@ class JobRunner:
             self._put_in_line(run)
             return run
 
-    def fork(self, run_id: str, epoch: int, *, owner: str | None) -> Run:
+    def fork(self, run_id: str, epoch: int, *, owner: str | None, pace: float = 0.0) -> Run:
         """Puts a new training in line that goes on from an earlier epoch of another; a paused one steps aside for it.
 
         Args:
             run_id: to branch off from; it stays as it is.
             epoch: of which a checkpoint is kept.
             owner: whose the new run is.
+            pace: as in `submit`.
 
         Raises:
             NotFoundError: there is no such run, or no checkpoint of that epoch.
@@ -124,7 +125,7 @@ class JobRunner:
             self._check_room(owner, stepping_aside=run_id)
             limits.check(replace(self.store.get(run_id).config, kind="visitor", owner=owner), self.store)
             run = forks.fork(self.store, self.store.get(run_id), epoch, owner=owner)
-            self._paces[run.id] = self.pace(run_id)
+            self._paces[run.id] = pace
             if self._current is not None and self._current.id == run_id and self._state == "paused":
                 self._messages[run_id] = Sentence(
                     "It stepped aside for a run that goes on from its epoch {epoch}.", epoch=epoch

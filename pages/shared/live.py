@@ -469,7 +469,11 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     refit = known.refit if is_active else None  # what is under way, until the end is there
     first = (_("Epochs done"), f"{done:,}", _("of {epochs:,}", epochs=num_epochs))
     if refit is not None:
-        first = (_("Fitted once more"), f"{refit.epoch:,}", _("of {epochs:,} epochs", epochs=refit.epochs))
+        first = (
+            _("Fitted once more"),
+            f"{refit.epoch:,}",
+            ngettext("of {count} epoch", "of {count:,} epochs", refit.epochs),
+        )
     lowest = ("–", _("best so far"))
     if best is not None:
         lowest = (f"{best.valid_rmse:.4f}", _("best, epoch {epoch:,}", epoch=best.epoch))
