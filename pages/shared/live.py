@@ -240,6 +240,7 @@ def _take_run(number: int, names: Mapping[str, str]) -> None:
     if chosen in names and number == state.live(_BOX, (number,))[0]:
         state.set_live(_BOX, (number, chosen, names[chosen]))  # the same box goes on
         state.watch_run(chosen)
+        state.put("_live_problem", None)  # it was of the run before
 
 
 def run_names(runs: Sequence[Run]) -> dict[str, str]:

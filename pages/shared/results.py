@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import takeaway
 from autorec_core.runs import Run
-from pages.shared import charts, figures, in_use, live, pictures, services, state
+from pages.shared import charts, figures, in_use, live, pictures, services, sets, state
 from pages.shared.palette import ink
 from pages.shared.words import _, ngettext
 
@@ -94,7 +94,7 @@ def of_run(run: Run) -> None:
         if run.has_model:
             st.download_button(
                 _("Model and figures"),
-                lambda: takeaway.archive(run),
+                lambda: takeaway.archive(run, sets.for_others(run.config)),
                 f"autorec-{run.id}.zip",
                 "application/zip",
                 key="model_zip",

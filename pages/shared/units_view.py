@@ -234,7 +234,7 @@ def unit_control(units: CodeUnits) -> int | None:
         st.info(_("No unit favours {group} beyond chance. Choose another.", group=group_name(str(wanted))))
         return None
     if state.get("units_unit") not in order:
-        state.forget("units_unit")
+        state.put("units_unit", order[0])  # put and not forgotten: a browser goes on showing what it showed
     with right:
         unit = st.selectbox(
             ngettext("Unit, of {count:,}", "Unit, of {count:,}", len(order)),
