@@ -57,7 +57,7 @@ def split_control(found: Sequence[Summary]) -> list[Summary]:
         by_text[text] = key
         names[text] = ngettext("{split}: {count} run", "{split}: {count} runs", len(group), split=name)
     most = max(by_text, key=lambda text: len(groups[by_text[text]]))
-    _tell_again("compare_split", list(by_text), most)
+    state.put_among("compare_split", by_text, most)
     chosen = st.selectbox(
         _("Split"),
         list(by_text),
@@ -75,15 +75,6 @@ def split_control(found: Sequence[Summary]) -> list[Summary]:
         )
     )
     return groups[by_text[chosen]] if chosen in by_text else []
-
-
-def _tell_again(key: str, options: Sequence[str], first: str) -> None:
-    """Puts a box to what is chosen in it, or else to the first choice.
-
-    A browser goes on showing what an option was called when it was chosen: a name of before, even one that is deleted.
-    """
-    chosen = state.get(key)
-    state.put(key, chosen if chosen in options else first)
 
 
 def split_name(config: RunConfig) -> str:
@@ -258,7 +249,7 @@ def actions(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
         st.caption(_("The starter model is everybody's: it can be neither named nor deleted."))
         return
     ids = [one.run_id for one in own]
-    _tell_again("compare_run", ids, ids[0])
+    state.put_among("compare_run", ids, ids[0])
     with st.container(border=True, key="compare_actions"):
         which, called, pinned, gone = st.columns([1.3, 1.3, 0.5, 0.5], vertical_alignment="bottom")
         run_id = which.selectbox(_("One of your runs"), ids, format_func=lambda one: labels[one], key="compare_run")
