@@ -510,10 +510,9 @@ def _changed(changed: alt.Chart, x: alt.X, ink: str) -> list[alt.Chart]:
     """Rules where something was changed while it trained, and what."""
     rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2])
     # To the right, where those before it are not; but inside the picture.
-    is_last = "scale('x', datum.x) > width - 15"
-    baseline, dy = alt.ExprRef(f"{is_last} ? 'bottom' : 'top'"), alt.ExprRef(f"{is_last} ? -3 : 3")
+    baseline = alt.ExprRef("scale('x', datum.x) > width - 15 ? 'bottom' : 'top'")
     names = changed.mark_text(
-        angle=270, align="right", baseline=baseline, dx=-4, dy=dy, color=ink, fontSize=11, limit=230
+        angle=270, align="right", baseline=baseline, dx=-4, dy=2, color=ink, fontSize=11, limit=230
     )
     return [
         rules.encode(x=x, tooltip=[alt.Tooltip("label:N", title=_("changed"))]),
