@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from autorec_core import environment, forks, limits, logs
-from autorec_core.errors import QueueError, Sentence, StorageError
+from autorec_core.errors import NotFoundError, QueueError, Sentence, StorageError
 from autorec_core.runs import Run, RunConfig, RunStore
 
 _LOG = logging.getLogger(f"{logs.NAME}.jobs")
@@ -96,35 +96,40 @@ class JobRunner:
 
         Raises:
             QueueError: the line is full, or the owner has as many in it, or kept, as one may.
+            NotFoundError: its ratings have been deleted.
             AutoRecError: it is more than `limits` allow.
             StorageError: the run's folder can't be made.
         """
         with self._lock:
             self._check_room(config.owner)
+            _check_ratings(config)
             limits.check(config, self.store)
             run = self.store.create(config)
             self._paces[run.id] = pace
             self._put_in_line(run)
             return run
 
-    def fork(self, run_id: str, epoch: int, *, owner: str | None) -> Run:
+    def fork(self, run_id: str, epoch: int, *, owner: str | None, pace: float = 0.0) -> Run:
         """Puts a new training in line that goes on from an earlier epoch of another; a paused one steps aside for it.
 
         Args:
             run_id: to branch off from; it stays as it is.
             epoch: of which a checkpoint is kept.
             owner: whose the new run is.
+            pace: as in `submit`.
 
         Raises:
-            NotFoundError: there is no such run, or no checkpoint of that epoch.
+            NotFoundError: there is no such run, or no checkpoint of that epoch, or its ratings have been deleted.
             QueueError: as in `submit`.
             StorageError: the disk does not take it.
         """
         with self._lock:
             self._check_room(owner, stepping_aside=run_id)
-            limits.check(replace(self.store.get(run_id).config, kind="visitor", owner=owner), self.store)
+            config = self.store.get(run_id).config
+            _check_ratings(config)
+            limits.check(replace(config, kind="visitor", owner=owner), self.store)
             run = forks.fork(self.store, self.store.get(run_id), epoch, owner=owner)
-            self._paces[run.id] = self.pace(run_id)
+            self._paces[run.id] = pace
             if self._current is not None and self._current.id == run_id and self._state == "paused":
                 self._messages[run_id] = Sentence(
                     "It stepped aside for a run that goes on from its epoch {epoch}.", epoch=epoch
@@ -148,7 +153,7 @@ class JobRunner:
         """Puts an interrupted training in line again; it goes on from its checkpoint.
 
         Raises:
-            NotFoundError: there is no such run.
+            NotFoundError: there is no such run, or its ratings have been deleted.
             QueueError: as in `submit`, or the run ended or is being trained.
         """
         with self._lock:
@@ -162,6 +167,7 @@ class JobRunner:
                     else "Run {run} is ended; only an interrupted one can be resumed."
                 )
                 raise QueueError(why, run=run_id)
+            _check_ratings(run.config)
             self._check_room(run.config.owner)
             self._put_in_line(run)
 
@@ -379,6 +385,13 @@ class JobRunner:
                     "The training worker does not start; the server's log has the details."
                 )
             self._queue.clear()
+
+
+def _check_ratings(config: RunConfig) -> None:
+    """Raises NotFoundError where the files of a training are gone: its worker would only find that out later."""
+    files = (config.source.ratings, config.source.test_ratings)
+    if any(file is not None and not Path(file).exists() for file in files):
+        raise NotFoundError("The ratings of this training have been deleted, so it can neither begin nor go on.")
 
 
 def _obituary(run: Run) -> Sentence:

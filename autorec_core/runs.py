@@ -70,6 +70,8 @@ class Source:
     """Lowest and highest rating, and perhaps the step between two; None to guess."""
     test_ratings: str | None = None
     """Absolute path of an own test set."""
+    name: str | None = None
+    """What their owner calls the ratings; None where that is the name of the file."""
 
     @property
     def title(self) -> str:
@@ -77,7 +79,7 @@ class Source:
         if self.dataset is not None:
             known = datasets.DATASETS.get(self.dataset)
             return self.dataset if known is None else known.title
-        return Path(self.ratings or "").name
+        return self.name or Path(self.ratings or "").name
 
     def load(self, progress: datasets.Progress | None = None) -> tuple[Ratings, Ratings | None]:
         """The ratings, and the own test set where there is one.

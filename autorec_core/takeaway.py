@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from autorec_core import scripts
 from autorec_core.errors import NotFoundError, StorageError
 from autorec_core.events import EpochEnded
-from autorec_core.runs import Run
+from autorec_core.runs import Run, RunConfig
 
 _FILES = ("model.safetensors", "model.json", "items.csv", "result.json", "events.jsonl")
 _COLUMNS = ("epoch", "objective", "train_rmse", "valid_rmse", "learning_rate", "seconds", "is_best")
@@ -60,8 +60,12 @@ def stopped_after(run: Run) -> int | None:
     return ended.epochs_run if ended is not None and ended.reason == "stopped" else None
 
 
-def archive(run: Run) -> bytes:
+def archive(run: Run, config: RunConfig) -> bytes:
     """A zip file with one folder, named by the run, in which `Run` finds all it needs. Who trained it is left out.
+
+    Args:
+        run: that has ended.
+        config: its configuration as others may be told it: without the server's own paths.
 
     Raises:
         NotFoundError: the run has no model.
@@ -72,10 +76,10 @@ def archive(run: Run) -> bytes:
     epochs = [event for event in run.events() if isinstance(event, EpochEnded)]
     stop_after = stopped_after(run)
     texts = {
-        "README.txt": _ABOUT.format(id=run.id, command=scripts.command(run.config, stop_after=stop_after)),
-        "run.json": json.dumps(run.config.to_json() | {"owner": None}, indent=1),
+        "README.txt": _ABOUT.format(id=run.id, command=scripts.command(config, stop_after=stop_after)),
+        "run.json": json.dumps(config.to_json() | {"owner": None}, indent=1),
         "curve.csv": curve_csv(epochs),
-        "train.py": scripts.python_script(run.config, stop_after=stop_after),
+        "train.py": scripts.python_script(config, stop_after=stop_after),
     }
     packed = io.BytesIO()
     try:

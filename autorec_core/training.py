@@ -243,7 +243,7 @@ class Trainer:
         predicted = model.predict_pairs(users, items)
         best = f"epoch {self._best_epoch} was the best on validation"
         message = {
-            "finished": f"All {self.epoch} epochs are done; {best}.",
+            "finished": f"{'1 epoch is' if self.epoch == 1 else f'All {self.epoch} epochs are'} done; {best}.",
             "early_stopped": f"No better epoch in {self.hyperparameters.patience}; {best}.",
             "stopped": f"Stopped after epoch {self.epoch}; {best}.",
             "diverged": f"Diverged in epoch {self.epoch}: lower the learning rate. Until then {best}.",

@@ -315,6 +315,7 @@ class UploadStore:
             ratings=str(folder / "ratings.parquet"),
             items=str(folder / "titles.csv"),
             scale=(upload.scale.low, upload.scale.high, upload.scale.step),
+            name=upload.name,
         )
 
     def delete(self, owner: str, upload_id: str) -> None:

@@ -262,6 +262,19 @@ class TestPartOfACurve:
         assert best["x"] == 20
         assert 15 < best["place"] < 20
 
+    def test_changes_too_close_to_be_read_have_one_name_that_says_what_they_came_to(self) -> None:
+        wanted = [(100, "learning_rate", 0.5), (900, "learning_rate", 0.25), (910, "code_dropout", 0.2)]
+        wanted += [(915, "learning_rate", 0.125), (1500, "code_dropout", 0.1)]
+        changes = [HyperparametersChanged(epoch=at, changes={name: value}) for at, name, value in wanted]
+        rows = loss_curve(FALLING, BASELINES, 2000, (0.6, 1.1), changes=changes)["datasets"]["changes"]
+        assert rows["x"].tolist() == [100, 900, 910, 915, 1500]
+        assert rows["label"].tolist() == ["rate 0.5", "rate 0.25", "code dropout 0.2", "rate 0.125", "code dropout 0.1"]
+        assert rows["name"].tolist() == ["rate 0.5", "", "", "rate 0.125, code dropout 0.2", "code dropout 0.1"]
+        near = loss_curve(FALLING, BASELINES, 2000, (0.6, 1.1), changes=changes, window=(890, 920))["datasets"][
+            "changes"
+        ]
+        assert near["name"].tolist() == near["label"].tolist() == rows["label"].tolist()[1:4]
+
     def test_its_frame_stays_the_same_while_a_training_runs_through_it(self) -> None:
         frames = {
             without_data(loss_curve(FALLING[:done], BASELINES, 40, (0.85, 0.95), window=(5, 15))) for done in (0, 6, 20)

@@ -156,6 +156,27 @@ def test_what_is_taken_back_is_in_the_pictures_at_once() -> None:
     assert {run.id, kept.id} <= set(drawn.value)
 
 
+def test_the_browser_is_told_again_what_is_chosen_where_a_name_changed_or_a_run_went() -> None:
+    """Else its boxes go on showing the old names: that of a run just deleted, beside a button that deletes another."""
+    trained(hidden_units=6)
+    run = trained(hidden_units=5)
+    app = opened()
+
+    def told(key: str) -> str:
+        box = app.selectbox(key=key).proto
+        assert box.set_value
+        return str(box.raw_value)
+
+    app.selectbox(key="compare_run").set_value(run.id).run()
+    app.text_input(key=f"compare_name_{run.id}").set_value("The five").run()
+    assert told("compare_run") == "The five"
+    assert told("compare_split").endswith("3 runs")
+    app.button(key="compare_delete").click().run()
+    assert shelf.is_deleted(run)
+    assert told("compare_run") == "Custom, I-AutoRec 6"
+    assert told("compare_split").endswith("2 runs")
+
+
 def test_a_deletion_of_ones_only_run_can_be_taken_back_from_the_empty_page() -> None:
     run = trained(hidden_units=5)
     shelf.delete(run)

@@ -217,6 +217,37 @@ def test_a_run_that_goes_on_from_an_earlier_epoch_makes_a_paused_one_step_aside(
     until(lambda: made.ended is not None)
 
 
+def test_nothing_is_put_in_line_whose_ratings_are_gone(runner, config, ratings_file):
+    run = runner.submit(config(LONG))
+    until(lambda: epochs(run))
+    runner.pause(run.id)
+    until(lambda: runner.status(run.id).state == "paused")
+    held = epochs(run)
+    runner._send("interrupt")
+    until(lambda: runner.status(run.id).state == "interrupted")
+    ratings_file.unlink()
+    asked = (
+        lambda: runner.submit(config(SHORT)),
+        lambda: runner.fork(run.id, held, owner=None),
+        lambda: runner.resume(run.id),
+    )
+    for ask in asked:
+        with pytest.raises(NotFoundError, match="have been deleted"):
+            ask()
+    assert [one.id for one in runner.store.all()] == [run.id]
+    assert runner.line() == (0, False)
+
+
+def test_a_run_that_goes_on_from_an_earlier_epoch_keeps_the_pace_that_is_asked_for(runner, config):
+    run = runner.submit(config(LONG))
+    until(lambda: epochs(run))
+    runner.pause(run.id)
+    until(lambda: runner.status(run.id).state == "paused")
+    made = runner.fork(run.id, epochs(run), owner=None, pace=4.0)
+    assert (runner.pace(run.id), runner.pace(made.id)) == (0.0, 4.0)
+    runner.stop(made.id)
+
+
 def test_what_changes_while_it_trains_is_in_its_events(runner, config):
     run = runner.submit(config(LONG))
     until(lambda: epochs(run))

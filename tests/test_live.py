@@ -280,6 +280,11 @@ class TestChoiceOfTheRun:
             assert form.session_state["_watched_run_id"] == form.selectbox[0].value == chosen.id
             assert form.selectbox[0].key == box
 
+    def test_what_a_button_could_not_do_with_one_is_not_said_of_another(self, form: AppTest, runs: list[Run]) -> None:
+        form.session_state["_live_problem"] = "Run is not being trained now."
+        form.selectbox[0].set_value(runs[2].id).run()
+        assert form.session_state["_live_problem"] is None
+
     def test_what_a_late_browser_says_of_the_run_of_before_is_no_choice(self, form: AppTest, runs: list[Run]) -> None:
         """A tick that was on its way when the page went over to a run just started names the one of before."""
         late = form._tree.get_widget_states()

@@ -147,7 +147,7 @@ def test_a_search_is_shown_to_nobody_else_and_is_no_run_to_compare() -> None:
         (JobStatus("starting"), "Starting"),
         (JobStatus("running"), "Trying trial 2 of 6. Best so far: 0.9000, trial 1."),
         (JobStatus("paused"), "Paused in trial 2 of 6."),
-        (JobStatus("interrupted"), "Interrupted after 1 trials."),
+        (JobStatus("interrupted"), "Interrupted after 1 trial."),
         (JobStatus("failed", message="No memory."), "No memory."),
     ],
 )

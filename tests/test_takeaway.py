@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,8 @@ def run(tmp_path: Path) -> Run:
     return RunStore(tmp_path / "runs").create(config)
 
 
-def unpacked(run: Run, folder: Path) -> Path:
-    with zipfile.ZipFile(io.BytesIO(takeaway.archive(run))) as packed:
+def unpacked(run: Run, folder: Path, config: RunConfig | None = None) -> Path:
+    with zipfile.ZipFile(io.BytesIO(takeaway.archive(run, config or run.config))) as packed:
         packed.extractall(folder)
     return folder / run.id
 
@@ -57,6 +58,16 @@ def test_it_says_how_to_use_it_and_how_to_train_it_again(run: Run, tmp_path: Pat
     assert (folder / "train.py").read_text() == scripts.python_script(run.config)
 
 
+def test_it_says_of_the_ratings_what_others_may_be_told(run: Run, tmp_path: Path) -> None:
+    record(run, lambda *_: True)
+    folder = unpacked(run, tmp_path / "home", replace(run.config, source=Source(ratings="ratings.parquet")))
+    for name in ("README.txt", "run.json", "train.py"):
+        text = (folder / name).read_text()
+        assert "ratings.parquet" in text
+        assert str(tmp_path) not in text
+    assert Run(folder).load_model() is not None
+
+
 def test_it_does_not_say_whose_it_was(run: Run, tmp_path: Path) -> None:
     record(run, lambda *_: True)
     folder = unpacked(run, tmp_path / "home")
@@ -77,14 +88,14 @@ def test_a_training_that_was_stopped_is_told_as_stopped(run: Run, tmp_path: Path
 
 def test_a_run_without_a_model_has_nothing_to_take(run: Run) -> None:
     with pytest.raises(NotFoundError, match="has no model yet"):
-        takeaway.archive(run)
+        takeaway.archive(run, run.config)
 
 
 def test_a_file_that_is_gone_is_told(run: Run) -> None:
     record(run, lambda *_: True)
     (run.folder / "items.csv").unlink()
     with pytest.raises(StorageError, match="can't be read"):
-        takeaway.archive(run)
+        takeaway.archive(run, run.config)
 
 
 def test_the_curve_has_a_header_and_a_row_an_epoch(run: Run) -> None:

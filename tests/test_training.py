@@ -253,6 +253,8 @@ def test_each_end_says_what_ended_it_and_what_to_do(split: Split) -> None:
     ended = said(Trainer(split, SMALL))
     best = f"epoch {ended.best_epoch} was the best on validation"
     assert ended.message == f"All 4 epochs are done; {best}."
+    ended = said(Trainer(split, SMALL.with_changes(epochs=1)))
+    assert ended.message == "1 epoch is done; epoch 1 was the best on validation."
     ended = said(Trainer(split, SMALL.with_changes(refit=True)))
     again = f"The model was fitted again to train and validation, up to epoch {ended.best_epoch}."
     assert ended.message == f"All 4 epochs are done; {best}. {again}"

@@ -209,3 +209,4 @@ def test_a_source_names_files_only(store: UploadStore) -> None:
     assert source.dataset is None
     assert Path(source.ratings or "").is_file()
     assert source.scale == (1.0, 5.0, 1.0)
+    assert source.title == "mine.csv"  # and not what the store calls the file

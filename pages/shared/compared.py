@@ -56,13 +56,11 @@ def split_control(found: Sequence[Summary]) -> list[Summary]:
             text, name = f"{text}, other ratings", _("{split}, other ratings", split=name)
         by_text[text] = key
         names[text] = ngettext("{split}: {count} run", "{split}: {count} runs", len(group), split=name)
-    if state.get("compare_split") not in by_text:
-        state.forget("compare_split")
     most = max(by_text, key=lambda text: len(groups[by_text[text]]))
+    state.put_among("compare_split", by_text, most)
     chosen = st.selectbox(
         _("Split"),
         list(by_text),
-        index=list(by_text).index(most),
         format_func=names.__getitem__,
         key="compare_split",
         help=_(
@@ -251,8 +249,7 @@ def actions(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
         st.caption(_("The starter model is everybody's: it can be neither named nor deleted."))
         return
     ids = [one.run_id for one in own]
-    if state.get("compare_run") not in ids:
-        state.forget("compare_run")
+    state.put_among("compare_run", ids, ids[0])
     with st.container(border=True, key="compare_actions"):
         which, called, pinned, gone = st.columns([1.3, 1.3, 0.5, 0.5], vertical_alignment="bottom")
         run_id = which.selectbox(_("One of your runs"), ids, format_func=lambda one: labels[one], key="compare_run")

@@ -96,6 +96,7 @@ def draw(
             key="curve_what",
             required=True,
             label_visibility="collapsed",
+            persist_state="session",
             help=_("The error, or what is minimised: the squared error with the penalty of the weights."),
         )
         st.segmented_control(
@@ -106,6 +107,7 @@ def draw(
             key="curve_scale",
             required=True,
             label_visibility="collapsed",
+            persist_state="session",
             help=_("Whether equal steps of the vertical axis are equal differences or equal ratios."),
         )
         st.segmented_control(
@@ -116,6 +118,7 @@ def draw(
             key="curve_axis",
             required=True,
             label_visibility="collapsed",
+            persist_state="session",
             help=_("Whether runs are laid over each other by epoch or by seconds of training."),
         )
         with st.popover(_("Earlier runs"), help=_("Lay up to {most} behind this curve.", most=MOST_OTHERS)):

@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import altair as alt
@@ -29,7 +30,7 @@ Window = tuple[int, int]
 
 Table = dict[str, list[Any]]
 """Columns by name, numbers but for `WORDS`. A data frame of each, twice a second, took a tenth of all that is live."""
-WORDS = ("label", "run")
+WORDS = ("label", "run", "name")
 """The columns that hold words."""
 
 Epoch = TypeVar("Epoch", EpochEnded, RefitEpochEnded)
@@ -269,6 +270,8 @@ SHORT_NAMES = {
     "code_dropout": later("code dropout"),
 }
 """What can change while it trains, as the curve has room for it."""
+_ROOM_OF_A_NAME = 0.04
+"""The share of the axis that the name of a change takes, upright as it is, on a telephone."""
 
 
 def _table(rows: Sequence[tuple[Any, ...]], *names: str) -> Table:
@@ -279,15 +282,32 @@ def _table(rows: Sequence[tuple[Any, ...]], *names: str) -> Table:
 def _change_rows(
     changes: Sequence[HyperparametersChanged], at: Mapping[int, float], extent: tuple[float, float]
 ) -> Table:
-    """One row an epoch after which something changed, with what it changed to."""
+    """One row an epoch after which something changed, with what it changed to.
+
+    Of rules so close that their names would lie on each other, the last one has a name: what they all came to.
+    """
     by_epoch: dict[int, dict[str, float]] = {}
     for change in changes:
         by_epoch.setdefault(change.epoch, {}).update(change.changes)
-    rows = [
-        (at.get(epoch, epoch), ", ".join(f"{_(SHORT_NAMES.get(name, name))} {value:g}" for name, value in new.items()))
-        for epoch, new in by_epoch.items()
-    ]
-    return _table([row for row in rows if extent[0] <= row[0] <= extent[1]], "x", "label")
+    places = ((at.get(epoch, epoch), new) for epoch, new in by_epoch.items())
+    bundles: list[list[tuple[float, dict[str, float]]]] = []
+    for x, new in sorted(
+        ((x, new) for x, new in places if extent[0] <= x <= extent[1]), key=itemgetter(0), reverse=True
+    ):
+        if bundles and bundles[-1][0][0] - x < _ROOM_OF_A_NAME * (extent[1] - extent[0]):
+            bundles[-1].append((x, new))
+        else:
+            bundles.append([(x, new)])
+    rows = []
+    for bundle in bundles:  # the last ones first
+        came_to = {name: value for _x, new in reversed(bundle) for name, value in new.items()}
+        names = [_said(came_to), *[""] * (len(bundle) - 1)]
+        rows += [(x, _said(new), name) for (x, new), name in zip(bundle, names, strict=True)]
+    return _table(rows[::-1], "x", "label", "name")
+
+
+def _said(changed: Mapping[str, float]) -> str:
+    return ", ".join(f"{_(SHORT_NAMES.get(name, name))} {value:g}" for name, value in changed.items())
 
 
 def _refit_rows(refits: Sequence[RefitEpochEnded], by_seconds: bool, extent: tuple[float, float]) -> dict[str, Table]:
@@ -480,19 +500,23 @@ def _behind(others: alt.Chart, x: alt.X, y: alt.Y, field: str, title: str, ink: 
     """Earlier runs, and their names."""
     hint = [alt.Tooltip("run:N", title=_("run")), alt.Tooltip(f"{field}:Q", title=title, format=".4f")]
     lines = others.mark_line(color=BASELINE, opacity=0.65, strokeWidth=1.5, clip=True)
-    names = others.mark_text(align="right", baseline="top", dy=5, color=ink, fontSize=11, clip=True)
+    # A run that ends early has its name to the right of that, where there is room for it.
+    align = alt.ExprRef("scale('x', datum.x) < 0.45 * width ? 'left' : 'right'")
+    names = others.mark_text(align=align, baseline="top", dy=5, color=ink, fontSize=11, clip=True)
     return [lines.encode(x=x, y=y, detail="run:N", tooltip=hint), names.encode(x=x, y=y, text="label:N")]
 
 
 def _changed(changed: alt.Chart, x: alt.X, ink: str) -> list[alt.Chart]:
     """Rules where something was changed while it trained, and what."""
     rules = changed.mark_rule(color=ink, strokeWidth=1, strokeDash=[2, 2])
+    # To the right, where those before it are not; but inside the picture.
+    baseline = alt.ExprRef("scale('x', datum.x) > width - 15 ? 'bottom' : 'top'")
     names = changed.mark_text(
-        angle=270, align="right", baseline="bottom", dx=-4, dy=-3, color=ink, fontSize=11, limit=230
+        angle=270, align="right", baseline=baseline, dx=-4, dy=2, color=ink, fontSize=11, limit=230
     )
     return [
         rules.encode(x=x, tooltip=[alt.Tooltip("label:N", title=_("changed"))]),
-        names.encode(x=x, y=alt.value(0), text="label:N"),
+        names.encode(x=x, y=alt.value(0), text="name:N"),
     ]
 
 

@@ -94,7 +94,7 @@ def choice_controls(known: Statistics) -> Choice:
     """Draws the choice of a genre and a decade; all panels follow it."""
     for key, there in (("explore_genre", known.genres), ("explore_decade", known.decades)):
         if state.get(key) not in (None, *there):
-            state.forget(key)
+            state.put(key, None)
     genre_column, decade_column, button_column = st.columns([3, 3, 2], vertical_alignment="bottom")
     genre = genre_column.selectbox(
         _("Genre"),

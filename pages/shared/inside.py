@@ -131,6 +131,8 @@ def _frame(name: str, end: int, colour_of_words: str, language: str) -> str:
         series, colours = (
             ((DEAD, SATURATED), (BASELINE, VALID)) if name == "units" else ((MOVEMENT, GRADIENT), (TRAIN, VALID))
         )
+        if name == "steps":  # of a training that diverges these become millions, and the names above have no room
+            axis.labelExpr = "datum.label && datum.value >= 1e4 ? format(datum.value, '~s') : datum.label"
         scale = alt.Scale(domain=[0, 100]) if name == "units" else alt.Scale(type="log", nice=False)
         picture = (
             base.transform_fold(list(series), as_=["what", "value"])

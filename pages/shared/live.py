@@ -240,6 +240,7 @@ def _take_run(number: int, names: Mapping[str, str]) -> None:
     if chosen in names and number == state.live(_BOX, (number,))[0]:
         state.set_live(_BOX, (number, chosen, names[chosen]))  # the same box goes on
         state.watch_run(chosen)
+        state.put("_live_problem", None)  # it was of the run before
 
 
 def run_names(runs: Sequence[Run]) -> dict[str, str]:
@@ -469,7 +470,11 @@ def _numbers(run: Run | None, status: JobStatus | None, known: Progress, num_epo
     refit = known.refit if is_active else None  # what is under way, until the end is there
     first = (_("Epochs done"), f"{done:,}", _("of {epochs:,}", epochs=num_epochs))
     if refit is not None:
-        first = (_("Fitted once more"), f"{refit.epoch:,}", _("of {epochs:,} epochs", epochs=refit.epochs))
+        first = (
+            _("Fitted once more"),
+            f"{refit.epoch:,}",
+            ngettext("of {count} epoch", "of {count:,} epochs", refit.epochs),
+        )
     lowest = ("–", _("best so far"))
     if best is not None:
         lowest = (f"{best.valid_rmse:.4f}", _("best, epoch {epoch:,}", epoch=best.epoch))

@@ -102,12 +102,10 @@ def movie_control(catalogue: Catalogue, rated: Sequence[int]) -> int | None:
     if not query and rated and rated[0] not in options:
         options.insert(0, rated[0])
     first = options.index(rated[0]) if not query and rated else 0
-    if state.get("near_movie") not in options:
-        state.forget("near_movie")
+    state.put_among("near_movie", options, options[first])
     chosen = st.selectbox(
         _("Movie"),
         options,
-        index=first,
         format_func=lambda index: found.get(index) or _name(catalogue, index),
         key="near_movie",
         help=_("The most rated ones come first."),

@@ -8,9 +8,9 @@ import streamlit as st
 
 from autorec_core import takeaway
 from autorec_core.runs import Run
-from pages.shared import charts, figures, in_use, live, pictures, services, state
+from pages.shared import charts, figures, in_use, live, pictures, services, sets, state
 from pages.shared.palette import ink
-from pages.shared.words import _
+from pages.shared.words import _, ngettext
 
 
 def of_run(run: Run) -> None:
@@ -24,7 +24,11 @@ def of_run(run: Run) -> None:
     if ended.test_rmse is not None and ended.test_mae is not None and num_test:
         st.subheader(_("The test, scored once"), anchor=False)
         fitted = (
-            _("fitted to train and validation ratings together for {epochs} epochs", epochs=ended.best_epoch)
+            ngettext(
+                "fitted to train and validation ratings together for {count} epoch",
+                "fitted to train and validation ratings together for {count} epochs",
+                ended.best_epoch,
+            )
             if ended.is_refitted
             else _("as it was after epoch {epoch}", epoch=ended.best_epoch)
         )
@@ -90,7 +94,7 @@ def of_run(run: Run) -> None:
         if run.has_model:
             st.download_button(
                 _("Model and figures"),
-                lambda: takeaway.archive(run),
+                lambda: takeaway.archive(run, sets.for_others(run.config)),
                 f"autorec-{run.id}.zip",
                 "application/zip",
                 key="model_zip",

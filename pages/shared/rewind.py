@@ -89,4 +89,7 @@ def _in_words(epochs: Sequence[int], checkpoints: Sequence[int]) -> str:
 
 
 def _fork(run_id: str, epoch: int) -> None:
-    transport.do(lambda: state.watch_run(services.jobs().fork(run_id, epoch, owner=state.owner()).id))
+    def act() -> None:
+        state.watch_run(services.jobs().fork(run_id, epoch, owner=state.owner(), pace=transport.pace()).id)
+
+    transport.do(act)

@@ -18,7 +18,7 @@ from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
 from pages.shared import controls, figures, frame, plain, search_charts, services, sets, state, told
 from pages.shared.palette import ink
-from pages.shared.words import _, later
+from pages.shared.words import _, later, ngettext
 
 SECONDS_A_TICK = 1.0
 FIXED = ("based_on", "refit", "loss_over", "precision", "steps_per_epoch")
@@ -228,7 +228,9 @@ def sentence(run: Run, status: JobStatus, done: list[Trial]) -> str:
     ended = run.ended
     if status.state == "ended" and ended is not None:
         return told.said(ended.message)
-    begun = _("Interrupted after {count} trials. It can go on.", count=len(done))
+    begun = ngettext(
+        "Interrupted after {count} trial. It can go on.", "Interrupted after {count} trials. It can go on.", len(done)
+    )
     return _(status.message) or begun + so_far
 
 

@@ -91,4 +91,4 @@ def for_others(config: RunConfig) -> RunConfig:
     ratings = config.source.ratings
     if ratings is None or not Path(ratings).is_relative_to(storage.uploads_folder().resolve()):
         return config
-    return replace(config, source=replace(config.source, ratings=Path(ratings).name, items=None))
+    return replace(config, source=replace(config.source, ratings=Path(ratings).name, items=None, name=None))

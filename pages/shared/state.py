@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
@@ -85,6 +86,15 @@ def get(key: str, default: Any = None) -> Any:
 def put(key: str, value: Any) -> None:
     """Sets a widget by its key, before it is drawn."""
     st.session_state[key] = value
+
+
+def put_among(key: str, options: Collection[Any], first: Any) -> None:
+    """Sets a box to what is chosen in it, or to the first choice where that is no longer offered; before it is drawn.
+
+    A browser goes on showing what an option was called when it was chosen, even one that is no longer there.
+    """
+    chosen = get(key)
+    put(key, chosen if chosen in options else first)
 
 
 def forget(key: str) -> None:

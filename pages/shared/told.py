@@ -14,6 +14,7 @@ from pages.shared.words import _, language, later
 FORMS = (
     # how a training ended
     later("All {epochs} epochs are done; epoch {best} was the best on validation."),
+    later("1 epoch is done; epoch {best} was the best on validation."),
     later("No better epoch in {patience}; epoch {best} was the best on validation."),
     later("Stopped after epoch {epoch}; epoch {best} was the best on validation."),
     later("Diverged in epoch {epoch}: lower the learning rate. Until then epoch {best} was the best on validation."),

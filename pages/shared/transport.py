@@ -53,6 +53,8 @@ def draw(
     is_own = run is not None and run.config.owner == state.owner()
     is_under_way = is_own and state_name in ("running", "paused") and not is_refitting
     run_id = "" if run is None else run.id
+    if is_own and state_name in ("queued", "starting", "running", "paused"):
+        _follow_pace(run_id)
     with st.container(horizontal=True, key="transport_more", vertical_alignment="bottom"):
         st.selectbox(
             _("Pace"),
@@ -94,12 +96,21 @@ def _sliders(run: Run, current: Hyperparameters, is_under_way: bool) -> None:
             "on_change": _change,
             "args": (run.id, name, key),
             "disabled": not is_under_way,
+            "persist_state": "session",  # else whoever comes back to the page sees where it began, not where it is
         }
         if choice.log:
             stops = sorted({*map(float, controls.nice_values(name)), value})
             st.select_slider(options=stops, format_func=lambda stop: f"{stop:g}", **common)
         else:
             st.slider(min_value=float(choice.low or 0), max_value=float(choice.high or 1), step=choice.step, **common)
+
+
+def _follow_pace(run_id: str) -> None:
+    """Lets the box say how fast a training goes, where this session did not show it before: after a reload, too."""
+    if state.live("paced", "") != run_id:
+        state.set_live("paced", run_id)
+        if services.jobs().pace(run_id) != pace():
+            state.put("pace", services.jobs().pace(run_id))
 
 
 def _take_pace(run_id: str) -> None:

@@ -21,8 +21,7 @@ _STYLE = "<style>.turn { margin: 0; padding-left: 1.2rem; overflow-wrap: anywher
 def what_would(recommender: Recommender, met: FoldIn, found: Sequence[Recommendation], catalogue: Catalogue) -> None:
     """Draws a choice among the movies of the list, and what it would take to make the chosen one the highest rating."""
     highest, options = recommender.model.scale.high, [NO_MOVIE, *(one.item_index for one in found)]
-    if state.get("turn_item") not in options:
-        state.forget("turn_item")
+    state.put_among("turn_item", options, NO_MOVIE)
     item = st.selectbox(
         _("What would make this movie a {highest:g} for me?", highest=highest),
         options,

@@ -233,8 +233,7 @@ def unit_control(units: CodeUnits) -> int | None:
     if not order:
         st.info(_("No unit favours {group} beyond chance. Choose another.", group=group_name(str(wanted))))
         return None
-    if state.get("units_unit") not in order:
-        state.forget("units_unit")
+    state.put_among("units_unit", order, order[0])
     with right:
         unit = st.selectbox(
             ngettext("Unit, of {count:,}", "Unit, of {count:,}", len(order)),

@@ -102,8 +102,7 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
     """Draws one rating to be dragged or dropped; returns the ratings as they would be then. Nothing is stored."""
     options = [AS_GIVEN, *given.item_indices.tolist()]
     ratings = dict(zip(given.item_indices.tolist(), given.ratings.tolist(), strict=True))
-    if state.get("what_if_item") not in options:
-        state.forget("what_if_item")
+    state.put_among("what_if_item", options, AS_GIVEN)
     left, right = st.columns(2, gap="medium")
     with left:
         item = st.selectbox(

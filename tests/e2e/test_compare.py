@@ -49,6 +49,8 @@ def test_runs_are_named_pinned_deleted_and_taken_back(page: Page, app: Any) -> N
     name.press("Enter")
     expect(drawn).to_contain_text("The twenty-two")
     expect(drawn).not_to_contain_text("Custom, I-AutoRec 22")
+    box = page.locator(".st-key-compare_run input").first
+    expect(box).to_have_value("The twenty-two")
     settled(page)
 
     page.locator(".st-key-compare_actions").get_by_text("Pin", exact=True).click()
@@ -62,6 +64,7 @@ def test_runs_are_named_pinned_deleted_and_taken_back(page: Page, app: Any) -> N
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Deleted: The twenty-two")).to_be_visible()
     expect(drawn).not_to_contain_text("The twenty-two")
+    expect(box).to_have_value("Custom, I-AutoRec 11")  # what another press would delete
     settled(page)
     page.reload()  # and so does a deletion, until it is taken back
     expect(page.get_by_text("Deleted: The twenty-two")).to_be_visible()

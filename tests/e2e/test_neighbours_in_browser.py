@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -42,6 +43,7 @@ def test_a_visitor_rates_takes_one_back_and_meets_people_and_movies_like_theirs(
     search.fill("toy stroy 1995")
     search.press("Enter")
     expect(page.get_by_text("No movie has these words in its title")).to_have_count(0)
+    expect(page.locator(".st-key-near_movie input").first).to_have_value(re.compile("^Toy Story"))
     near = page.get_by_role("listitem").filter(has_text="mean")
     expect(near).to_have_count(10)
     expect(near.filter(has_text="Toy Story1995")).to_have_count(0)  # a movie is not its own neighbour
