@@ -34,8 +34,17 @@ def joined(parts: Sequence[Ratings], *, by_items: bool) -> Compressed:
 
 
 def means_of(model: TrainedModel, matrix: Compressed) -> FloatArray:
-    """(num_rows,) float64 damped mean of each row, which centring takes off; in rating units."""
-    return np.asarray(model.global_mean + damped_sums(matrix, matrix.values - model.global_mean))
+    """(num_rows,) float64 damped mean of each row, which centring takes off; in rating units.
+
+    A user's is over the averages of the movies where the network begins at those.
+    """
+    expected = model.item_means[matrix.indices] if leans_on_movies(model) else model.global_mean
+    return np.asarray(model.global_mean + damped_sums(matrix, matrix.values - expected))
+
+
+def leans_on_movies(model: TrainedModel) -> bool:
+    """Whether its rows are users, each read as what they give over the averages of the movies."""
+    return model.hyperparameters.lean_on_averages and not model.by_items
 
 
 def inputs_of(model: TrainedModel, ratings: FloatArray, mean: float | FloatArray, count: int | IntArray) -> FloatArray:

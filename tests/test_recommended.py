@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from autorec_core.ratings import RatingScale
 from autorec_core.recommender import Filter, Reason, Recommendation
@@ -129,3 +130,23 @@ def test_a_genres_hue_is_the_one_of_the_rating_cards() -> None:
     for letter in "Film-Noir":
         hue = int(np.mod(hue * 31 + ord(letter), 360))
     assert recommended.hue_of("Film-Noir") == hue
+
+
+def _with_filters() -> None:
+    import streamlit as st
+
+    from pages.shared import services
+
+    st.text_input("Search", key="query")
+    st.multiselect("Genres", ["Drama", "Horror"], key="genres")
+    st.button("Clear", on_click=services.clear_widgets, args=("query", "genres"))
+
+
+def test_filters_are_cleared_in_the_browser_too() -> None:
+    app = AppTest.from_function(_with_filters).run()
+    app.text_input[0].set_value("no such movie")
+    app.multiselect[0].set_value(["Horror"]).run()
+    app.button[0].click().run()
+    assert (app.text_input[0].value, app.multiselect[0].value) == ("", [])
+    for widget in (app.text_input[0], app.multiselect[0]):
+        assert widget.proto.set_value, "the browser is told, or it would say again what it has"

@@ -27,12 +27,19 @@ def made() -> Ratings:
     return ratings_of(matrix, name="made", scale=RatingScale(0.5, 5, 0.5), observed=observed)
 
 
-@pytest.fixture(scope="module", params=["items", "users"])
+@pytest.fixture(scope="module", params=["items", "users", "items that lean on averages", "users that lean on averages"])
 def trained(request: pytest.FixtureRequest) -> tuple[TrainedModel, Split]:
-    """A small model that has learnt something, of either base."""
+    """A small model that has learnt something, of either base, with and without averages to begin at."""
     split = random_split(made(), seed=1)
+    based_on, *leans = request.param.split(" ", 1)
     chosen = Hyperparameters(
-        based_on=request.param, hidden_units=6, epochs=20, batch_size=8, refit=False, regularization=1.0
+        based_on=based_on,
+        lean_on_averages=bool(leans),
+        hidden_units=6,
+        epochs=40,
+        batch_size=8,
+        refit=False,
+        regularization=1.0,
     )
     trainer = Trainer(split, chosen, seed=0)
     for _event in trainer:

@@ -14,7 +14,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.splits import random_split
 from autorec_core.statistics import Choice, Statistics, Summary, held_by_most
 from pages.shared import explore_charts as charts
-from pages.shared import figures, frame, overview, palette, services, sets, state, words
+from pages.shared import figures, frame, overview, palette, sets, state, words
 from pages.shared.genres import decade_name, genre_name
 from pages.shared.words import _, ngettext, sentences
 
@@ -87,7 +87,10 @@ def set_control() -> str:
 
 def forget_choice() -> None:
     """Takes all movies again."""
-    services.clear_widgets("explore_genre", "explore_decade")
+    for key in ("explore_genre", "explore_decade"):
+        state.put(
+            key, None
+        )  # a key that is only dropped leaves the browser's own choice, which comes back with its next word
 
 
 def choice_controls(known: Statistics) -> Choice:

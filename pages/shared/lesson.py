@@ -9,7 +9,7 @@ from itertools import groupby
 
 import streamlit as st
 
-from autorec_core import excerpts
+from autorec_core import excerpts, walkthrough
 from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
 from pages.shared import frame, lesson_network, lesson_rows, lesson_training, lesson_use, plain, reader, services, state
@@ -100,7 +100,7 @@ STEPS: dict[str, Step] = {
     ),
     "fold_in": Step(
         lambda: _("Fold-in"),
-        r"\begin{gathered}\mathbf K = \mathbf C_R\mathbf S\mathbf C_R^\top + \sigma^2\mathbf I\\"
+        r"\begin{gathered}\mathbf K = \mathbf C_R\mathbf S\mathbf C_R^\top + \mathbf D_R\\"
         r"\hat{\mathbf r} = \boldsymbol\mu + \mathbf C\mathbf S\mathbf C_R^\top"
         r"\mathbf K^{-1}(\mathbf r_R - \boldsymbol\mu_R)\end{gathered}",
         lesson_use.fold_in,
@@ -117,8 +117,16 @@ STEPS: dict[str, Step] = {
 }
 """All steps, in order."""
 
-FORWARD = r"\hat{\mathbf r} = f\bigl(\mathbf W\, g(\mathbf V \mathbf x_{you} + \boldsymbol\mu) + \mathbf b\bigr)"
-"""The fold-in of a user-based model."""
+BY_USERS = {
+    "vector": r"\mathbf r^{(u)} = (R_{u1}, R_{u2}, \dots, R_{uC})",
+    "fold_in": r"\hat{\mathbf r} = f\bigl(\mathbf W\, g(\mathbf V \mathbf x_{you} + \boldsymbol\mu) + \mathbf b\bigr)",
+}
+"""What is another formula for a user-based model."""
+LEANING = (
+    r"\begin{gathered}m_j = \begin{cases}1 & \text{observed}\\ 0 & \text{unknown}\end{cases}\\[1ex]"
+    r"\bar r = \mu + \frac{\sum_j m_j\,(r_j - \bar r_j)}{\sum_j m_j + 5}\end{gathered}"
+)
+"""The mean of a user where the network begins at the movies' averages."""
 WORDS = (later("observed"), later("unknown"), later("or"))
 """Words in the formulas."""
 
@@ -146,7 +154,7 @@ def draw(run: Run, model: TrainedModel) -> None:
         step.draw(about)
     with text:
         is_forward = name == "fold_in" and not model.by_items
-        st.latex(in_words(FORWARD if is_forward else step.formula))
+        st.latex(in_words(formula_of(name, model)))
         st.markdown("\n".join(f"- {symbol}: {what}" for symbol, what in step.shapes(about)))
     st.markdown(_("**The lines that do it**, read off the source as it runs here:"))
     for function, shown in groupby(
@@ -163,6 +171,14 @@ def draw(run: Run, model: TrainedModel) -> None:
             told = _("Six ways to fool yourself")
             st.button(told, key="learn_on", type="primary", on_click=state.put, args=("learn_part", "fooled"))
     _who(about)
+
+
+def formula_of(name: str, model: TrainedModel) -> str:
+    """A step's formula as it holds for a model."""
+    if name == "mask" and walkthrough.leans_on_movies(model):
+        return LEANING
+    formula = STEPS[name].formula
+    return formula if model.by_items else BY_USERS.get(name, formula)
 
 
 def in_words(formula: str) -> str:

@@ -13,7 +13,7 @@ from pages.shared import figures, lesson_charts, plain, reader, rows, services
 from pages.shared.lesson_rows import columns_word, num_columns, num_units
 from pages.shared.palette import ink
 from pages.shared.reader import Example
-from pages.shared.words import _
+from pages.shared.words import _, sentences
 
 CELLS = 720
 """Most cells of the picture of a vector; of a longer one, the known ones and a fair choice of the others."""
@@ -83,7 +83,7 @@ def vector(about: Example) -> None:
         table,
         "learn_vector",
         see=_(
-            "Coloured is known, the stronger the higher; {unknown:.0%} of the entries are hollow, unknown, and the "
+            "Coloured is known, the stronger the higher; {unknown:.1%} of the entries are hollow, unknown, and the "
             "ringed one is the example's own.",
             unknown=unknown,
         ),
@@ -122,7 +122,12 @@ def mask_shapes(about: Example) -> list[tuple[str, str]]:
     """See `lesson.Step`."""
     return [
         (rf"$\mathbf m \in \{{0,1\}}^{{{num_columns(about)}}}$", _("{count:,} ones", count=len(about.row.columns))),
-        (r"$\bar r$", _("{mean:.3f}, the damped mean of this row", mean=about.row.mean)),
+        (
+            r"$\bar r$",
+            _("{mean:.3f}: the overall mean, and what is given beyond the movies' averages", mean=about.row.mean)
+            if walkthrough.leans_on_movies(about.model)
+            else _("{mean:.3f}, the damped mean of this row", mean=about.row.mean),
+        ),
     ]
 
 
@@ -181,15 +186,19 @@ def mask(about: Example) -> None:
 def encode_says(about: Example) -> str:
     """See `lesson.Step`."""
     chosen = about.model.hyperparameters
-    centred = _("centred, ") if chosen.centering else ""
-    scaled = _(", divided by the root of their number") if chosen.input_scaling else ""
+    done = [
+        *([_("centred")] if chosen.centering else []),
+        *(
+            [_("with {presence:g} added for being there at all", presence=chosen.input_presence)]
+            if chosen.input_presence
+            else []
+        ),
+        *([_("divided by the root of their number")] if chosen.input_scaling else []),
+    ] or [_("as they were given")]
     return _(
-        "The known ratings, {centred}with {presence:g} added for being there at all{scaled}, are weighed and summed to "
-        "{units} numbers: the code. An unknown entry adds nothing, so it costs nothing. That code is all that the "
-        "network keeps of the row.",
-        centred=centred,
-        presence=chosen.input_presence,
-        scaled=scaled,
+        "The known ratings, {done}, are weighed and summed to {units} numbers: the code. An unknown entry adds "
+        "nothing, so it costs nothing. That code is all that the network keeps of the row.",
+        done=_(", ").join(done),
         units=num_units(about),
     )
 
@@ -197,6 +206,7 @@ def encode_says(about: Example) -> str:
 def encode_shapes(about: Example) -> list[tuple[str, str]]:
     """See `lesson.Step`."""
     k, c, n = num_units(about), num_columns(about), len(about.row.columns)
+    inner = about.model.hyperparameters.inner_units
     return [
         (rf"$\mathbf x \in \mathbb R^{{{c}}}$", _("the input, {count:,} entries not 0", count=n)),
         (
@@ -207,6 +217,7 @@ def encode_shapes(about: Example) -> list[tuple[str, str]]:
             rf"$\mathbf c \in \mathbb R^{{{k}}}$",
             _("the code, g is {name}", name=about.model.hyperparameters.encoder_activation),
         ),
+        *([(rf"${k} \to {inner} \to {k}$", _("on its way out it passes an inner layer"))] if inner else []),
     ]
 
 
@@ -250,10 +261,17 @@ def encode(about: Example) -> None:
 
 def decode_says(about: Example) -> str:
     """See `lesson.Step`."""
-    return _(
-        "The code goes out through a second matrix to as many entries as came in, **all** of them: that is what "
-        "fills the holes. The row's mean, {mean:.2f}, is added back. Held-out entries show how good the filling is.",
-        mean=about.row.mean,
+    return sentences(
+        _(
+            "The code goes out through a second matrix to as many entries as came in, **all** of them: that is what "
+            "fills the holes."
+        ),
+        *(
+            [_("The row's mean, {mean:.2f}, is added back.", mean=about.row.mean)]
+            if about.model.hyperparameters.centering
+            else []
+        ),
+        _("Held-out entries show how good the filling is."),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from autorec_core.runs import Run
 from autorec_core.trained_model import TrainedModel
 from pages.shared import reader, state
@@ -30,3 +32,20 @@ def num_units(about: Example) -> int:
 def num_columns(about: Example) -> int:
     """C, the length of the row."""
     return len(about.model.decoder_bias)
+
+
+def num_rated(about: Example) -> int:
+    """N, the rows with a rating to learn from."""
+    return int((about.learnt.counts > 0).sum())
+
+
+def batch_rows(about: Example) -> int:
+    """Rows in a batch as this model was trained: RProp and L-BFGS take all at once."""
+    chosen = about.model.hyperparameters
+    return min(chosen.batch_size, num_rated(about)) if chosen.optimizer == "adam" else num_rated(about)
+
+
+def steps_an_epoch(about: Example) -> int:
+    """Batches that this model was trained with in an epoch."""
+    passed = math.ceil(num_rated(about) / max(1, batch_rows(about)))
+    return about.model.hyperparameters.steps_per_epoch or passed

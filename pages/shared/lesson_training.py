@@ -11,10 +11,10 @@ import streamlit as st
 from autorec_core import walkthrough
 from autorec_core.ratings import FloatArray
 from pages.shared import figures, lesson_charts, plain, reader, rows, services
-from pages.shared.lesson_rows import num_columns, num_units
+from pages.shared.lesson_rows import batch_rows, num_columns, num_rated, num_units, steps_an_epoch
 from pages.shared.palette import TEST, TRAIN, VALID
 from pages.shared.reader import Example
-from pages.shared.words import _, ngettext
+from pages.shared.words import _, ngettext, sentences
 
 STEMS = 48
 """Entries in the picture of the gradient."""
@@ -54,6 +54,8 @@ def loss(about: Example) -> None:
     )
     shifts = np.round(np.arange(-high, high / 2 + 0.05, 0.1), 2)
     masked, everywhere = walkthrough.shifted_losses(about.row, shifts)
+    # 0.0 is added so that none is -0.0.
+    best = {"masked": shifts[np.argmin(masked)] + 0.0, "everywhere": shifts[np.argmin(everywhere)] + 0.0}
     names = (_("known entries alone"), _("all, unknown as 0"))
     table = pd.DataFrame(
         {
@@ -71,8 +73,13 @@ def loss(about: Example) -> None:
         see=_(
             "Over known entries the loss is smallest at a shift of {masked:+.1f}, that is where the network is; with "
             "unknown ones as 0 it asks for {everywhere:+.1f}, all the way down.",
-            masked=shifts[np.argmin(masked)] + 0.0,  # no -0.0
-            everywhere=shifts[np.argmin(everywhere)] + 0.0,
+            **best,
+        )
+        if not best["masked"]
+        else _(
+            "Over known entries the loss is smallest at a shift of {masked:+.1f}: the network, at 0, was not made for "
+            "this row alone. With unknown ones as 0 it asks for {everywhere:+.1f}, all the way down.",
+            **best,
         ),
     )
 
@@ -173,30 +180,42 @@ def _own_prediction(about: Example) -> float:
 def _agreement(run_id: str) -> pd.DataFrame:
     learnt = reader.learnt_from(run_id)
     rated = int((learnt.counts > 0).sum())
-    sizes = [size for size in (1, 4, 16, 64, 128, 256, 1024, 4096) if size < rated] + [rated]
+    own = services.recommender(run_id).model.hyperparameters.batch_size
+    sizes = [*sorted(size for size in {1, 4, 16, 64, 128, 256, 1024, 4096, own} if size < rated), rated]
     return pd.DataFrame(walkthrough.batch_agreement(learnt, sizes), columns=["size", "cosine"])
 
 
 def batch_says(about: Example) -> str:
     """See `lesson.Step`."""
-    rated = int((about.learnt.counts > 0).sum())
-    size = about.model.hyperparameters.batch_size
-    return _(
-        "All {rows:,} rows give one exact step; {size} rows give one that points nearly the same way, {steps} times as "
-        "often. The picture has real batches of this data, at the first step, when all weights are still 0.",
-        rows=rated,
-        size=size,
-        steps=max(1, math.ceil(rated / size)),
+    rated, size = num_rated(about), batch_rows(about)
+    told = (
+        _(
+            "All {rows:,} rows give one exact step; {size:,} rows give one that points nearly the same way, {steps} "
+            "times as often.",
+            rows=rated,
+            size=size,
+            steps=math.ceil(rated / size),
+        )
+        if size < rated
+        else _(
+            "All {rows:,} rows give one exact step, and so was this model trained; a few give one that points nearly "
+            "the same way, many times as often.",
+            rows=rated,
+        )
+    )
+    return sentences(
+        told, _("The picture has real batches of this data, at the first step, when all weights are still 0.")
     )
 
 
 def batch_shapes(about: Example) -> list[tuple[str, str]]:
     """See `lesson.Step`."""
-    rated, size = int((about.learnt.counts > 0).sum()), about.model.hyperparameters.batch_size
+    size = batch_rows(about)
+    ratings = size * len(about.learnt.values) / max(1, num_rated(about))
     return [
-        ("$B$", _("{size} rows, as this model was trained", size=size)),
-        ("$N_B$", _("about {count:,.0f} ratings in a batch", count=size * len(about.learnt.values) / max(1, rated))),
-        (_("steps"), _("{steps} in an epoch", steps=math.ceil(rated / size))),
+        ("$B$", _("{size:,} rows, as this model was trained", size=size)),
+        ("$N_B$", _("about {count:,.0f} ratings in a batch", count=ratings)),
+        (_("steps"), _("{steps} in an epoch", steps=steps_an_epoch(about))),
     ]
 
 
@@ -204,7 +223,7 @@ def batch(about: Example) -> None:
     """Draws how well batches of several sizes agree with all rows."""
     table = _agreement(about.run.id)
     sizes = sorted(table["size"].unique().tolist())
-    at_first = min(sizes, key=lambda size: abs(size - about.model.hyperparameters.batch_size))
+    at_first = batch_rows(about)
     size = st.select_slider(
         _("Rows in a batch"),
         sizes,

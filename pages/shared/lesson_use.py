@@ -126,11 +126,16 @@ def fold_in_shapes(about: Example) -> list[tuple[str, str]]:
             (rf"$\mathbf x_{{you}} \in \mathbb R^{{{items}}}$", _("{count} entries known", count=n)),
             (r"$\hat{\mathbf r}$", _("{count:,} predictions from one pass", count=items)),
         ]
+    noise = about.model.noise_variances[about.reader.items]
+    low, high = float(noise.min()), float(noise.max())
     return [
         (rf"$\mathbf C \in \mathbb R^{{{items} \times {k + 1}}}$", _("codes of all movies, and a 1 for the bias")),
         (rf"$\mathbf S \in \mathbb R^{{{k + 1} \times {k + 1}}}$", _("how users differ")),
         (r"$R$", _("the {count} rated movies: a solve of {count} x {count}", count=n)),
-        (r"$\sigma^2$", _("{value:.3f}, the noise of a rating", value=about.model.residual_variance)),
+        (
+            r"$\mathbf D_R$",
+            _("diagonal, the noise of a rating of each movie: {low:.3f} to {high:.3f}", low=low, high=high),
+        ),
     ]
 
 

@@ -255,7 +255,7 @@ def one(units: CodeUnits, catalogue: Catalogue, unit: int, by_items: bool) -> No
     st.caption(traits(units, unit))
     favourite = units.favourite(unit)
     group = None if favourite is None else favourite[1]
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([5, 6], gap="medium")
     with left:
         figures.show(
             units_charts.spread(units, unit, group, by_items, ink(st.context.theme.type)),
@@ -280,11 +280,11 @@ def one(units: CodeUnits, catalogue: Catalogue, unit: int, by_items: bool) -> No
                 height=min(316, 38 + 35 * len(rows)),
                 key="unit_groups",
                 column_config={
-                    "group": st.column_config.TextColumn(_("Over-represented"), width=122),
-                    "end": st.column_config.TextColumn(_("End"), width=56, help=_("Fires for most, or for least.")),
+                    "group": st.column_config.TextColumn(_("Group"), width=104, help=_("Over-represented")),
+                    "end": st.column_config.TextColumn(_("End"), width=54, help=_("Fires for most, or for least.")),
                     "found": st.column_config.NumberColumn(_("Found"), width=58),
                     "expected": st.column_config.NumberColumn(_("By chance"), width=78, format="%.1f"),
-                    "lift": st.column_config.NumberColumn("×", width=54, format="%.1f", help=_("Found over expected.")),
+                    "lift": st.column_config.NumberColumn("×", width=48, format="%.1f", help=_("Found over expected.")),
                     "rate": st.column_config.NumberColumn(
                         _("FDR"), format="scientific", help=_("False discovery rate, over all units, groups and ends.")
                     ),

@@ -29,6 +29,10 @@ def test_a_genre_chosen_in_a_picture_is_followed_by_all_panels(page: Page, app: 
 
     page.get_by_role("button", name="All movies").click()
     expect(figure(page, "Ratings")).to_have_text("100,004")
+    expect(page.locator(".st-key-explore_genre input")).to_have_value("")
+    page.get_by_role("radio", name="By year").click()  # with its next word the browser says again what it has chosen
+    expect(page.get_by_role("radio", name="By year")).to_be_checked()
+    expect(overview.locator(".across")).to_have_text(re.compile("1 to 9,066 of 9,066"))
 
 
 def test_the_matrix_is_read_from_afar_and_from_near_by_keyboard(page: Page, app: Any) -> None:
