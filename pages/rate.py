@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core.catalogue import ORDERS
-from pages.shared import ask, frame, genres, rating, recommended, services
+from pages.shared import ask, frame, genres, rating, recommended, services, state
 from pages.shared.words import _
 
 with frame.open_page("rate", counts_itself=True) as counted:
@@ -55,12 +55,19 @@ with frame.open_page("rate", counts_itself=True) as counted:
                 placeholder=_("All"),
             )
             if first < last:
-                years = st.slider(_("Years"), first, last, (first, last), key="rate_years", help=_("Years of release."))
+                years = st.slider(
+                    _("Years"),
+                    first,
+                    last,
+                    state.begins("rate_years", years),
+                    key="rate_years",
+                    help=_("Years of release."),
+                )
             stops = recommended.steps_to(max(1, int(catalogue.counts.max(initial=0))))
             fewest, most = st.select_slider(
                 _("Number of ratings"),
                 stops,
-                (stops[0], stops[-1]),
+                state.begins("rate_counts", (stops[0], stops[-1])),
                 format_func=lambda stop: f"{stop:,}",
                 key="rate_counts",
                 help=_("How many people rated a movie: few have seen the obscure ones."),

@@ -135,18 +135,20 @@ def test_a_genres_hue_is_the_one_of_the_rating_cards() -> None:
 def _with_filters() -> None:
     import streamlit as st
 
-    from pages.shared import services
+    from pages.shared import services, state
 
     st.text_input("Search", key="query")
     st.multiselect("Genres", ["Drama", "Horror"], key="genres")
-    st.button("Clear", on_click=services.clear_widgets, args=("query", "genres"))
+    st.slider("Years", 1902, 2016, state.begins("years", (1902, 2016)), key="years")
+    st.button("Clear", on_click=services.clear_widgets, args=("query", "genres", "years"))
 
 
 def test_filters_are_cleared_in_the_browser_too() -> None:
     app = AppTest.from_function(_with_filters).run()
     app.text_input[0].set_value("no such movie")
+    app.slider[0].set_value((1907, 2016))
     app.multiselect[0].set_value(["Horror"]).run()
     app.button[0].click().run()
-    assert (app.text_input[0].value, app.multiselect[0].value) == ("", [])
-    for widget in (app.text_input[0], app.multiselect[0]):
+    assert (app.text_input[0].value, app.multiselect[0].value, app.slider[0].value) == ("", [], (1902, 2016))
+    for widget in (app.text_input[0], app.multiselect[0], app.slider[0]):
         assert widget.proto.set_value, "the browser is told, or it would say again what it has"

@@ -17,7 +17,7 @@ from autorec_core.fold_in import FoldIn
 from autorec_core.ratings import RatingScale
 from autorec_core.recommender import Filter, Reason, Recommendation
 from autorec_core.trained_model import TrainedModel
-from pages.shared import services
+from pages.shared import services, state
 from pages.shared.genres import genre_name
 from pages.shared.palette import BASELINE, YOU
 from pages.shared.words import _, ngettext, sentences
@@ -70,7 +70,7 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
                 _("Years"),
                 first,
                 last,
-                years,
+                state.begins("rec_years", years),
                 key="rec_years",
                 help=_("Years of release, both included; a movie of unknown year is there while all years are."),
                 persist_state="session",
@@ -80,7 +80,7 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
         fewest, most = st.select_slider(
             _("Number of ratings"),
             stops,
-            (FEWEST, stops[-1]),
+            state.begins("rec_ratings", (FEWEST, stops[-1])),
             format_func=lambda stop: f"{stop:,}",
             key="rec_ratings",
             help=_("How many people's ratings a movie has in training; both ends move, and 0 lets everything in."),
@@ -89,7 +89,7 @@ def filters(catalogue: Catalogue) -> tuple[Filter, int]:
     count = st.segmented_control(
         _("How many"),
         COUNTS,
-        default=20,
+        default=state.begins("rec_count", 20),
         required=True,
         key="rec_count",
         help=_("Length of the list."),

@@ -293,13 +293,7 @@ def current_scale() -> RatingScale:
 def clear_widgets(*keys: str) -> None:
     """Sets widgets back to how they began; for a button's callback."""
     for key in keys:
-        value = state.get(key)
-        if isinstance(
-            value, str | list | bool
-        ):  # empty to begin with; where it is only dropped, the browser keeps its own
-            state.put(key, type(value)())
-        else:
-            state.forget(key)
+        state.begin_again(key)
 
 
 @dataclass(frozen=True)

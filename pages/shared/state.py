@@ -88,6 +88,22 @@ def put(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
+def begins(key: str, value: Any) -> Any:
+    """Notes what a widget begins at where that is not empty, and returns it; for `begin_again`."""
+    st.session_state[f"_begins_{key}"] = value
+    return value
+
+
+def begin_again(key: str) -> None:
+    """Sets a widget back to how it began; for a button's callback.
+
+    Where its value was only dropped, the browser would keep its own, and send that with the next click anywhere.
+    """
+    value = get(key)
+    if value is not None:
+        put(key, st.session_state.get(f"_begins_{key}", type(value)()))
+
+
 def put_among(key: str, options: Collection[Any], first: Any) -> None:
     """Sets a box to what is chosen in it, or to the first choice where that is no longer offered; before it is drawn.
 

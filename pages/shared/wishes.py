@@ -126,7 +126,7 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
             _("Your rating would be"),
             float(scale.low),
             float(scale.high),
-            float(ratings[item]),
+            state.begins(f"what_if_rating_{item}", float(ratings[item])),
             float(scale.step),
             key=f"what_if_rating_{item}",
             disabled=dropped,
