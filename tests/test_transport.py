@@ -18,8 +18,11 @@ OWNER = "me"
 
 
 def page(now):  # type: ignore[no-untyped-def]  # run as a script of its own, without the imports above
+    import streamlit as st
+
     from pages.shared import transport
 
+    st.button("Set", key="set", on_click=transport.put_pace, args=(now["set"],))
     if now["run"] is not None:
         transport.draw(now["run"], now["state"], now["changes"])
 
@@ -56,7 +59,7 @@ def new_run(tmp_path: Path) -> Callable[[], Run]:
 
 
 def session(run: Run | None, state_name: str = "running") -> Any:
-    now = {"run": run, "state": state_name, "changes": []}
+    now = {"run": run, "state": state_name, "changes": [], "set": 0.0}
     return SimpleNamespace(now=now, app=AppTest.from_function(page, args=(now,), default_timeout=30))
 
 
@@ -70,6 +73,20 @@ class TestPace:
         app.selectbox(key="pace").set_value(0.0).run()
         assert runner.paces[run.id] == 0.0
         assert app.run().selectbox(key="pace").value == 0.0
+
+    def test_set_by_another_button_it_holds_for_the_training_beside_it(
+        self, runner: Runner, new_run: Callable[[], Run]
+    ) -> None:
+        run = new_run()
+        shown = session(run)
+        shown.now["set"] = 4.0
+        app = shown.app
+        app.session_state["_watched_run_id"] = run.id
+        app.run().button(key="set").click().run()
+        assert (app.selectbox(key="pace").value, runner.paces) == (4.0, {run.id: 4.0})
+        app.session_state["_watched_run_id"] = "that of somebody else"
+        app.button(key="set").click().run()
+        assert list(runner.paces) == [run.id]
 
     def test_another_training_that_is_shown_brings_its_own(self, runner: Runner, new_run: Callable[[], Run]) -> None:
         slow, fast = new_run(), new_run()

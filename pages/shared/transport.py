@@ -113,6 +113,13 @@ def _follow_pace(run_id: str) -> None:
             state.put("pace", services.jobs().pace(run_id))
 
 
+def put_pace(new: float) -> None:
+    """Sets the box, and the training that it stands beside, as if it had been chosen there; for a button's callback."""
+    state.put("pace", new)
+    if state.live("paced", "") == state.watched_run_id():
+        _take_pace(state.watched_run_id() or "")
+
+
 def _take_pace(run_id: str) -> None:
     if run_id:
         services.jobs().set_pace(run_id, pace())

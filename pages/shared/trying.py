@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from autorec_core.hyperparameters import DEFAULT_PRESET, Hyperparameters, preset
-from pages.shared import controls, state
+from pages.shared import controls, state, transport
 from pages.shared.words import _, later
 
 _DEFAULT = preset(DEFAULT_PRESET)
@@ -108,4 +108,4 @@ def draw() -> None:
 def _set(one: Experiment) -> None:
     """Sets the controls; a button's callback."""
     controls.put(one.hyperparameters)
-    state.put("pace", one.pace)
+    transport.put_pace(one.pace)
