@@ -135,12 +135,12 @@ def test_a_genres_hue_is_the_one_of_the_rating_cards() -> None:
 def _with_filters() -> None:
     import streamlit as st
 
-    from pages.shared import services, state
+    from pages.shared import state
 
     st.text_input("Search", key="query")
     st.multiselect("Genres", ["Drama", "Horror"], key="genres")
     st.slider("Years", 1902, 2016, state.begins("years", (1902, 2016)), key="years")
-    st.button("Clear", on_click=services.clear_widgets, args=("query", "genres", "years"))
+    st.button("Clear", on_click=state.begin_again, args=("query", "genres", "years"))
 
 
 def test_filters_are_cleared_in_the_browser_too() -> None:

@@ -83,7 +83,7 @@ def _cards(given: services.Given, found: IntArray, show: str, sought: tuple[Any,
         return
     if not listed_items:
         st.info(_("No movie matches. Take a word or a filter away."))
-        if st.button(_("Clear all filters"), on_click=services.clear_widgets, args=FILTERS):
+        if st.button(_("Clear all filters"), on_click=state.begin_again, args=FILTERS):
             st.rerun()  # the filters are not of this fragment
         return
     catalogue_name = services.catalogue_name()

@@ -17,7 +17,7 @@ from autorec_core.fold_in import FoldIn
 from autorec_core.ratings import RatingScale
 from autorec_core.recommender import Filter, Reason, Recommendation
 from autorec_core.trained_model import TrainedModel
-from pages.shared import services, state
+from pages.shared import state
 from pages.shared.genres import genre_name
 from pages.shared.palette import BASELINE, YOU
 from pages.shared.words import _, ngettext, sentences
@@ -167,7 +167,7 @@ def _bounds(fewest: int, most: int | None) -> str:
 
 def clear_filters() -> None:
     """Sets all filters back; a button's callback."""
-    services.clear_widgets(*WIDGETS)
+    state.begin_again(*WIDGETS)
 
 
 # -- the list ---------------------------------------------------------------------------------------------------------

@@ -290,12 +290,6 @@ def current_scale() -> RatingScale:
     return datasets.find(datasets.BUNDLED).scale if run is None else recommender(run.id).model.scale
 
 
-def clear_widgets(*keys: str) -> None:
-    """Sets widgets back to how they began; for a button's callback."""
-    for key in keys:
-        state.begin_again(key)
-
-
 @dataclass(frozen=True)
 class Given:
     """The visitor's ratings as the current model sees them."""

@@ -94,14 +94,15 @@ def begins(key: str, value: Any) -> Any:
     return value
 
 
-def begin_again(key: str) -> None:
-    """Sets a widget back to how it began; for a button's callback.
+def begin_again(*keys: str) -> None:
+    """Sets widgets back to how they began; for a button's callback.
 
-    Where its value was only dropped, the browser would keep its own, and send that with the next click anywhere.
+    Where a value was only dropped, the browser would keep its own, and send that with the next click anywhere.
     """
-    value = get(key)
-    if value is not None:
-        put(key, st.session_state.get(f"_begins_{key}", type(value)()))
+    for key in keys:
+        value = get(key)
+        if value is not None:
+            put(key, st.session_state.get(f"_begins_{key}", type(value)()))
 
 
 def put_among(key: str, options: Collection[Any], first: Any) -> None:

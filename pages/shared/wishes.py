@@ -158,7 +158,7 @@ def _keep(item: int, item_id: str, rating: float | None) -> None:
 
 def _back(item: int) -> None:
     state.put("what_if_item", AS_GIVEN)
-    services.clear_widgets(f"what_if_rating_{item}", f"what_if_dropped_{item}")
+    state.begin_again(f"what_if_rating_{item}", f"what_if_dropped_{item}")
 
 
 def moved(before: Sequence[int], after: Sequence[int]) -> dict[int, str]:
