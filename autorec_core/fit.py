@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autorec_core import baselines
+from autorec_core import averages, baselines
 from autorec_core.engine import Batch
 from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.hyperparameters import Hyperparameters
@@ -305,10 +305,10 @@ class Fit:
         hyperparameters, rows = self.hyperparameters, self._rows
         offsets: FloatArray = np.zeros(rows.num_rows)
         row_means: FloatArray = np.zeros(rows.num_rows)
-        self.averages: baselines.Baseline | None = None
+        self.averages: averages.Averages | None = None
         mean, link = self.train.mean, Link.of(hyperparameters.decoder_activation, self.train.scale)
         if hyperparameters.lean_on_averages:
-            self.averages = baselines.fit_all(self.train)["user_item_bias"]
+            self.averages = averages.fit(self.train)
             row_levels, column_levels = self.averages.item_biases, self.averages.user_biases
             if hyperparameters.based_on == "users":
                 row_levels, column_levels = column_levels, row_levels

@@ -105,6 +105,7 @@ def _check_shapes(model: TrainedModel, what: str) -> None:
         "item_counts": (num_items,),
         "item_noise": (num_items,) if len(model.item_noise) else (0,),  # models kept by an earlier app have none
         "interval_reaches": model.interval_levels.shape,  # nor these
+        "item_prior": (3,) if len(model.item_prior) else (0,),  # nor this
         "user_biases": (num_users,),
         "user_counts": (num_users,),
         "inner_encoder_weights": (inner_units, hidden_units) if inner_units else (0,),

@@ -379,10 +379,10 @@ class Reproduction:
         figures["num_test_unseen_items"] = int((model.item_counts[items] == 0).sum())
         predicted = model.predict_pairs(users, items)
         given, is_known = split.test.by_user.values, ~model.needs_fallback(users, items)
-        averages = model.scale.clip(model.item_means[items] + model.user_biases[users])
+        bias = model.scale.clip(trainer.final_baselines()["user_item_bias"].predict_pairs(users, items))
         figures["known"] = {
             "test_rmse": rmse(predicted[is_known], given[is_known]),
-            "user_item_bias": rmse(averages[is_known], given[is_known]),
+            "user_item_bias": rmse(bias[is_known], given[is_known]),
         }
         return Outcome(figures, predicted.astype(np.float32))
 

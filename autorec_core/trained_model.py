@@ -127,7 +127,7 @@ class TrainedModel:
     global_mean: float
     """Mean of the training ratings, in rating units."""
     item_means: FloatArray
-    """(num_items,) damped means of the training ratings, in rating units."""
+    """(num_items,) damped means of the training ratings, in rating units; by `averages` where the network leans."""
     item_counts: IntArray
     """(num_items,) int64, training ratings of each item."""
     user_biases: FloatArray
@@ -150,6 +150,8 @@ class TrainedModel:
     """(m,) float64 ascending probabilities; empty where a rating is taken to be normal around its prediction."""
     interval_reaches: FloatArray = field(default_factory=_nothing)
     """(m,) float64 standard deviations, to either side of a prediction, that held so many validation ratings."""
+    item_prior: FloatArray = field(default_factory=_nothing)
+    """(3,) float64, the `averages.ItemPrior` of `item_means`; empty where these are plainly damped."""
     inner_encoder_weights: FloatArray = field(default_factory=_nothing)
     """(inner_units, hidden_units); empty, as the next three, where there is no inner layer."""
     inner_encoder_bias: FloatArray = field(default_factory=_nothing)
@@ -229,7 +231,8 @@ class TrainedModel:
     def predict_pairs(self, users: IntArray, items: IntArray) -> FloatArray:
         """Predicted ratings (n,), clipped to the scale; the fallback where user or item had no training rating.
 
-        The fallback is the item's damped mean plus the user's damped bias: with no rating of either, the global mean.
+        The fallback is the item's damped mean plus the user's damped bias: with no rating of either, the global
+        mean, or what is expected of a movie without ratings where the network leans on `averages`.
         """
         fallback = self.item_means[items] + self.user_biases[users]
         predicted = np.where(self.needs_fallback(users, items), fallback, self.reconstruct_pairs(users, items))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 from autorec_core import baselines, item_noise, population, reach
+from autorec_core.averages import Averages
 from autorec_core.errors import AutoRecError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent, TrainingStarted
 from autorec_core.fit import Arrays, EpochFigures, Fit, Weights, named_tensors
@@ -219,7 +220,7 @@ class Trainer:
             "epochs_run": self.epoch,
             "best_epoch": self._best_epoch,
             "is_refitted": self._is_refitted,
-            "baselines": baselines.rmse_of_all(self._final_baselines(), self.split.test),
+            "baselines": baselines.rmse_of_all(self.final_baselines(), self.split.test),
             "seconds": sum(self._epoch_seconds),
             "epoch_seconds_median": middle,
             "ratings_per_second": self.split.train.num_ratings / max(middle, 1e-9),
@@ -266,7 +267,7 @@ class Trainer:
             num_test_fallback=int(model.needs_fallback(users, items).sum()),
         )
 
-    def _final_baselines(self) -> dict[str, baselines.Baseline]:
+    def final_baselines(self) -> dict[str, baselines.Baseline]:
         """Fitted to the same ratings as the model that is scored, so that neither has seen more."""
         return baselines.fit_all(self._refit.train) if self._is_refitted and self._refit else self._baselines
 
@@ -341,7 +342,7 @@ class Trainer:
 
     def _refitted(self, refit: Fit) -> TrainedModel:
         weights = refit.leaning(refit.weights(), self._kept_share())
-        bias = refit.averages or self._final_baselines()["user_item_bias"]
+        bias = refit.averages or self.final_baselines()["user_item_bias"]
         model = _as_arrays(refit, weights, self._residual_variance, bias)
         return replace(model, hyperparameters=self.hyperparameters)
 
@@ -412,6 +413,7 @@ def _as_arrays(fit: Fit, own: Weights, residual_variance: float, bias: baselines
         item_means=(bias.global_mean + bias.item_biases).astype(np.float32),
         item_counts=train.by_item.counts,
         user_biases=bias.user_biases.astype(np.float32),
+        item_prior=np.array(astuple(bias.item_prior) if isinstance(bias, Averages) else ()),
         user_counts=train.by_user.counts,
         residual_variance=residual_variance,
         population_mean=users.mean,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autorec_core.averages import ItemPrior
 from autorec_core.baselines import damped_sums
 from autorec_core.ratings import Compressed, FloatArray, IntArray, Ratings
 from autorec_core.recommender import Recommender
@@ -36,10 +37,15 @@ def joined(parts: Sequence[Ratings], *, by_items: bool) -> Compressed:
 def means_of(model: TrainedModel, matrix: Compressed) -> FloatArray:
     """(num_rows,) float64 damped mean of each row, which centring takes off; in rating units.
 
-    A user's is over the averages of the movies where the network begins at those.
+    Where the network begins at `averages`, a user's is over those of the movies, and a movie's is drawn to its prior.
     """
-    expected = model.item_means[matrix.indices] if leans_on_movies(model) else model.global_mean
-    return np.asarray(model.global_mean + damped_sums(matrix, matrix.values - expected))
+    mean = model.global_mean
+    if model.by_items and len(model.item_prior):
+        prior, levels = ItemPrior(*model.item_prior), model.user_biases[matrix.indices]
+        totals = np.bincount(matrix.rows, weights=matrix.values - mean - levels, minlength=matrix.num_rows)
+        return mean + prior.deviations(matrix.counts, totals)
+    expected = model.item_means[matrix.indices] if leans_on_movies(model) else mean
+    return np.asarray(mean + damped_sums(matrix, matrix.values - expected))
 
 
 def leans_on_movies(model: TrainedModel) -> bool:

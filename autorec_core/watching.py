@@ -254,7 +254,7 @@ class _View:
 
 def _scene(split: Split, fit: Fit) -> Scene:
     train = split.train
-    bias = baselines.fit_all(train)["user_item_bias"]
+    bias = fit.averages or baselines.fit_all(train)["user_item_bias"]
     return Scene(
         scale=train.scale,
         hyperparameters=fit.hyperparameters,

@@ -124,7 +124,7 @@ def result(small: SmallSet, chosen: Hyperparameters, seed: int) -> dict[str, Any
     if not isinstance(ended, TrainingEnded) or ended.test_rmse is None:
         raise RuntimeError(f"the training gave no model: {small.kind}, {small.how}, {small.size}")
     users, items, given = split.test.by_user.rows, split.test.by_user.indices, split.test.by_user.values
-    bias = trainer._final_baselines()["user_item_bias"].predict_pairs(users, items)
+    bias = trainer.final_baselines()["user_item_bias"].predict_pairs(users, items)
     predicted = (trainer.trained_model().predict_pairs(users, items), split.test.scale.clip(bias))
     misses = [(one - given.astype(np.float64)) / small.ratings.scale.span for one in predicted]
     return {

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from autorec_core import baselines, training
+from autorec_core import averages, baselines, training
+from autorec_core.averages import ItemPrior
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.events import TrainingEnded
 from autorec_core.fit import SHARES, SURE, Fit
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
+from autorec_core.metrics import rmse
 from autorec_core.new_rows import forward_rows
 from autorec_core.ratings import FloatArray, Ratings, RatingScale
 from autorec_core.splits import random_split
 from autorec_core.trained_model import Link
 from autorec_core.training import Trainer
+from autorec_core.walkthrough import means_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,8 +57,8 @@ def test_with_nothing_kept_the_averages_are_predicted(based_on: str, decoder: st
     fit.run_epoch()
     learnt = fit.weights()
     fit.load_weights(fit.leaning(learnt, 0.0))
-    averages = baselines.fit_all(ratings)["user_item_bias"]
-    items, users = averages.item_biases, averages.user_biases
+    begun = averages.fit(ratings)
+    items, users = begun.item_biases, begun.user_biases
     matrix = fit.matrix(ratings)
     item, user = (matrix.rows, matrix.indices) if based_on == "items" else (matrix.indices, matrix.rows)
     of_rows, of_columns = (items[item], users[user]) if based_on == "items" else (users[user], items[item])
@@ -73,9 +76,10 @@ def test_the_fallback_and_the_table_of_items_are_those_averages() -> None:
     for based_on in ("items", "users"):
         trainer = Trainer(split, LEANING.with_changes(based_on=based_on, refit=False, epochs=1))
         list(trainer)
-        model, expected = trainer.trained_model(), baselines.fit_all(split.train)["user_item_bias"]
+        model, expected = trainer.trained_model(), averages.fit(split.train)
         np.testing.assert_allclose(model.item_means, expected.global_mean + expected.item_biases, atol=1e-5)
         np.testing.assert_allclose(model.user_biases, expected.user_biases, atol=1e-5)
+        assert ItemPrior(*model.item_prior) == expected.item_prior
 
 
 def test_what_is_right_is_kept_and_what_is_wrong_is_not() -> None:
@@ -108,7 +112,7 @@ def test_what_is_right_is_kept_and_what_is_wrong_is_not() -> None:
 @BASES
 @pytest.mark.parametrize("scale", [RatingScale(1, 5, 1), RatingScale(0, 100, 1)])
 @pytest.mark.parametrize("level", [0.0, 0.1])
-def test_where_validation_shows_no_gain_it_predicts_exactly_the_biases(
+def test_where_validation_shows_no_gain_it_predicts_exactly_the_averages(
     based_on: str, scale: RatingScale, level: float
 ) -> None:
     split = random_split(made(0.0, level, 0.2, scale=scale), seed=2)
@@ -118,10 +122,14 @@ def test_where_validation_shows_no_gain_it_predicts_exactly_the_biases(
     assert ended.is_refitted
     assert trainer._kept_share() == 0.0
     users, items = split.test.by_user.rows, split.test.by_user.indices
-    bias = baselines.fit_all(training._joined(split.train, split.valid))["user_item_bias"]
-    expected = scale.clip(bias.predict_pairs(users, items))
+    begun = averages.fit(training._joined(split.train, split.valid))
+    expected = scale.clip(begun.predict_pairs(users, items))
     np.testing.assert_allclose(trainer.trained_model().predict_pairs(users, items), expected, atol=1e-6 * scale.span)
-    assert ended.test_rmse == pytest.approx(ended.baselines["user_item_bias"], abs=1e-6 * scale.span)
+    bias = baselines.fit_all(training._joined(split.train, split.valid))["user_item_bias"]
+    given = split.test.by_user.values
+    scored = rmse(scale.clip(bias.predict_pairs(users, items)), given)
+    assert ended.baselines["user_item_bias"] == pytest.approx(scored, abs=1e-9)  # the line stays the plain bias
+    assert ended.test_rmse == pytest.approx(rmse(expected, given), abs=1e-6 * scale.span)
 
 
 @BASES
@@ -165,6 +173,18 @@ def test_a_user_of_the_training_is_met_as_it_was_trained() -> None:
     items, ratings = split.train.by_user.row(3)
     raw = forward_rows(model, items, ratings[None].astype(float))[0]
     np.testing.assert_allclose(raw, model.reconstruct_rows(np.array([3]))[0], rtol=0, atol=1e-4)
+
+
+def test_a_movie_of_the_training_is_read_as_it_was_trained() -> None:
+    split = random_split(made(0.2, 0.1, 0.05), seed=0)
+    trainer = Trainer(split, LEANING.with_changes(refit=False))
+    list(trainer)
+    model = trainer.trained_model()
+    np.testing.assert_allclose(model.link.inverse(means_of(model, split.train.by_item)), model.offsets, atol=2e-4)
+    plain = replace(model, item_prior=np.zeros(0))  # kept by an app that knew of no prior
+    by_item = split.train.by_item
+    damped = plain.global_mean + baselines.damped_sums(by_item, by_item.values - plain.global_mean)
+    np.testing.assert_allclose(means_of(plain, by_item), damped)
 
 
 def test_only_sets_smaller_than_those_that_were_searched_lean() -> None:
