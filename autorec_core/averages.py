@@ -36,6 +36,10 @@ class ItemPrior:
     damping: float
     """Ratings' worth of belief in this expectation."""
 
+    def expected(self, counts: IntArray) -> FloatArray:
+        """(n,) float64, of items with so many ratings (n,), in rating units."""
+        return np.asarray(self.level + self.slope * np.log1p(counts))
+
     def deviations(self, counts: IntArray, totals: FloatArray) -> FloatArray:
         """Posterior mean deviation of items.
 
@@ -46,7 +50,7 @@ class ItemPrior:
         Returns:
             (n,) float64, in rating units.
         """
-        expected = self.level + self.slope * np.log1p(counts)
+        expected = self.expected(counts)
         return np.asarray(expected + (totals - counts * expected) / (counts + self.damping))
 
 
@@ -78,7 +82,8 @@ def fit(train: Ratings) -> Averages:
     level = slope = 0.0
     damping, noise = DAMPING, float(np.mean(deviations**2))
     for _ in range(ROUNDS):
-        totals = np.bincount(by_item.rows, weights=deviations - users[by_item.indices], minlength=train.num_items)
+        beyond_users = deviations - users[by_item.indices]
+        totals = np.asarray(np.bincount(by_item.rows, weights=beyond_users, minlength=train.num_items), np.float64)
         own = items - level - slope * away
         slope = float(away @ (totals - counts * (level + own))) / leverage
         level = float((totals - counts * (slope * away + own)).sum()) / train.num_ratings

@@ -201,7 +201,7 @@ class Hyperparameters:
     lean_on_averages: bool = _field(
         False,
         "Lean on averages",
-        "Begin at the damped averages of movies and users, and keep only as much of what is learnt beyond them as "
+        "Begin at the averages of movies and users, and keep only as much of what is learnt beyond them as "
         "validation supports; for small sets.",
         "training",
         advanced=True,

@@ -40,12 +40,17 @@ def means_of(model: TrainedModel, matrix: Compressed) -> FloatArray:
     Where the network begins at `averages`, a user's is over those of the movies, and a movie's is drawn to its prior.
     """
     mean = model.global_mean
-    if model.by_items and len(model.item_prior):
-        prior, levels = ItemPrior(*model.item_prior), model.user_biases[matrix.indices]
+    if prior := prior_of_rows(model):
+        levels = model.user_biases[matrix.indices]
         totals = np.bincount(matrix.rows, weights=matrix.values - mean - levels, minlength=matrix.num_rows)
-        return mean + prior.deviations(matrix.counts, totals)
+        return mean + prior.deviations(matrix.counts, totals.astype(np.float64))
     expected = model.item_means[matrix.indices] if leans_on_movies(model) else mean
     return np.asarray(mean + damped_sums(matrix, matrix.values - expected))
+
+
+def prior_of_rows(model: TrainedModel) -> ItemPrior | None:
+    """What is expected of a row before it is read; None where rows are not movies whose means are drawn to a prior."""
+    return ItemPrior(*model.item_prior.tolist()) if model.by_items and len(model.item_prior) else None
 
 
 def leans_on_movies(model: TrainedModel) -> bool:

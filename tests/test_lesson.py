@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from made_models import model_of
 
+from autorec_core import averages
 from autorec_core.ratings import Compressed
 from autorec_core.walkthrough import row_through
 from pages.shared import figures, lesson, lesson_network, lesson_training, lesson_use
@@ -86,6 +87,17 @@ def test_a_mean_over_the_movies_averages_has_its_formula() -> None:
     assert r"(r_j - \bar r_j)" in lesson.formula_of("mask", leaning.model)
     assert "beyond the movies' averages" in lesson_network.mask_shapes(leaning)[1][1]
     assert r"(r_j - \bar r_j)" not in lesson.formula_of("mask", about(lean_on_averages=True).model)
+
+
+def test_a_movies_mean_that_is_drawn_to_its_prior_says_how_far_and_towards_what() -> None:
+    example = about(lean_on_averages=True)
+    prior = averages.ItemPrior(level=-0.5, slope=0.2, damping=4.25)
+    drawn = replace(example, model=replace(example.model, item_prior=np.array(astuple(prior))))
+    assert r"(r_j - b_j - e)" in lesson.formula_of("mask", drawn.model)
+    assert "with 4.2 ratings' worth" in lesson_network.mask_says(drawn)
+    expected = example.model.global_mean + float(prior.expected(np.array([len(example.row.columns)]))[0])
+    assert lesson_network.mask_shapes(drawn)[2][1].startswith(f"{expected:.3f}, what movies with so many")
+    assert lesson.formula_of("mask", replace(drawn.model, item_prior=np.zeros(0))) != lesson.DRAWN
 
 
 def test_the_noise_of_a_rating_is_each_movies_own() -> None:

@@ -161,7 +161,14 @@ def test_what_a_model_knows_besides_its_weights_is_that_of_the_ratings_it_learnt
     np.testing.assert_allclose(model.user_biases, averages.user_biases, atol=1e-6)
     assert ended.valid_rmse is not None
     assert model.residual_variance == pytest.approx(ended.valid_rmse**2)
-    wide = {"population_mean", "population_covariance", "fold_in_variances", "interval_levels", "interval_reaches"}
+    wide = {
+        "item_prior",
+        "population_mean",
+        "population_covariance",
+        "fold_in_variances",
+        "interval_levels",
+        "interval_reaches",
+    }
     for field in fields(model):
         value = getattr(model, field.name)
         if isinstance(value, np.ndarray) and field.name != "user_ids":

@@ -127,6 +127,11 @@ LEANING = (
     r"\bar r = \mu + \frac{\sum_j m_j\,(r_j - \bar r_j)}{\sum_j m_j + 5}\end{gathered}"
 )
 """The mean of a user where the network begins at the movies' averages."""
+DRAWN = (
+    r"\begin{gathered}m_j = \begin{cases}1 & \text{observed}\\ 0 & \text{unknown}\end{cases}\\[1ex]"
+    r"\bar r = e + \frac{\sum_j m_j\,(r_j - b_j - e)}{\sum_j m_j + \delta}\end{gathered}"
+)
+"""The mean of a movie where the network begins at `averages`: less the levels b of who rated it, drawn to e."""
 WORDS = (later("observed"), later("unknown"), later("or"))
 """Words in the formulas."""
 
@@ -177,6 +182,8 @@ def formula_of(name: str, model: TrainedModel) -> str:
     """A step's formula as it holds for a model."""
     if name == "mask" and walkthrough.leans_on_movies(model):
         return LEANING
+    if name == "mask" and walkthrough.prior_of_rows(model):
+        return DRAWN
     formula = STEPS[name].formula
     return formula if model.by_items else BY_USERS.get(name, formula)
 

@@ -110,6 +110,14 @@ def _shown_columns(about: Example) -> IntArray:
 
 def mask_says(about: Example) -> str:
     """See `lesson.Step`."""
+    if prior := walkthrough.prior_of_rows(about.model):
+        return _(
+            "An unknown rating is not a rating of 0, nor of anything else. So a second vector goes along, the mask, "
+            "and whatever is summed is summed where the mask is 1. Even the row's mean: it is taken over known "
+            "entries, each less the level of who gave it, with {damping:.1f} ratings' worth of what movies that are "
+            "rated so often get.",
+            damping=prior.damping,
+        )
     return _(
         "An unknown rating is not a rating of 0, nor of anything else. So a second vector goes along, the mask, and "
         "whatever is summed is summed where the mask is 1. Even the row's mean: it is taken over known entries, with "
@@ -120,15 +128,21 @@ def mask_says(about: Example) -> str:
 
 def mask_shapes(about: Example) -> list[tuple[str, str]]:
     """See `lesson.Step`."""
-    return [
-        (rf"$\mathbf m \in \{{0,1\}}^{{{num_columns(about)}}}$", _("{count:,} ones", count=len(about.row.columns))),
-        (
-            r"$\bar r$",
-            _("{mean:.3f}: the overall mean, and what is given beyond the movies' averages", mean=about.row.mean)
-            if walkthrough.leans_on_movies(about.model)
-            else _("{mean:.3f}, the damped mean of this row", mean=about.row.mean),
-        ),
-    ]
+    count, mean = len(about.row.columns), about.row.mean
+    mask = (rf"$\mathbf m \in \{{0,1\}}^{{{num_columns(about)}}}$", _("{count:,} ones", count=count))
+    if prior := walkthrough.prior_of_rows(about.model):
+        expected = about.model.global_mean + prior.expected(np.array([count]))[0]
+        return [
+            mask,
+            (r"$\bar r$", _("{mean:.3f}, the mean of this row less its givers' levels, drawn towards $e$", mean=mean)),
+            (r"$e$", _("{expected:.3f}, what movies with so many ratings get", expected=expected)),
+        ]
+    told = (
+        _("{mean:.3f}: the overall mean, and what is given beyond the movies' averages", mean=mean)
+        if walkthrough.leans_on_movies(about.model)
+        else _("{mean:.3f}, the damped mean of this row", mean=mean)
+    )
+    return [mask, (r"$\bar r$", told)]
 
 
 def mask(about: Example) -> None:
