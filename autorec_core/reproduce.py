@@ -45,7 +45,19 @@ PAPERS_ACTIVATIONS = tuple(
 SHORTHANDS = {"activations": PAPERS_ACTIVATIONS}
 """Words for several variants."""
 _MADE_BY = (
-    *("baselines", "engine", "fit", "hyperparameters", "kernels", "metrics", "model", "optimizers", "ranks", "ratings"),
+    *(
+        "averages",
+        "baselines",
+        "engine",
+        "fit",
+        "hyperparameters",
+        "kernels",
+        "metrics",
+        "model",
+        "optimizers",
+        "ranks",
+        "ratings",
+    ),
     *("splits", "steps"),
     *(
         "trained_model",

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+import benchmarks.averages
+from autorec_core import averages, baselines
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.fit import Fit
 from autorec_core.hyperparameters import Hyperparameters
+from autorec_core.metrics import rmse
 from autorec_core.ratings import Ratings
 from autorec_core.splits import random_split
 from autorec_core.steps import AutogradSteps
@@ -46,6 +49,20 @@ def test_made_sets_are_on_their_scales(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one.ratings.by_user.values.max() <= one.ratings.scale.high
 
 
+def test_averages_are_held_against_the_bias_on_the_same_split(low_rank: tuple[Ratings, np.ndarray]) -> None:
+    found = benchmarks.averages.differences(low_rank[0], 3)
+    assert list(found) == list(benchmarks.averages.WAYS)
+    split = random_split(low_rank[0], seed=3)
+    test, scale = split.test.by_user, low_rank[0].scale
+    scored = [
+        rmse(scale.clip(one.predict_pairs(test.rows, test.indices)), test.values)
+        for one in (averages.fit(split.train), baselines.fit_all(split.train)["user_item_bias"])
+    ]
+    assert found["as they are"] == pytest.approx((scored[0] - scored[1]) / scale.span)
+    assert len(set(found.values())) == len(found)
+    assert averages.BELIEF_IN_NO_SLOPE < benchmarks.averages.CERTAIN  # nothing stays patched
+
+
 def test_the_table_tells_mean_worst_how_many_lie_where_and_how_surely() -> None:
     row = {"kind": "k", "how": "h", "size": 500, "based_on": "items"}
     rows = [{**row, "difference": -0.01, "errors_above": -3.0}, {**row, "difference": 0.002, "errors_above": 1.7}]
@@ -64,8 +81,12 @@ def test_standard_errors_are_those_of_the_paired_difference() -> None:
 def test_a_training_is_held_against_the_bias_fitted_to_the_same_ratings(low_rank: tuple[Ratings, np.ndarray]) -> None:
     small = small_sets.SmallSet("k", "h", 1000, low_rank[0])
     leaning, free = (small_sets.result(small, SMALL.with_changes(lean_on_averages=one), 0) for one in (True, False))
-    assert leaning["test"] == pytest.approx(leaning["bias"], abs=1e-6)  # so few epochs show nothing
-    assert leaning["errors_above"] == 0.0
+    split = random_split(small.ratings, seed=0)
+    test, scale = split.test.by_user, small.ratings.scale
+    begun, bias = averages.fit(split.train), baselines.fit_all(split.train)["user_item_bias"]
+    expected = [rmse(scale.clip(one.predict_pairs(test.rows, test.indices)), test.values) for one in (begun, bias)]
+    assert [leaning["test"], leaning["bias"]] == pytest.approx(expected, abs=1e-6)  # so few epochs show nothing
+    assert (leaning["errors_above"] > 0) == (expected[0] > expected[1])
     assert free["test"] < free["bias"] - 1e-2
     assert free["errors_above"] < -1.0
 
