@@ -99,6 +99,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
 OF_STEP: dict[str, tuple[tuple[str, str, str, int], ...]] = {
     "vector": (("ratings", "Compressed.row", "", 0),),
     "mask": (("baselines", "damped_sums", "", 0),),
+    "mask_drawn": (("averages", "ItemPrior.deviations", "", 0),),
     "encode": (
         ("fit", "Fit._prepare", "of_row = ", 2),
         ("trained_model", "TrainedModel.code_of", "activated", 2),
@@ -117,7 +118,7 @@ OF_STEP: dict[str, tuple[tuple[str, str, str, int], ...]] = {
         ("ordering", "ordered", "order = ", 1),
     ),
 }
-"""For each step of the lesson, the lines that do it."""
+"""For each step of the lesson, or of a model of another kind, the lines that do it."""
 
 
 def of_step(step: str) -> list[Excerpt]:

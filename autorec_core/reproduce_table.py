@@ -143,6 +143,16 @@ def average_of(reports: Sequence[Any]) -> Any:
     return statistics.fmean(known) if known else None
 
 
+def _fallback(work: Reproduction) -> str:
+    """What stands in for a model where a user or movie has no training rating."""
+    damped = "damped means: the movie's and the user's deviation, each 0 where nothing is known"
+    leaning = "the averages that the network leans on: a movie without ratings is what its prior expects of it"
+    leans = {variant.hyperparameters.lean_on_averages for variant in work.variants}
+    if leans == {True, False}:
+        return f"{damped}; by a model that leans on averages, by these: a movie without ratings is what they expect"
+    return leaning if True in leans else damped
+
+
 def _notes(work: Reproduction) -> list[str]:
     protocol, test = work.protocol, work.test
     share = f"{protocol.test_fraction:.0%}"
@@ -160,8 +170,8 @@ def _notes(work: Reproduction) -> list[str]:
         f"{drawn}. Seeds {', '.join(map(str, protocol.seeds))}.",
         "Validation chooses the epoch; the test ratings score each model once. Predictions are clipped to the scale.",
         f"± is half of a {LEVEL:.0%} interval of the mean over the seeds (Student's t).",
-        "A rating whose user or movie has no training rating is predicted by damped means: the movie's and the user's "
-        "deviation, each 0 where nothing is known. The paper predicts 3 there.",
+        f"A rating whose user or movie has no training rating is predicted by {_fallback(work)}. The paper predicts 3 "
+        "there.",
     ]
     if any(variant.hyperparameters.refit for variant in work.variants):
         notes.append(

@@ -39,7 +39,7 @@ class Scored:
     predicted: FloatArray
     """float64, clipped to the scale."""
     averages: FloatArray
-    """float64, what the movie's damped mean and the user's bias predict, clipped to the scale."""
+    """float64, what the model's `item_means` and `user_biases` predict, clipped to the scale."""
     user_counts: IntArray
     """Ratings of each one's user that the model learnt from."""
     item_counts: IntArray
@@ -262,7 +262,7 @@ class Miss:
     averages: float
     """By user and movie averages."""
     item_mean: float
-    """Damped mean of the movie's training ratings."""
+    """The model's mean of the movie's training ratings."""
     user_count: int
     """Training ratings of the user."""
     item_count: int

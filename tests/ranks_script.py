@@ -29,6 +29,8 @@ CASES: dict[str, dict[str, Any]] = {
     "rprop": {"optimizer": "rprop"},
     "all": {"loss_over": "all"},
     "sigmoid output": {"decoder_activation": "sigmoid"},
+    "leaning items": {"lean_on_averages": True},
+    "leaning users": {"lean_on_averages": True, "based_on": "users"},
 }
 
 

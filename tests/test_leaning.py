@@ -16,6 +16,7 @@ from autorec_core.fit import SHARES, SURE, Fit
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.metrics import rmse
 from autorec_core.new_rows import forward_rows
+from autorec_core.pitfalls import leaks
 from autorec_core.ratings import FloatArray, Ratings, RatingScale
 from autorec_core.splits import random_split
 from autorec_core.trained_model import Link
@@ -193,3 +194,35 @@ def test_only_sets_smaller_than_those_that_were_searched_lean() -> None:
         *(False, False),
     ]
     assert not any(preset.hyperparameters.lean_on_averages for preset in PRESETS.values())
+
+
+@BASES
+def test_a_training_that_is_taken_up_again_leans_on_the_same_averages(based_on: str) -> None:
+    split = random_split(made(0.2, 0.1, 0.05), seed=0)
+    chosen = LEANING.with_changes(based_on=based_on)
+    whole = Trainer(split, chosen)
+    list(whole)
+    broken = Trainer(split, chosen)
+    watched = iter(broken)
+    for _ in range(3):
+        next(watched)
+    resumed = Trainer(split, chosen, checkpoint=broken.checkpoint())
+    list(resumed)
+    ours, theirs = resumed.trained_model(), whole.trained_model()
+    for name in ("item_means", "item_prior", "user_biases", "offsets", "decoder_bias", "decoder_weights"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
+
+
+@BASES
+def test_without_a_leak_the_known_test_ratings_are_predicted_as_by_the_model(based_on: str) -> None:
+    split = random_split(made(0.2, 0.1, 0.05), seed=0)
+    trainer = Trainer(split, LEANING.with_changes(based_on=based_on))
+    list(trainer)
+    model, test = trainer.trained_model(), split.test
+    learnt = (split.train, split.valid) if trainer._is_refitted else (split.train,)
+    users, items = test.by_user.rows, test.by_user.indices
+    known = ~model.needs_fallback(users, items)
+    honest = rmse(model.predict_pairs(users, items)[known], test.by_user.values[known])
+    (found,), number = leaks(model, learnt, test, [0.0])
+    assert number == known.sum()
+    assert found.rmse == pytest.approx(honest, abs=1e-4)

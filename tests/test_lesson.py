@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_models import model_of
 
-from autorec_core import averages
+from autorec_core import averages, excerpts
 from autorec_core.ratings import Compressed
 from autorec_core.walkthrough import row_through
 from pages.shared import figures, lesson, lesson_network, lesson_training, lesson_use
@@ -98,6 +98,9 @@ def test_a_movies_mean_that_is_drawn_to_its_prior_says_how_far_and_towards_what(
     expected = example.model.global_mean + float(prior.expected(np.array([len(example.row.columns)]))[0])
     assert lesson_network.mask_shapes(drawn)[2][1].startswith(f"{expected:.3f}, what movies with so many")
     assert lesson.formula_of("mask", replace(drawn.model, item_prior=np.zeros(0))) != lesson.DRAWN
+    (lines,) = excerpts.of_step(lesson.lines_of("mask", drawn.model))
+    assert (lines.module, lines.function) == ("averages", "ItemPrior.deviations")
+    assert lesson.lines_of("mask", example.model) == "mask"
 
 
 def test_the_noise_of_a_rating_is_each_movies_own() -> None:

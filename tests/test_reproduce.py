@@ -332,3 +332,20 @@ def test_a_report_is_made_kept_and_averaged(work: Reproduction) -> None:
 def test_an_average_leaves_out_what_is_nowhere_measured() -> None:
     assert average_of([{"a": 1, "b": None}, {"a": 3, "b": float("nan")}]) == {"a": 2.0, "b": None}
     assert average_of([]) is None
+
+
+def test_the_notes_say_what_stands_in_for_the_unknown_as_the_models_do_it(work: Reproduction) -> None:
+    def told(*leans: bool) -> str:
+        pairs = zip(work.variants, leans, strict=True)
+        variants = [
+            replace(one, hyperparameters=one.hyperparameters.with_changes(lean_on_averages=b)) for one, b in pairs
+        ]
+        (note,) = (one for one in table_of(again(work, variants=variants))["notes"] if "no training rating" in one)
+        return str(note)
+
+    assert "damped means" in told(False, False)
+    assert "prior" not in told(False, False)
+    assert "its prior expects" in told(True, True)
+    assert "damped means" not in told(True, True)
+    assert "damped means" in told(True, False)
+    assert "leans on averages" in told(True, False)

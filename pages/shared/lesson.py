@@ -158,13 +158,10 @@ def draw(run: Run, model: TrainedModel) -> None:
     with picture:
         step.draw(about)
     with text:
-        is_forward = name == "fold_in" and not model.by_items
         st.latex(in_words(formula_of(name, model)))
         st.markdown("\n".join(f"- {symbol}: {what}" for symbol, what in step.shapes(about)))
     st.markdown(_("**The lines that do it**, read off the source as it runs here:"))
-    for function, shown in groupby(
-        excerpts.of_step("fold_in_users" if is_forward else name), lambda one: (one.module, one.function)
-    ):
+    for function, shown in groupby(excerpts.of_step(lines_of(name, model)), lambda one: (one.module, one.function)):
         lines = list(shown)
         st.code("\n# …\n".join(one.code for one in lines), language="python", wrap_lines=True)
         st.caption("`autorec_core/{}.py`, `{}`, ".format(*function) + _("line {line}", line=lines[0].line))
@@ -186,6 +183,13 @@ def formula_of(name: str, model: TrainedModel) -> str:
         return DRAWN
     formula = STEPS[name].formula
     return formula if model.by_items else BY_USERS.get(name, formula)
+
+
+def lines_of(name: str, model: TrainedModel) -> str:
+    """Which excerpts of the source do a step as it holds for a model."""
+    if name == "fold_in" and not model.by_items:
+        return "fold_in_users"
+    return "mask_drawn" if name == "mask" and walkthrough.prior_of_rows(model) else name
 
 
 def in_words(formula: str) -> str:
