@@ -16,7 +16,7 @@ from autorec_core.baselines import DAMPING, Baseline, damped_sums
 from autorec_core.ratings import FloatArray, IntArray, Ratings
 
 ROUNDS = 100
-"""Of taking turns: levels then change by less than 0.0001 of a rating unit, on sets of 500 to 81,000 ratings."""
+"""Of taking turns; on sets of 500 to 100,000 ratings levels are then within 0.0004 of where they would end."""
 BELIEF_IN_NO_SLOPE = 200.0
 """Ratings, one unit of log count off the mean, that a rise with popularity has to outweigh."""
 BELIEF_IN_DAMPING = 20.0
