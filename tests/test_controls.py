@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from autorec_core import datasets
+from autorec_core.defaults import hyperparameters_for
 from autorec_core.hyperparameters import PRESETS, Hyperparameters, choice_of, names
 from pages.shared import controls, sets
 
@@ -144,3 +145,39 @@ class TestBase:
     def test_values_of_ones_own_stay_with_the_other_base(self, form: AppTest) -> None:
         form.slider(key=key_of("code_dropout")).set_value(0.4).run()
         assert chosen(self.switch(form, "users")) == Hyperparameters(based_on="users", code_dropout=0.4)
+
+
+def elsewhere() -> None:
+    """A page that chooses a data set, as Own ratings does, and what the Train page then begins with."""
+    import streamlit as st
+
+    from pages.shared import controls, state
+
+    st.button("large", on_click=controls.choose_dataset, args=("ml-1m",))
+    st.button("bundled", on_click=controls.choose_dataset, args=("ml-latest-small-2016",))
+    st.button("mine", on_click=controls.put, args=(controls.chosen().with_changes(epochs=7),))
+    st.json(controls.chosen().to_json())
+    st.text(f"{state.get('dataset')}, {state.get('preset')}")
+
+
+class TestChosenElsewhere:
+    @pytest.fixture
+    def page(self) -> AppTest:
+        return AppTest.from_function(elsewhere, default_timeout=SECONDS).run()
+
+    def press(self, page: AppTest, label: str) -> AppTest:
+        next(button for button in page.button if button.label == label).click().run()
+        assert not page.exception
+        return page
+
+    def test_a_data_set_that_another_page_chooses_brings_what_is_good_for_its_size(self, page: AppTest) -> None:
+        assert chosen(self.press(page, "large")) == hyperparameters_for(1_000_209)
+        assert page.text[0].value == "ml-1m, large"
+        assert chosen(self.press(page, "bundled")) == Hyperparameters()
+        assert page.text[0].value == f"{datasets.BUNDLED}, balanced"
+
+    def test_what_was_chosen_by_hand_stays(self, page: AppTest) -> None:
+        mine = chosen(self.press(page, "mine"))
+        assert mine == Hyperparameters(epochs=7)
+        assert chosen(self.press(page, "large")) == mine
+        assert page.text[0].value == f"ml-1m, {controls.CUSTOM}"

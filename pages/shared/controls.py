@@ -166,6 +166,13 @@ def _take_base() -> None:
         _note_change()
 
 
+def choose_dataset(name: str) -> None:
+    """Chooses a data set on another page's behalf, with all that its own control would do; in a callback."""
+    before = state.get("dataset") or datasets.BUNDLED
+    state.put("dataset", name)
+    _take_dataset(before)
+
+
 def _take_dataset(before: str) -> None:
     # The same for a data set of another size.
     left = chosen()

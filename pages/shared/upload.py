@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from autorec_core import settings, uploads
+from autorec_core import datasets, settings, uploads
 from autorec_core.errors import AutoRecError, InvalidRatingsError
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.scales import COMMON_SCALES
-from pages.shared import frame, plain, services, sets, state
+from pages.shared import controls, frame, plain, services, sets, state
 from pages.shared.words import _, later, ngettext
 
 ROLES = {
@@ -198,7 +198,7 @@ def _keep(name: str, ratings: Ratings) -> None:
         state.set_live("upload_error", error.sentence)
         return
     state.forget_live("upload_error")
-    state.put("dataset", sets.OWN + kept.id)
+    controls.choose_dataset(sets.OWN + kept.id)
     state.set_live("upload_done", kept.name)
     state.set_live("uploads_kept", state.live("uploads_kept", 0) + 1)
 
@@ -250,6 +250,8 @@ def own_sets() -> None:
 
 def _delete(upload_id: str) -> None:
     state.forget_live("upload_done")
+    if state.get("dataset") == sets.OWN + upload_id:
+        controls.choose_dataset(datasets.BUNDLED)  # while it can still be said what was good for the other's size
     try:
         services.upload_store().delete(state.owner(), upload_id)
     except AutoRecError as error:

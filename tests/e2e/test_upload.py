@@ -49,6 +49,7 @@ def test_own_ratings_are_corrected_kept_trained_on_and_deleted(app: App, page: P
 
     page.get_by_role("button", name="Train on it").click()
     expect(page.locator(".st-key-dataset input")).to_have_value("Yours: mine.csv")
+    expect(page.locator(".st-key-preset input")).to_have_value("Fitted to the data set")
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text("epochs are done", exact=False).first).to_be_visible()
 
