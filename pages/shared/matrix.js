@@ -173,6 +173,8 @@ function setUp(root) {
         if (one.dataset.as) one.setAttribute(one.dataset.as, word);
         else one.textContent = word;
       }
+      // Until now it was hidden: nobody meets a button without its name.
+      root.style.visibility = "";
     }
     const news = window.autorecWritten;
     const isMine = news && news.name === known.name;

@@ -11,7 +11,7 @@ from pages.shared import assets
 from pages.shared.palette import RATINGS, TEST, VALID
 from pages.shared.words import _
 
-_HTML = f"""<div class="matrix" data-view="both">
+_HTML = f"""<div class="matrix" data-view="both" style="visibility:hidden">
   <div class="bar">
     <div class="views" role="radiogroup" data-word="views" data-as="aria-label">
       <button type="button" role="radio" data-view="both" data-word="both"></button>

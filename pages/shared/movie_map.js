@@ -352,6 +352,8 @@ function setUp(root) {
       if (button.dataset.as === "label") button.title = word;
     }
     above.setAttribute("aria-label", self.movies.words.picture);
+    // Until now it was hidden: nobody meets a button without its name.
+    root.style.visibility = "";
     takeView();
   };
 

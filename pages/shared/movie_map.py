@@ -24,7 +24,7 @@ MOST_GENRES = 7
 BLANK = 255
 """Colour of a movie of which there is nothing to say."""
 
-HTML = """<div class="atlas" data-tool="move">
+HTML = """<div class="atlas" data-tool="move" style="visibility:hidden">
   <div class="bar">
     <div class="group" role="radiogroup" data-word="tools" data-as="label">
       <button type="button" role="radio" aria-checked="true" data-choose="move" data-word="move"></button>

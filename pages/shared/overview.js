@@ -362,6 +362,8 @@ function setUp(root) {
       if (one.dataset.as === "label") one.setAttribute("aria-label", word);
       else one.textContent = word;
     }
+    // Until now it was hidden: nobody meets a button without its name.
+    root.style.visibility = "";
     find(".low").textContent = self.data.scale[0];
     find(".high").textContent = self.data.scale[1];
     find(".as-rating .ramp").style.background = `linear-gradient(90deg, ${self.data.colours.join(",")})`;

@@ -17,7 +17,7 @@ RATING_ON_DARK = "#a3adff"
 """Of many ratings on a dark page, where `RATING` itself would be dim."""
 
 
-_HTML = f"""<div class="overview">
+_HTML = f"""<div class="overview" style="visibility:hidden">
   <div class="bar">
     <div class="views" role="radiogroup" data-word="views" data-as="label">
       <button type="button" role="radio" data-mode="density" data-word="density"></button>

@@ -34,18 +34,38 @@ SCAN = """async ([where, rules, notOurs]) => {
 }"""
 
 SETTLED = """(theme) => {
-  const worded = (root) => [...root.querySelectorAll("*")].flatMap((one) => [
-    ...(one.dataset?.word ? [one] : []), ...(one.shadowRoot ? worded(one.shadowRoot) : [])]);
+  const within = (root) => [...root.querySelectorAll("*")].flatMap((one) => [
+    one, ...(one.shadowRoot ? within(one.shadowRoot) : [])]);
+  const isNamed = (one) => one.textContent || one.ariaLabel || one.title || one.placeholder;
   const app = document.querySelector(".stApp");
-  return app?.dataset.testScriptState === "notRunning"
+  const all = within(document);
+  const seen = window.settled;
+  if (all.length !== seen?.elements) window.settled = { elements: all.length, since: performance.now() };
+  return performance.now() - window.settled.since > 300
+    && app?.dataset.testScriptState === "notRunning"
     && getComputedStyle(app).colorScheme === theme
     && document.querySelector('[data-testid="stMain"] h1')
     && !document.querySelector('[data-testid="stSkeleton"]')
-    && worded(document).every((one) => one.textContent || one.ariaLabel || one.title || one.placeholder)
+    && all.filter((one) => one.dataset?.word).every(isNamed)
     && !document.getAnimations().some((one) => one instanceof CSSTransition && one.playState === "running");
 }"""
-"""The page has drawn all that it draws, in a theme's colours; its own pictures write their words themselves."""
+"""The page has drawn all that it draws, in a theme's colours: nothing has come or gone for a while, since a picture is
+put into the page only after the page's script has ended, and writes its words itself."""
 
+NAMELESS = """() => {
+  window.nameless = [];
+  const isNamed = (one) => one.textContent || one.ariaLabel || one.title;
+  const look = () => {
+    for (const { shadowRoot } of document.querySelectorAll('[data-testid="stBidiComponentIsolated"]')) {
+      for (const one of shadowRoot?.querySelectorAll("button[data-word], canvas[data-word]") ?? []) {
+        if (!isNamed(one) && one.checkVisibility({ visibilityProperty: true })) window.nameless.push(one.outerHTML);
+      }
+    }
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+"""Notes what is shown without its words, be it for one frame."""
 
 THEMES: dict[str, dict[str, Any]] = {
     "light": {},
@@ -67,6 +87,7 @@ class Visit:
         self.complaints: list[str] = []
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.add_init_script(f"({NAMELESS})()")
         self.theme = "light"
         page.emulate_media(color_scheme="light")
         app.give(page, RATED)
@@ -100,6 +121,7 @@ def test_a_page_has_no_serious_fault_in_either_theme_and_no_error_in_the_console
     expect(page).to_have_title(f"{title} · AutoRec Playground")
     assert visit.found() == []
     assert visit.complaints == []
+    assert page.evaluate("nameless.splice(0)") == []
 
 
 def test_no_step_of_the_lesson_and_no_way_to_be_fooled_has_a_serious_fault(visit: Visit) -> None:
