@@ -31,7 +31,7 @@ from autorec_core import (
     storage,
 )
 from autorec_core.catalogue import display_title
-from autorec_core.defaults import hyperparameters_for
+from autorec_core.defaults import hyperparameters_for, name_of
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent, TrainingStarted
 from autorec_core.ranks import Ranks
@@ -292,7 +292,7 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
         dataset=dataset, scale=tuple(chosen.rating_scale) if chosen.rating_scale is not None else None, **absolute
     )
     if chosen.preset is not None:
-        begun = hyperparameters.preset(chosen.preset)
+        begun, size = hyperparameters.preset(chosen.preset), 0
     else:  # how many ratings a file of one's own has is known once it is read
         size = datasets.find(dataset).num_ratings if dataset is not None else source.load()[0].num_ratings
         base = hyperparameters.Hyperparameters().with_changes(based_on=changes.get("based_on", "items")).based_on
@@ -301,7 +301,7 @@ def _config(chosen: argparse.Namespace) -> RunConfig:
     return RunConfig(
         source=source,
         hyperparameters=values,
-        preset=next((name for name, one in hyperparameters.PRESETS.items() if one.hyperparameters == values), None),
+        preset=name_of(values, size),
         seed=chosen.seed,
         test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
         valid_fraction=chosen.valid_fraction,

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autorec_core import shelf
+from autorec_core.defaults import label_of
 from autorec_core.events import EpochEnded, TrainingStarted
-from autorec_core.hyperparameters import PRESETS, Hyperparameters, names
+from autorec_core.hyperparameters import Hyperparameters, names
 from autorec_core.runs import Run, RunConfig
 
 
@@ -161,9 +162,8 @@ def labels(summaries: Iterable[Summary], say: Callable[[str], str] = str) -> dic
     for summary in summaries:
         config, plain = summary.config, summary.note.name
         if not plain:
-            named = PRESETS[config.preset].label if config.preset in PRESETS else "Custom"
             kind = "I" if config.hyperparameters.based_on == "items" else "U"
-            starter = "Starter" if config.kind == "starter" else named
+            starter = "Starter" if config.kind == "starter" else label_of(config.preset)
             plain = f"{say(starter)}, {kind}-AutoRec {config.hyperparameters.hidden_units}"
         label = plain
         for count in itertools.count(2):

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import math
 
-from autorec_core.hyperparameters import DEFAULT_PRESETS, Hyperparameters, preset
+from autorec_core.hyperparameters import DEFAULT_PRESETS, PRESETS, Hyperparameters, preset
+
+FITTED = "fitted"
+"""What the rule's hyperparameters are called where a preset's name would stand."""
 
 SEARCHED_AT = 100_000
 """Ratings of the sets that the default presets were searched on."""
@@ -47,6 +50,29 @@ def hyperparameters_for(num_ratings: int, based_on: str = "items") -> Hyperparam
         epochs=max(begun.epochs, min(MOST_EPOCHS, round(epochs))),
         batch_size=_batch_size(begun.batch_size, growth),
     )
+
+
+def name_of(hyperparameters: Hyperparameters, num_ratings: int) -> str | None:
+    """The name of the preset that these are, `FITTED` where the rule gives them, else None.
+
+    Args:
+        hyperparameters: to be named.
+        num_ratings: of the data set that they train on, all parts together.
+
+    >>> name_of(Hyperparameters(), 100_000), name_of(Hyperparameters(hidden_units=77), 100_000)
+    ('balanced', None)
+    >>> name_of(hyperparameters_for(9_000), 9_000), name_of(hyperparameters_for(9_000), 5_000)
+    ('fitted', None)
+    """
+    named = next((name for name, known in PRESETS.items() if known.hyperparameters == hyperparameters), None)
+    return named or (FITTED if hyperparameters == hyperparameters_for(num_ratings, hyperparameters.based_on) else None)
+
+
+def label_of(name: str | None) -> str:
+    """What people read in place of a preset's name, of `FITTED`, or of None."""
+    if name in PRESETS:
+        return PRESETS[name].label
+    return "Fitted to size" if name == FITTED else "Custom"
 
 
 def _batch_size(searched: int, growth: float) -> int:

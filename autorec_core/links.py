@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from autorec_core import datasets
+from autorec_core.defaults import name_of
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import DEFAULT_PRESET, PRESETS, Hyperparameters, names
 from autorec_core.runs import RunConfig, Source
@@ -76,8 +77,8 @@ def from_query(query: Mapping[str, str]) -> tuple[RunConfig, list[str]]:
         except AutoRecError as error:
             faults.append(error.sentence)
     hyperparameters = hyperparameters.with_changes(**changes)
-    preset = next((name for name, known in PRESETS.items() if known.hyperparameters == hyperparameters), None)
-    return replace(config, hyperparameters=hyperparameters, preset=preset), faults
+    named = name_of(hyperparameters, datasets.find(config.source.dataset or datasets.BUNDLED).num_ratings)
+    return replace(config, hyperparameters=hyperparameters, preset=named), faults
 
 
 def _value(name: str, text: str) -> Any:

@@ -108,7 +108,7 @@ class RunConfig:
     hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
     """The model and its training."""
     preset: str | None = None
-    """The preset that the hyperparameters are, where they are one."""
+    """The preset that the hyperparameters are, or that they are fitted to the data set: as `defaults.name_of` says."""
     seed: int = 0
     """Of the split, the first weights, the batches and dropout."""
     test_fraction: float = 0.1

@@ -29,7 +29,7 @@ with frame.open_page("train"):
     config = RunConfig(
         source=sets.source(dataset),
         hyperparameters=hyperparameters,
-        preset=controls.preset_of(hyperparameters),
+        preset=controls.name_of(hyperparameters),
         seed=controls.seed(),
         owner=state.owner(),
     )

@@ -27,7 +27,7 @@ def script() -> None:
     controls.based_on_control()
     controls.hyperparameters_form()
     st.json(controls.chosen().to_json())
-    st.text(controls.preset_of(controls.chosen()) or "none")
+    st.text(controls.name_of(controls.chosen()) or "none")
 
 
 @pytest.fixture

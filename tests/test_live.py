@@ -231,6 +231,7 @@ def test_a_run_is_named_by_its_preset_and_kind(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     users = store.create(RunConfig(hyperparameters=Hyperparameters(based_on="users", hidden_units=64)))
     assert run_name(users).startswith("Custom · U-AutoRec 64")
+    assert run_name(store.create(RunConfig(preset="fitted"))).startswith("Fitted to size · I-AutoRec")
     assert run_name(store.create(RunConfig(preset="balanced"))).startswith("Balanced · I-AutoRec")
     assert run_name(store.create(RunConfig(preset="balanced", kind="starter"))).startswith("Starter model")
 

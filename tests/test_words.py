@@ -12,7 +12,7 @@ import polib
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from autorec_core import datasets, hyperparameters
+from autorec_core import datasets, defaults, hyperparameters
 from pages.shared import charts, controls, frame, genres, words
 
 ROOT = Path(__file__).parents[1]
@@ -237,7 +237,7 @@ def test_no_word_of_the_core_that_pages_show_is_missing_in_chinese() -> None:
         for name in hyperparameters.names()
         for option in hyperparameters.choice_of(name).options
     }
-    shown |= {*controls.GROUPS.values(), *controls.UNNAMED.values()}
+    shown |= {*controls.GROUPS.values(), *map(defaults.label_of, [defaults.FITTED, None])}
     shown |= {preset.label for preset in hyperparameters.PRESETS.values()}
     shown |= {preset.help for preset in hyperparameters.PRESETS.values()}
     shown |= {*frame.PAGES.values(), *frame.MENU} - {""}

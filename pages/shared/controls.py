@@ -12,8 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from autorec_core import datasets, memory
-from autorec_core.defaults import hyperparameters_for
+from autorec_core import datasets, defaults, memory
+from autorec_core.defaults import FITTED
 from autorec_core.errors import AutoRecError, NotFoundError
 from autorec_core.hyperparameters import (
     DEFAULT_PRESET,
@@ -28,9 +28,8 @@ from autorec_core.links import HIGHEST_SEED
 from pages.shared import plain, sets, state
 from pages.shared.words import _, later
 
-CUSTOM, FITTED = "custom", "fitted"
-UNNAMED = {CUSTOM: later("Custom"), FITTED: later("Fitted to the data set")}
-"""What is no preset by name, as people read it."""
+CUSTOM = "custom"
+"""What the preset's control holds where the hyperparameters have no name."""
 GROUPS = {"model": later("Model"), "input": later("Input"), "training": later("Training")}
 """Groups of the table, in the order of the form."""
 ON_TOP = "based_on"
@@ -88,15 +87,6 @@ def _with_current(stops: Iterable[float], current: float | None, others: set[flo
     return sorted({*stops, *others})
 
 
-def preset_of(hyperparameters: Hyperparameters) -> str | None:
-    """The name of the preset that these are, or None.
-
-    >>> preset_of(Hyperparameters()), preset_of(Hyperparameters(hidden_units=77))
-    ('balanced', None)
-    """
-    return next((name for name, known in PRESETS.items() if known.hyperparameters == hyperparameters), None)
-
-
 def word_of(name: str, option: str) -> str:
     """How an option is written on its control."""
     return WORDS.get((name, option), option)
@@ -113,21 +103,24 @@ def put(hyperparameters: Hyperparameters) -> None:
     """Moves every control, and the preset's with them; before they are drawn, or in a callback."""
     for name, value in hyperparameters.to_json().items():
         state.put(_key(name), value)
-    state.put("preset", _named(hyperparameters))
+    state.put("preset", name_of(hyperparameters) or CUSTOM)
 
 
-def _named(hyperparameters: Hyperparameters) -> str:
-    named = preset_of(hyperparameters)
-    return named or (FITTED if hyperparameters == fitted(hyperparameters.based_on) else CUSTOM)
+def name_of(hyperparameters: Hyperparameters) -> str | None:
+    """What these are called for the chosen data set: a preset's name, `FITTED`, or None."""
+    return defaults.name_of(hyperparameters, _num_ratings())
 
 
 def fitted(based_on: str, name: str | None = None) -> Hyperparameters:
     """What is good for a data set of its size: of the chosen one, or of one by its name."""
+    return defaults.hyperparameters_for(_num_ratings(name), based_on)
+
+
+def _num_ratings(name: str | None = None) -> int:
     try:
-        num_ratings = sets.size(name or state.get("dataset") or datasets.BUNDLED).num_ratings
+        return sets.size(name or state.get("dataset") or datasets.BUNDLED).num_ratings
     except NotFoundError:  # a set of the visitor's own that was deleted meanwhile
-        num_ratings = datasets.find(datasets.BUNDLED).num_ratings
-    return hyperparameters_for(num_ratings, based_on)
+        return datasets.find(datasets.BUNDLED).num_ratings
 
 
 def chosen() -> Hyperparameters:
@@ -183,7 +176,7 @@ def _take_dataset(before: str) -> None:
 
 
 def _note_change() -> None:
-    state.put("preset", _named(chosen()))
+    state.put("preset", name_of(chosen()) or CUSTOM)
 
 
 def begin() -> None:
@@ -244,7 +237,7 @@ def preset_control() -> None:
     st.selectbox(
         _("Preset"),
         [*PRESETS, FITTED, CUSTOM],
-        format_func=lambda name: _(PRESETS[name].label) if name in PRESETS else _(UNNAMED[name]),
+        format_func=lambda name: _(defaults.label_of(name)),
         key="preset",
         on_change=take_preset,
         args=(chosen(),),

@@ -16,6 +16,7 @@ from html import escape
 import streamlit as st
 
 from autorec_core import shelf
+from autorec_core.defaults import label_of
 from autorec_core.errors import NotFoundError
 from autorec_core.events import (
     EpochEnded,
@@ -25,7 +26,7 @@ from autorec_core.events import (
     TrainingEvent,
     TrainingStarted,
 )
-from autorec_core.hyperparameters import PRESETS, Hyperparameters
+from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from pages.shared import curve, services, show, state, steady, told, transport
@@ -267,8 +268,7 @@ def run_name(run: Run, place: int = 1) -> str:
     """
     config = run.config
     kind = "I-AutoRec" if config.hyperparameters.based_on == "items" else "U-AutoRec"
-    named = _(PRESETS[config.preset].label) if config.preset in PRESETS else _("Custom")
-    what = _("Starter model") if config.kind == "starter" else shelf.note_of(run).name or named
+    what = _("Starter model") if config.kind == "starter" else shelf.note_of(run).name or _(label_of(config.preset))
     if config.fork_of is not None:
         what += _(", from epoch {epoch}", epoch=config.fork_epoch)
     when = _minute(run) if place == 1 else f"{_minute(run)} ({place})"

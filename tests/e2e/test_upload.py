@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,10 @@ def test_own_ratings_are_corrected_kept_trained_on_and_deleted(app: App, page: P
 
     page.get_by_role("button", name="Train on it").click()
     expect(page.locator(".st-key-dataset input")).to_have_value("Yours: mine.csv")
-    expect(page.locator(".st-key-preset input")).to_have_value("Fitted to the data set")
+    expect(page.locator(".st-key-preset input")).to_have_value("Fitted to size")
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text("epochs are done", exact=False).first).to_be_visible()
+    expect(page.get_by_role("combobox", name="Run")).to_have_value(re.compile("^Fitted to size · I-AutoRec "))
 
     page.goto(f"{app.url}/upload")
     page.get_by_role("button", name="Delete").click()
