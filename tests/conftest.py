@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from made_ratings import ratings_of
 
 from autorec_core.hyperparameters import Hyperparameters
@@ -15,6 +16,12 @@ from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.splits import Split, random_split
 from autorec_core.trained_model import TrainedModel
 from autorec_core.training import Trainer
+
+# How long an example takes says nothing on a busy machine; a fixture's folder may be shared by the examples of a test.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autorec_core import cli, links
@@ -23,7 +23,6 @@ from pages.shared import stars
 ROOT = Path(__file__).parent.parent
 Outcomes = tuple[dict[str, dict[str, str]], Path]
 """Case -> reader -> what came of it, and the folder in which all was read."""
-FUNCTION_SCOPED = [HealthCheck.function_scoped_fixture]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ ODD = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=FUNCTION_SCOPED)
+@settings(max_examples=40)
 @given(
     flag=st.sampled_from([*names(), "seed", "test-fraction", "valid-fraction", "holdout-users", "rating-scale"]),
     value=ODD,
@@ -112,7 +111,7 @@ def status_of(arguments: list[str]) -> int:
         return int(error.code or 0)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=FUNCTION_SCOPED)
+@settings(max_examples=40)
 @given(
     command=st.sampled_from(["datasets", "recommend", "runs", "evaluate", "status", "backup", "restore"]),
     given_=st.lists(
@@ -128,7 +127,7 @@ def test_no_other_command_ends_in_a_traceback(command: str, given_: list[str], t
     assert "Traceback" not in capfd.readouterr().err
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from([*names(), "seed", "dataset", "preset", "x", "run"]), ODD, max_size=5))
 def test_no_address_ends_in_anything_but_a_training_and_sentences(query: dict[str, str]) -> None:
     config, faults = links.from_query(query)
@@ -140,7 +139,7 @@ def test_no_address_ends_in_anything_but_a_training_and_sentences(query: dict[st
 FILES = ("run.json", "events.jsonl", "result.json", "note.json", "model.json", "items.csv", "model.safetensors")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=FUNCTION_SCOPED)
+@settings(max_examples=40)
 @given(name=st.sampled_from((*FILES, "last.safetensors", "trials.jsonl")), content=st.binary(max_size=400))
 def test_arbitrary_bytes_in_a_run_are_told_or_passed_over(name: str, content: bytes, tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
@@ -154,7 +153,7 @@ def test_arbitrary_bytes_in_a_run_are_told_or_passed_over(name: str, content: by
     assert run.beats_averages in (True, False)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=FUNCTION_SCOPED)
+@settings(max_examples=40)
 @given(visitor=st.text(max_size=80), item=st.text(max_size=300), rating=st.floats())
 def test_whatever_a_browser_sends_as_a_rating_is_kept_or_refused(
     visitor: str, item: str, rating: float, tmp_path: Path
@@ -174,7 +173,7 @@ _CHANGE = _JSON | st.fixed_dictionaries({"number": _JSON, "id": _JSON, "value": 
 
 
 @given(sent=_JSON | st.fixed_dictionaries({"client": _JSON, "changes": _JSON | st.lists(_CHANGE, max_size=3)}))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_comes_in_place_of_clicked_stars_is_read_or_left_out(sent: object) -> None:
     client, changes = stars.changes_in(sent)
     assert len(client) <= 64

@@ -32,7 +32,7 @@ def choices(draw: st.DrawFn) -> Hyperparameters:
 
 
 @given(choices(), st.integers(0, links.HIGHEST_SEED), st.sampled_from(sorted(datasets.DATASETS)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_link_leads_back_to_what_it_was_made_of(hyperparameters: Hyperparameters, seed: int, dataset: str) -> None:
     config = RunConfig(source=Source(dataset=dataset), hyperparameters=hyperparameters, seed=seed)
     found, faults = links.from_query(links.to_query(config))
@@ -89,7 +89,7 @@ def test_a_hostile_link_puts_no_markup_into_a_sentence() -> None:
 
 
 @given(st.dictionaries(st.text() | st.sampled_from([*names(), "seed", "dataset", "preset"]), st.text(), max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_link_breaks_anything(query: dict[str, str]) -> None:
     found, faults = links.from_query(query)
     assert len(faults) <= len(query)

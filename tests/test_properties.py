@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_models import model_of
 from made_ratings import ratings_of
@@ -119,7 +119,7 @@ def test_errors_do_not_depend_on_the_order_of_the_ratings(order: list[int], seed
 # -- what is not observed ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["items", "users"]), st.booleans(), st.booleans())
 def test_a_column_without_a_rating_changes_no_weight_of_the_others(
     seed: int, based_on: str, centering: bool, leaning: bool
@@ -240,7 +240,7 @@ def test_a_user_of_the_training_is_met_close_to_their_trained_row(learnt: Traine
         assert max(apart) < 1e-4 < np.mean(from_nothing)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(st.data())
 def test_leaving_one_rating_out_is_meeting_the_visitor_without_it(learnt: TrainedModel, draw: st.DataObject) -> None:
     """For any visitor, at the left-out item and at every other."""
@@ -280,7 +280,7 @@ def test_a_trained_model_that_was_kept_is_the_same_in_every_part(learnt: Trained
     assert_is_same(run.load_model(), learnt)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(
     st.integers(1, 5),
     st.integers(1, 3),

@@ -519,14 +519,14 @@ class TestAnything:
             assert ratings.scale.low <= values.min()
             assert values.max() <= ratings.scale.high
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         content=st.binary(max_size=200), name=st.sampled_from(["a.csv", "u.data", "ratings.dat", "a.parquet", "a.zip"])
     )
     def test_arbitrary_bytes(self, tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
         self.attempt(written(tmp_path_factory.getbasetemp(), content, name))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         header=st.sampled_from(["user,item,rating", "userId;movieId;rating;timestamp", "rating\titem\tuser"]),
         rows=st.lists(st.lists(st.text('019.-+einfa",;\t\r\n é\u2028', max_size=5), max_size=5), max_size=8),
@@ -538,7 +538,7 @@ class TestAnything:
         text = "\n".join([header, *(separator.join(row) for row in rows)])
         self.attempt(written(tmp_path_factory.getbasetemp(), text))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(content=st.binary(max_size=120), name=st.sampled_from(["movies.csv", "movies.dat", "u.item"]))
     def test_arbitrary_titles(self, tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
         folder = tmp_path_factory.mktemp("any")
@@ -546,7 +546,7 @@ class TestAnything:
         written(folder, content, name)
         self.attempt(folder)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
     def test_a_damaged_zip(self, tmp_path_factory: pytest.TempPathFactory, place: int, byte: int) -> None:
         buffer = io.BytesIO()
@@ -556,7 +556,7 @@ class TestAnything:
         content[place % len(content)] = byte
         self.attempt(written(tmp_path_factory.getbasetemp(), bytes(content), "a.zip"), max_bytes=1_000_000)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(known=pairs, crlf=st.booleans())
     def test_good_rows_come_back_as_they_were(
         self, tmp_path_factory: pytest.TempPathFactory, known: dict[tuple[int, str], int], crlf: bool

@@ -259,7 +259,7 @@ def test_ratings_without_timestamps_can_not_be_split_by_time(checkerboard: Ratin
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sets(st.tuples(st.integers(1, 8), st.integers(1, 8)), min_size=3, max_size=64),
     st.integers(0, 100),
