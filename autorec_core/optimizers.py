@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -80,6 +81,17 @@ class Moved:
         return np.array([*values, group["weight_decay"]], dtype=self.weights.dtype)
 
 
+class _Adam(torch.optim.Adam):
+    """torch's, without its compiler: these methods load that at their first call, to say that they are not for it.
+
+    That would be a second of each start and 70 MB of each process, and nothing here is compiled by it.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+
+
 class Penalised:
     """An optimiser of the objective per rating: mean squared error + `penalties[p] / 2 * ||p||^2` for each parameter.
 
@@ -99,7 +111,7 @@ class Penalised:
         if self.kind == "adam":
             # Adam's weight_decay adds `penalty * p` to the gradient: the penalty's own. Fused is one pass over memory.
             groups = [{"params": [parameter], "weight_decay": penalty} for parameter, penalty in self.penalties]
-            self.optimizer = torch.optim.Adam(groups, lr=hyperparameters.learning_rate, fused=True)
+            self.optimizer = _Adam(groups, lr=hyperparameters.learning_rate, fused=True)
         elif self.kind == "rprop":
             self.optimizer = torch.optim.Rprop(parameters, lr=hyperparameters.learning_rate)
         else:

@@ -184,9 +184,9 @@ class Worker:
 
 
 def _warm_up() -> None:
-    """Trains something tiny: torch imports much, and makes its threads, only when a training first needs them."""
-    numbers = np.arange(4)
-    ratings = Ratings.from_triples(numbers, numbers, numbers + 1.0, name="warm-up", scale=RatingScale(1, 4, 1))
+    """Trains something tiny, and sparse: kernels are loaded and threads made only when a training first needs them."""
+    numbers = np.arange(40)
+    ratings = Ratings.from_triples(numbers, numbers, 1.0 + numbers % 4, name="warm-up", scale=RatingScale(1, 4, 1))
     list(Trainer(random_split(ratings, seed=0), Hyperparameters(hidden_units=1, epochs=1)))
 
 

@@ -58,3 +58,18 @@ def test_the_command_line_sets_it_before_torch_is_there() -> None:
     variables = {name: value for name, value in os.environ.items() if name not in environment.FOR_TRAINING}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=variables)
     assert "at torch: 2000" in done.stdout
+
+
+def test_no_training_waits_for_the_compiler_that_torch_brings() -> None:
+    program = (
+        "import sys\n"
+        "from autorec_core import datasets, hyperparameters, splits, training\n"
+        "split = splits.random_split(datasets.load(datasets.BUNDLED), seed=0)\n"
+        "values = hyperparameters.Hyperparameters(hidden_units=4, epochs=2)\n"
+        "broken = training.Trainer(split, values)\n"
+        "for _, _ in zip(range(2), broken): pass\n"
+        "*_, ended = training.Trainer(split, values, checkpoint=broken.checkpoint())\n"
+        "print(type(ended).__name__, 'torch._dynamo' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["TrainingEnded", "False"]
