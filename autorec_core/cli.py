@@ -2,52 +2,32 @@
 
 With `--json` one JSON object goes to standard output and nothing else; progress goes to standard error. The status is
 0, or 2 with one clear line on standard error for what the caller did wrong.
+
+Only the commands that train wait for torch, which comes with `cli_train` and `cli_reproduce`.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import json
-import shlex
-import signal
+import importlib
 import sys
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
-from autorec_core import (
-    __version__,
-    cli_operate,
-    cli_reproduce,
-    datasets,
-    hyperparameters,
-    rating_files,
-    report,
-    shelf,
-    storage,
-)
+from autorec_core import __version__, cli_operate, datasets, hyperparameters, rating_files, report, shelf, storage
 from autorec_core.catalogue import display_title
-from autorec_core.defaults import hyperparameters_for, name_of
+from autorec_core.cli_common import fetching, find_run, print_json, store_of
 from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError, StorageError
-from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEvent, TrainingStarted
-from autorec_core.ranks import Ranks
+from autorec_core.published import PAPERS_ACTIVATIONS
 from autorec_core.recommender import Recommendation, Recommender
-from autorec_core.recording import record
-from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.spreadsheets import from_text
-from autorec_core.tensorboard import TensorBoardWriter
 from autorec_core.titles import plain_name
-from autorec_core.training import Trainer
 
 FAULT = 2
 """Status for what the caller did wrong."""
-INTERRUPTED = 130
-"""Status after Ctrl-C, as shells have it."""
-BAR = 24
 
 
 class _Parser(argparse.ArgumentParser):
@@ -120,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--stop-after", type=int, metavar="EPOCH", help="end after this epoch, its schedule unchanged")
     train.add_argument("--tensorboard", metavar="DIR", help="write the curves for TensorBoard too, into DIR/RUN")
     _add_common(train)
-    train.set_defaults(act=_train)
+    train.set_defaults(act=partial(_loaded_late, "cli_train", "train"))
 
     recommend = commands.add_parser("recommend", help="recommend to somebody whom the model never saw")
     recommend.add_argument("--run", required=True, metavar="RUN", help="id or folder of a run")
@@ -142,14 +122,54 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(evaluate)
     evaluate.set_defaults(act=_evaluate)
 
-    cli_reproduce.add_to(commands)
+    _add_reproduce(commands)
     cli_operate.add_to(commands)
     return parser
+
+
+def _loaded_late(module: str, name: str, chosen: argparse.Namespace) -> int:
+    """What a command does that trains: torch comes with its module, and would keep every other command waiting."""
+    act: Callable[[argparse.Namespace], int] = getattr(importlib.import_module(f"autorec_core.{module}"), name)
+    return act(chosen)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: in AUTOREC_HOME)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_reproduce(commands: Any) -> None:
+    parser = commands.add_parser("reproduce", help="measure as the paper did: several splits, means with intervals")
+    parser.add_argument(
+        "ratings",
+        nargs="*",
+        metavar="RATINGS",
+        help=f"names of data sets, files, folders (default: {datasets.BUNDLED})",
+    )
+    parser.add_argument("--train", metavar="FILE", help="a published training part, as u1.base; with --test")
+    parser.add_argument("--test", metavar="FILE", help="its test part, as u1.test")
+    parser.add_argument("--rating-scale", nargs=2, type=float, metavar=("MIN", "MAX"), help="lowest and highest rating")
+    parser.add_argument("--by-time", action="store_true", help="test on the newest tenth, and not on a random one")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        default=None,
+        metavar="NAME",
+        help="items, users (I- and U-AutoRec, presets by the number of ratings), paper (its lambda and units chosen on "
+        "validation), paper-preset (as they stand there), any preset "
+        f"({', '.join(hyperparameters.PRESETS)}), {', '.join(PAPERS_ACTIVATIONS)} or activations for these four "
+        "(default: items users paper)",
+    )
+    parser.add_argument("--based-on", choices=("items", "users"), help="make every variant I- or U-AutoRec")
+    parser.add_argument("--seeds", type=int, default=5, help="how many: each draws a split (default: 5)")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default: 0)")
+    parser.add_argument("--networks", type=int, default=1, help="networks a split, for an ensemble row (default: 1)")
+    parser.add_argument(
+        "--report", action="store_true", help="add groups, lists, and people held out, as evaluate does"
+    )
+    parser.add_argument("--into", metavar="DIR", help="folder of the tables and results (default: in AUTOREC_HOME)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(act=partial(_loaded_late, "cli_reproduce", "reproduce"))
 
 
 def _add_hyperparameter(group: argparse._ArgumentGroup, name: str) -> None:
@@ -164,26 +184,12 @@ def _add_hyperparameter(group: argparse._ArgumentGroup, name: str) -> None:
         group.add_argument(flag, type=type(default), default=None, help=text, metavar=type(default).__name__.upper())
 
 
-def _store(chosen: argparse.Namespace) -> RunStore:
-    return RunStore(Path(chosen.runs).resolve() if chosen.runs else storage.runs_folder())
-
-
-def _find_run(store: RunStore, name: str) -> Run:
-    """A run by its id, or by its folder."""
-    folder = Path(name)
-    return Run(folder.resolve()) if (folder / "run.json").is_file() else store.get(name)
-
-
-def _print_json(found: dict[str, Any]) -> None:
-    print(json.dumps(found, indent=1, ensure_ascii=False))
-
-
 # -- datasets ---------------------------------------------------------------------------------------------------------
 
 
 def _datasets(chosen: argparse.Namespace) -> int:
     if chosen.fetch is not None:
-        ratings = datasets.load(chosen.fetch, _bar("Fetching"))
+        ratings = datasets.load(chosen.fetch, fetching)
         print(f"{ratings!r} is here.", file=sys.stderr)
     found = [
         {
@@ -199,7 +205,7 @@ def _datasets(chosen: argparse.Namespace) -> int:
         for one in datasets.DATASETS.values()
     ]
     if chosen.json:
-        _print_json({"datasets": found})
+        print_json({"datasets": found})
         return 0
     print(f"{'name':<22}{'ratings':>12}{'users':>10}{'movies':>9}  here")
     for one in found:
@@ -208,204 +214,19 @@ def _datasets(chosen: argparse.Namespace) -> int:
     return 0
 
 
-# -- train ------------------------------------------------------------------------------------------------------------
-
-
-def _train(chosen: argparse.Namespace) -> int:
-    if chosen.stop_after is not None and chosen.stop_after < 1:
-        raise NotFoundError(f"--stop-after must be 1 or more, got {chosen.stop_after}.")
-    ranks = Ranks.join()
-    try:
-        return _train_with(ranks, chosen)
-    finally:
-        ranks.leave()
-
-
-def _train_with(ranks: Ranks, chosen: argparse.Namespace) -> int:
-    store = _store(chosen)
-    config = None if chosen.resume is not None else _config(chosen)
-    if ranks.is_first:
-        run = _find_run(store, chosen.resume) if config is None else store.create(config)
-        ranks.first_says(str(run.folder))
-    else:
-        run = Run(Path(ranks.first_says("")))
-    if run.state == "ended":
-        raise NotFoundError(f"Run {run.id} has ended; there is nothing to resume. Start a new one.")
-    stop = _Interrupt()
-    progress = _Progress(run, is_terminal=sys.stderr.isatty())
-    curves: TensorBoardWriter | None = None
-
-    def control(trainer: Trainer, event: TrainingEvent, save: Callable[[], None]) -> bool:
-        if ranks.is_first:
-            progress.show(event)
-        if curves is not None:
-            curves.add(event)
-        if isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch == chosen.stop_after:
-            trainer.stop()
-        return not stop.is_asked
-
-    try:
-        curves = TensorBoardWriter(Path(chosen.tensorboard) / run.id) if chosen.tensorboard and ranks.is_first else None
-        with stop:
-            result = record(run, control, progress=_bar("Fetching"), ranks=ranks)
-    except AutoRecError:
-        if ranks.is_first and run.state == "waiting":  # its ratings can't be used: nothing of it is worth keeping
-            store.delete(run.id)
-        raise
-    if not ranks.is_first:
-        return INTERRUPTED if result is None else 0
-    progress.close()
-    ended = run.ended
-    if curves is not None and ended is not None:
-        curves.add(ended)
-    if result is None:
-        print(
-            f"autorec_core: interrupted after epoch {run.checkpoint_epoch}. Go on with: "
-            f"python -m autorec_core train --resume {shlex.quote(str(run.folder)) if chosen.runs else run.id}",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
-    if chosen.json:
-        _print_json(result)
-    else:
-        _print_result(run, result)
-    return 0
-
-
-def _config(chosen: argparse.Namespace) -> RunConfig:
-    changes = {name: getattr(chosen, name) for name in hyperparameters.names() if getattr(chosen, name) is not None}
-    for name in ("ratings", "items", "test_ratings"):
-        path = getattr(chosen, name)
-        if path is not None and not Path(path).exists():
-            raise NotFoundError(f"There is no file {path}.")
-    dataset = None if chosen.ratings else chosen.dataset or datasets.BUNDLED
-    if dataset is not None:
-        datasets.find(dataset)
-        if chosen.items is not None:
-            raise NotFoundError("--items names the movies of --ratings; a named data set has its own.")
-    absolute = {
-        name: None if path is None else str(Path(path).resolve())
-        for name, path in vars(chosen).items()
-        if name in ("ratings", "items", "test_ratings")
-    }
-    source = Source(
-        dataset=dataset, scale=tuple(chosen.rating_scale) if chosen.rating_scale is not None else None, **absolute
-    )
-    if chosen.preset is not None:
-        begun, size = hyperparameters.preset(chosen.preset), 0
-    else:  # how many ratings a file of one's own has is known once it is read
-        size = datasets.find(dataset).num_ratings if dataset is not None else source.load()[0].num_ratings
-        base = hyperparameters.Hyperparameters().with_changes(based_on=changes.get("based_on", "items")).based_on
-        begun = hyperparameters_for(size, base)
-    values = begun.with_changes(**changes)
-    return RunConfig(
-        source=source,
-        hyperparameters=values,
-        preset=name_of(values, size),
-        seed=chosen.seed,
-        test_fraction=0.0 if chosen.test_ratings else chosen.test_fraction,
-        valid_fraction=chosen.valid_fraction,
-        holdout_users=chosen.holdout_users,
-        by_time=chosen.by_time,
-        kind="cli",
-    )
-
-
-class _Interrupt:
-    """Ctrl-C asks once to stop after the epoch; a second one ends at once, with what the last checkpoint has."""
-
-    def __init__(self) -> None:
-        self.is_asked = False
-        self._before: Any = None
-
-    def __enter__(self) -> None:
-        with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
-            self._before = signal.signal(signal.SIGINT, self._ask)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.is_asked:
-            raise KeyboardInterrupt
-        self.is_asked = True
-        print("\nautorec_core: finishing this epoch, then saving. Ctrl-C again ends at once.", file=sys.stderr)
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-
-class _Progress:
-    """The training on standard error: a bar on a terminal, else a line every few seconds."""
-
-    def __init__(self, run: Run, *, is_terminal: bool) -> None:
-        self._epochs = run.config.hyperparameters.epochs
-        self._is_terminal = is_terminal
-        self._began = self._said = time.monotonic()
-        self._best: float | None = None
-
-    def show(self, event: TrainingEvent) -> None:
-        """Says how far the training is."""
-        if isinstance(event, EpochEnded):
-            if event.is_best:
-                self._best = event.valid_rmse
-            best = "" if self._best is None else f", best {self._best:.4f}"
-            self._say(
-                event.epoch, self._epochs, f"train {event.train_rmse:.4f}, validation {event.valid_rmse:.4f}{best}"
-            )
-        elif isinstance(event, RefitEpochEnded):
-            self._say(event.epoch, event.epochs, "refit to train and validation")
-
-    def _say(self, done: int, whole: int, text: str) -> None:
-        now = time.monotonic()
-        if self._is_terminal:
-            filled = round(BAR * done / whole)
-            print(
-                f"\r[{'#' * filled}{'.' * (BAR - filled)}] epoch {done}/{whole}, {text}\033[K", end="", file=sys.stderr
-            )
-        elif now - self._said > 5 or done == whole:
-            self._said = now
-            print(f"epoch {done}/{whole}, {text}", file=sys.stderr)
-
-    def close(self) -> None:
-        """Ends the bar's line."""
-        if self._is_terminal:
-            print(file=sys.stderr)
-
-
-def _bar(what: str) -> datasets.Progress:
-    def show(come: int, whole: int) -> None:
-        if sys.stderr.isatty():
-            share = f" of {whole / 1e6:.1f}" if whole else ""
-            print(f"\r{what}: {come / 1e6:.1f}{share} MB\033[K", end="\n" if come == whole else "", file=sys.stderr)
-
-    return show
-
-
-def _print_result(run: Run, result: dict[str, Any]) -> None:
-    def number(value: float | None) -> str:
-        return "-" if value is None else f"{value:.4f}"
-
-    print(f"run {run.id}, {result['dataset']['name']}, best epoch {result['best_epoch']} of {result['epochs_run']}")
-    print(f"test RMSE {number(result['test_rmse'])}, MAE {number(result['test_mae'])}")
-    for name, value in result["baselines"].items():
-        print(f"  {name:<16}{number(value)}")
-    for known, scores in result.get("fold_in", {}).items():
-        print(f"  fold-in, {known:>3} known: {scores['autorec']:.4f}, user_item_bias {scores['user_item_bias']:.4f}")
-    print(f"{result['seconds']['train']:.2f} s of training, {result['ratings_per_second']:,.0f} ratings per second")
-
-
 # -- recommend --------------------------------------------------------------------------------------------------------
 
 
 def _recommend(chosen: argparse.Namespace) -> int:
     if chosen.count < 1:
         raise NotFoundError(f"--count must be 1 or more, got {chosen.count}.")
-    run = _find_run(_store(chosen), chosen.run)
+    run = find_run(store_of(chosen), chosen.run)
     recommender = Recommender(run.load_model())
     given, ignored = _read_visitor(Path(chosen.ratings), recommender)
     fold_in = recommender.fold_in(list(given), list(given.values()))
     found = recommender.recommend(fold_in, count=chosen.count)
     if chosen.json:
-        _print_json({"recommendations": [_as_json(one) for one in found], "ignored": ignored})
+        print_json({"recommendations": [_as_json(one) for one in found], "ignored": ignored})
         return 0
     for place, one in enumerate(found, start=1):
         because = ", ".join(f"{display_title(r.title)} {r.rating:g} ({r.effect:+.2f})" for r in one.because)
@@ -493,8 +314,8 @@ def _read_visitor(path: Path, recommender: Recommender) -> tuple[dict[int, float
 def _evaluate(chosen: argparse.Namespace) -> int:
     if chosen.listed < 1:
         raise NotFoundError(f"--listed must be 1 or more, got {chosen.listed}.")
-    run = _find_run(_store(chosen), chosen.run)
-    model, split = run.load_model(), run.config.split(_bar("Fetching"))
+    run = find_run(store_of(chosen), chosen.run)
+    model, split = run.load_model(), run.config.split(fetching)
     learnt = (run.result or {}).get("split", {}).get("fingerprint")
     if learnt not in (None, split.train.fingerprint):
         raise StorageError(
@@ -505,7 +326,7 @@ def _evaluate(chosen: argparse.Namespace) -> int:
         raise NotFoundError(f"Run {run.id} has no test ratings to be scored on. Train one with a test fraction.")
     found = report.report(model, split, listed=chosen.listed)
     if chosen.json:
-        _print_json({"run_id": run.id, **storage.without_nan(found)})
+        print_json({"run_id": run.id, **storage.without_nan(found)})
     else:
         print("\n".join([f"run {run.id}, {split.train.name}, seed {split.seed}", *report.text_of(found)]))
     return 0
@@ -518,7 +339,7 @@ def _runs(chosen: argparse.Namespace) -> int:
     if chosen.what != "list":
         return _delete_or_restore(chosen)
     found = []
-    for run in _store(chosen).all():
+    for run in store_of(chosen).all():
         if shelf.is_deleted(run) or run.config.search is not None:
             continue
         result, last = run.result or {}, run.last_epoch
@@ -537,7 +358,7 @@ def _runs(chosen: argparse.Namespace) -> int:
             }
         )
     if chosen.json:
-        _print_json({"runs": found})
+        print_json({"runs": found})
         return 0
     print(f"{'run':<26}{'state':<13}{'test RMSE':>10}  model")
     for one in found:
@@ -551,7 +372,7 @@ def _runs(chosen: argparse.Namespace) -> int:
 def _delete_or_restore(chosen: argparse.Namespace) -> int:
     if not chosen.run_ids:
         raise NotFoundError(f"runs {chosen.what} needs the id of a run; `runs` lists them.")
-    store = _store(chosen)
+    store = store_of(chosen)
     runs = [store.get(run_id) for run_id in chosen.run_ids]  # all of them are there, or nothing happens
     for run in runs:
         if chosen.what == "restore":
@@ -562,7 +383,7 @@ def _delete_or_restore(chosen: argparse.Namespace) -> int:
             shelf.delete(run)
     shelf.clean_up(store)
     if chosen.json:
-        _print_json({f"{chosen.what}d": chosen.run_ids})
+        print_json({f"{chosen.what}d": chosen.run_ids})
         return 0
     for run_id in chosen.run_ids:
         print(f"{chosen.what}d {run_id}")

@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from autorec_core import datasets, hyperparameters, storage
+from autorec_core import datasets, storage
+from autorec_core.cli_common import INTERRUPTED, fetching, print_json
 from autorec_core.errors import NotFoundError
 from autorec_core.rating_files import read_ratings
 from autorec_core.ratings import Ratings, RatingScale
-from autorec_core.reproduce import PAPERS_ACTIVATIONS, Protocol, Reproduction, Step, variants_of
+from autorec_core.reproduce import Protocol, Reproduction, Step, variants_of
 from autorec_core.reproduce_table import markdown_of, save
 
-INTERRUPTED = 130
-"""Status after Ctrl-C, as shells have it."""
 SECONDS_BETWEEN_LINES = 10.0
 """Of progress, where standard error is no terminal."""
-
-
-def add_to(commands: Any) -> None:
-    """Adds the command to a parser's commands."""
-    parser = commands.add_parser("reproduce", help="measure as the paper did: several splits, means with intervals")
-    parser.add_argument(
-        "ratings",
-        nargs="*",
-        metavar="RATINGS",
-        help=f"names of data sets, files, folders (default: {datasets.BUNDLED})",
-    )
-    parser.add_argument("--train", metavar="FILE", help="a published training part, as u1.base; with --test")
-    parser.add_argument("--test", metavar="FILE", help="its test part, as u1.test")
-    parser.add_argument("--rating-scale", nargs=2, type=float, metavar=("MIN", "MAX"), help="lowest and highest rating")
-    parser.add_argument("--by-time", action="store_true", help="test on the newest tenth, and not on a random one")
-    parser.add_argument(
-        "--variants",
-        nargs="+",
-        default=None,
-        metavar="NAME",
-        help="items, users (I- and U-AutoRec, presets by the number of ratings), paper (its lambda and units chosen on "
-        "validation), paper-preset (as they stand there), any preset "
-        f"({', '.join(hyperparameters.PRESETS)}), {', '.join(PAPERS_ACTIVATIONS)} or activations for these four "
-        "(default: items users paper)",
-    )
-    parser.add_argument("--based-on", choices=("items", "users"), help="make every variant I- or U-AutoRec")
-    parser.add_argument("--seeds", type=int, default=5, help="how many: each draws a split (default: 5)")
-    parser.add_argument("--first-seed", type=int, default=0, help="the first of them (default: 0)")
-    parser.add_argument("--networks", type=int, default=1, help="networks a split, for an ensemble row (default: 1)")
-    parser.add_argument(
-        "--report", action="store_true", help="add groups, lists, and people held out, as evaluate does"
-    )
-    parser.add_argument("--into", metavar="DIR", help="folder of the tables and results (default: in AUTOREC_HOME)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(act=reproduce)
 
 
 def reproduce(chosen: argparse.Namespace) -> int:
@@ -90,7 +52,7 @@ def reproduce(chosen: argparse.Namespace) -> int:
         tables.append(save(work))
         print(f"autorec_core: the tables are in {work.folder}.", file=sys.stderr)
     if chosen.json:
-        print(json.dumps({"tables": storage.without_nan(tables)}, indent=1, ensure_ascii=False))
+        print_json({"tables": storage.without_nan(tables)})
     else:
         print("\n".join(markdown_of(table) for table in tables), end="")
     return 0
@@ -113,7 +75,7 @@ def _loaded(chosen: argparse.Namespace) -> Iterator[tuple[Ratings, Ratings | Non
             datasets.find(name)
     for name in names:
         named = name in datasets.DATASETS
-        yield (datasets.load(name, _fetching) if named else read_ratings(name, scale=scale)), None
+        yield (datasets.load(name, fetching) if named else read_ratings(name, scale=scale)), None
 
 
 def _folder_name(ratings: Ratings, test: Ratings | None, protocol: Protocol) -> str:
@@ -121,12 +83,6 @@ def _folder_name(ratings: Ratings, test: Ratings | None, protocol: Protocol) -> 
     name = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in ratings.name).strip(".")
     split = "-own-test" if test is not None else "-by-time" if protocol.by_time else ""
     return f"{name or 'ratings'}-{ratings.fingerprint[:6]}{split}"
-
-
-def _fetching(come: int, whole: int) -> None:
-    if sys.stderr.isatty():
-        share = f" of {whole / 1e6:.1f}" if whole else ""
-        print(f"\rFetching: {come / 1e6:.1f}{share} MB\033[K", end="\n" if come == whole else "", file=sys.stderr)
 
 
 class _Told:

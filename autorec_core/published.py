@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PAPER = "Sedhain et al. 2015"
+PAPERS_ACTIVATIONS = tuple(
+    f"paper-{code}-{output}" for code in ("identity", "sigmoid") for output in ("identity", "sigmoid")
+)
+"""The paper's table of activations, as variants of a reproduction: code, then output."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded, TrainingEvent
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.metrics import mae, rmse
+from autorec_core.published import PAPERS_ACTIVATIONS
 from autorec_core.ratings import FloatArray, Ratings
 from autorec_core.recording import use_worthwhile_threads
 from autorec_core.splits import Split, random_split
@@ -38,10 +39,6 @@ HOLDOUT_USERS = 0.15
 """Share of the users held out whole for a report."""
 NETWORK_STEP = 1_000
 """Between the seeds of two networks of one split; more than there are splits."""
-PAPERS_ACTIVATIONS = tuple(
-    f"paper-{code}-{output}" for code in ("identity", "sigmoid") for output in ("identity", "sigmoid")
-)
-"""The paper's table of activations, as variants: code, then output."""
 SHORTHANDS = {"activations": PAPERS_ACTIVATIONS}
 """Words for several variants."""
 _MADE_BY = (

@@ -11,7 +11,8 @@ from typing import Any
 
 from autorec_core import __version__, published, report, storage
 from autorec_core.confidence import LEVEL, Mean
-from autorec_core.reproduce import PAPERS_ACTIVATIONS, Outcome, Reproduction, Variant, known_dataset, source_fingerprint
+from autorec_core.published import PAPERS_ACTIVATIONS
+from autorec_core.reproduce import Outcome, Reproduction, Variant, known_dataset, source_fingerprint
 
 KINDS = ("model", "ensemble", "baseline", "published")
 """What a row can be, in the order of the table."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autorec_core import cli, links
+from autorec_core import cli, cli_train, links
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import names
 from autorec_core.runs import Run, RunConfig, RunStore
@@ -96,10 +96,10 @@ def test_no_flag_of_train_ends_in_a_traceback(
     path.write_text("user,item,rating\n" + "\n".join(f"{u},{i},{1 + (u * i) % 5}" for u in range(9) for i in range(9)))
 
     def only_prepare(ranks: object, chosen: object) -> int:
-        cli._config(chosen).split()  # type: ignore[arg-type]
+        cli_train.config_of(chosen).split()  # type: ignore[arg-type]
         return 0
 
-    monkeypatch.setattr(cli, "_train_with", only_prepare)
+    monkeypatch.setattr(cli_train, "_train_with", only_prepare)
     values = [value, "5"] if flag == "rating-scale" else [value]
     assert status_of(["train", "--ratings", str(path), f"--{flag.replace('_', '-')}", *values]) in (0, 2)
 

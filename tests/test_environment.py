@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from autorec_core import environment
 from autorec_core.jobs import JobRunner
 from autorec_core.runs import RunStore
@@ -44,7 +46,7 @@ class _Nobody:
 def test_the_command_line_sets_it_before_torch_is_there() -> None:
     program = (
         "import sys, os, runpy\n"
-        "sys.argv = ['autorec_core', 'datasets']\n"
+        "sys.argv = ['autorec_core', 'train', '--resume', 'nothing']\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'torch':\n"
@@ -52,8 +54,8 @@ def test_the_command_line_sets_it_before_torch_is_there() -> None:
         "sys.meta_path.insert(0, Finder())\n"
         "try:\n"
         "    runpy.run_module('autorec_core', run_name='__main__')\n"
-        "except SystemExit as end:\n"
-        "    sys.exit(end.code)\n"
+        "except SystemExit:\n"
+        "    pass\n"
     )
     variables = {name: value for name, value in os.environ.items() if name not in environment.FOR_TRAINING}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=variables)
@@ -73,3 +75,17 @@ def test_no_training_waits_for_the_compiler_that_torch_brings() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["TrainingEnded", "False"]
+
+
+@pytest.mark.parametrize("command", [["--help"], ["datasets"], ["runs"], ["status"]])
+def test_only_what_trains_waits_for_torch(command: list[str]) -> None:
+    program = (
+        "import runpy, sys\n"
+        f"sys.argv = ['autorec_core', *{command}]\n"
+        "try:\n"
+        "    runpy.run_module('autorec_core', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    print(end.code or 0, 'torch' in sys.modules, 'numba' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 False False"

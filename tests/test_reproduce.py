@@ -15,8 +15,9 @@ from autorec_core.datasets import DATASETS
 from autorec_core.defaults import hyperparameters_for
 from autorec_core.errors import InvalidHyperparameterError
 from autorec_core.metrics import mae, rmse
+from autorec_core.published import PAPERS_ACTIVATIONS
 from autorec_core.ratings import Ratings
-from autorec_core.reproduce import PAPERS_ACTIVATIONS, Protocol, Reproduction, Variant, known_dataset, variants_of
+from autorec_core.reproduce import Protocol, Reproduction, Variant, known_dataset, variants_of
 from autorec_core.reproduce_table import average_of, markdown_of, save, table_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

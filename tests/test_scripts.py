@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from autorec_core import cli, scripts
+from autorec_core import cli, cli_train, scripts
 from autorec_core.events import EpochEnded
 from autorec_core.hyperparameters import PRESETS, Hyperparameters
 from autorec_core.recording import record
@@ -129,7 +129,7 @@ def test_a_command_asks_for_exactly_what_was_asked_for(preset: str, changes: dic
     hyperparameters = PRESETS[preset].hyperparameters.with_changes(**changes)
     config = RunConfig(hyperparameters=hyperparameters, seed=3, test_fraction=0.25)
     _, _, _, *arguments = shlex.split(scripts.command(config))
-    asked = cli._config(cli._parser().parse_args(arguments))
+    asked = cli_train.config_of(cli._parser().parse_args(arguments))
     assert asked.hyperparameters == hyperparameters
     assert (asked.seed, asked.test_fraction, asked.source) == (3, 0.25, config.source)
 
