@@ -493,12 +493,14 @@ class RunStore:
             for folder in sorted(self.folder.iterdir(), reverse=True):
                 if not _RUN_ID.fullmatch(folder.name):
                     continue
-                if folder.name not in self._known or not (folder / "run.json").exists():
+                run = self._known.get(folder.name)  # once: another thread may delete it meanwhile
+                if run is None or not (folder / "run.json").exists():
                     self._known.pop(folder.name, None)
-                    with contextlib.suppress(StorageError):
-                        self._known[folder.name] = Run(folder)
-                if folder.name in self._known:
-                    found.append(self._known[folder.name])
+                    try:
+                        run = self._known[folder.name] = Run(folder)
+                    except StorageError:
+                        continue
+                found.append(run)
         return found
 
     def delete(self, run_id: str) -> None:

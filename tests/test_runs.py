@@ -272,6 +272,23 @@ def test_a_run_that_is_written_is_not_deleted(run):
     assert store.all() == []
 
 
+def test_a_run_that_is_deleted_while_all_are_listed_is_no_error(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    run = store.create(RunConfig())
+    store.all()
+
+    class Forgets(dict):
+        """As when another thread deletes the run as soon as this one has seen it."""
+
+        def __contains__(self, key):
+            there = super().__contains__(key)
+            self.pop(key, None)
+            return there
+
+    store._known = Forgets(store._known)
+    assert [one.id for one in store.all()] == [run.id]
+
+
 def test_nothing_of_a_deleted_run_stays_in_memory(run):
     store = RunStore(run.folder.parent)
     gone = weakref.ref(store.all()[0])
