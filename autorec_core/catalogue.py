@@ -198,13 +198,13 @@ class Catalogue:
         vocabulary, allowed = self._titles.vocabulary, allowed_slips(word) if is_tolerant and not word.isdigit() else 0
         first, last = bisect_left(vocabulary.words, word), bisect_left(vocabulary.words, f"{word}\U0010ffff")
         near = dict.fromkeys(range(first, last), 0)
-        if word.isdecimal() and int(word) in _ROMAN:
+        if word.isdecimal() and len(word) < 3 and int(word) in _ROMAN:
             # "godfather 2" means Part II, and not all that is of 2003: a year that is only begun comes after.
             near = {place: int(vocabulary.words[place] != word) for place in near}
             roman = _ROMAN[int(word)]
             if roman in self._titles.holders:
                 near[bisect_left(vocabulary.words, roman)] = 0
-        if allowed:
+        if allowed and len(word) <= vocabulary.longest + allowed:  # longer ones are no word, and would take long
             whole, begun = vocabulary.slips(word)
             # Of a word that goes on one slip less is forgiven: nearly every short word begins some longer one.
             slips = np.where(whole <= allowed, whole, np.where(begun < allowed, begun, _NOT_FOUND))

@@ -135,6 +135,8 @@ class Downloads:
     def _run(self, name: str, download: _Download) -> None:
         def show(come: int, total: int) -> None:
             samples, now = download.samples, time.monotonic()
+            if samples and come < samples[-1][1]:  # the server sends it whole, and not the rest
+                samples.clear()
             if not samples or now - samples[-1][0] > 0.1:
                 samples.append((now, come))
             while len(samples) > 2 and now - samples[0][0] > _SECONDS_OF_SPEED:

@@ -377,8 +377,11 @@ class JobRunner:
             self._deaths += 1
             _LOG.error("the worker died", extra={"status": process.returncode, "deaths_in_a_row": self._deaths})
             if self._deaths < MOST_DEATHS_IN_A_ROW:
-                self._start_worker()
-                return
+                try:
+                    self._start_worker()
+                    return
+                except OSError:  # no room for a process: nobody hears what a thread raises, and the line would wait
+                    _LOG.exception("no other worker starts")
             for run in self._queue:
                 self._failed.add(run.id)
                 self._messages[run.id] = Sentence(

@@ -147,6 +147,8 @@ class Layouts:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,
+                    encoding="utf-8",
+                    errors="replace",  # a library may say anything, and a thread that raises would end the line
                 )
             process = self._process
         except OSError as error:

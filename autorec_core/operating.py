@@ -158,13 +158,7 @@ def backup(target: Path) -> int:
         raise StorageError(f"{target} is there already. Name another file; a backup replaces nothing.")
     storage.make_folder(target.parent)
 
-    def write(temporary: Path) -> None:
-        try:
-            _copy(source, temporary)
-        except sqlite3.Error as error:
-            raise StorageError(f"Can't back the database up to {target}: {error}.") from error
-
-    storage.replace_file(target, write)
+    _copy(source, target)
     return _checked(target)
 
 
@@ -189,24 +183,35 @@ def restore(source: Path) -> int:
     storage.make_folder(target.parent)
     if target.exists():
         _check_unused(target)
-        before = f"{target}.before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-        try:
-            for ending in ("-wal", "-shm", ""):  # a log of writes that stayed would be played into the backup
-                with contextlib.suppress(FileNotFoundError):
-                    os.replace(f"{target}{ending}", f"{before}{ending}")
-        except OSError as error:
-            raise StorageError(f"Can't put {target} aside: {error.strerror}.") from error
-    storage.replace_file(target, lambda temporary: _copy(source, temporary))
+    fresh = target.with_name(f".{target.name}.restored")
+    _copy(source, fresh)  # before anything is put aside: a full disk leaves what was there in its place
+    before = f"{target}.before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    try:
+        for ending in ("-wal", "-shm", ""):  # a log of writes that stayed would be played into the backup
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{target}{ending}", f"{before}{ending}")
+        os.replace(fresh, target)
+    except OSError as error:
+        raise StorageError(f"Can't put the backup in the place of {target}: {error.strerror}.") from error
+    storage.flush_folder(target.parent)
     return count
 
 
 def _copy(source: Path, target: Path) -> None:
-    with (
-        contextlib.closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
-        contextlib.closing(sqlite3.connect(target)) as new,
-    ):
-        old.backup(new)
-        new.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it that could be forgotten
+    """Writes a database into a file, whole or not at all. Raises StorageError where the disk does not take it."""
+
+    def write(temporary: Path) -> None:
+        try:
+            with (
+                contextlib.closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
+                contextlib.closing(sqlite3.connect(temporary)) as new,
+            ):
+                old.backup(new)
+                new.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it that could be forgotten
+        except sqlite3.Error as error:
+            raise StorageError(f"Can't copy the database to {target}: {error}.") from error
+
+    storage.replace_file(target, write)
 
 
 def _checked(path: Path) -> int:

@@ -209,7 +209,7 @@ class Items:
         if isinstance(item_id, np.generic):
             item_id = item_id.item()
         if isinstance(item_id, str) and self.ids.dtype.kind in "iu":
-            if not re.fullmatch(r"\s*-?[0-9]+\s*", item_id):
+            if not re.fullmatch(r"\s*-?[0-9]{1,19}\s*", item_id):  # no id is longer, and int() refuses thousands
                 return None
             item_id = int(item_id)
         elif self.ids.dtype.kind == "U" and not isinstance(item_id, str):

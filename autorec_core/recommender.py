@@ -130,7 +130,9 @@ class Recommender:
         if len(np.unique(indices)) != len(indices):
             raise InvalidRatingsError("An item is rated twice. Keep one rating of each.")
         scale = self.model.scale
-        if not ((given >= scale.low) & (given <= scale.high)).all():
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            single = given.astype(np.float32)  # as data sets hold them, in which 9.8 is a little more
+        if not ((single >= scale.low) & (single <= scale.high)).all():
             raise InvalidRatingsError(f"A rating is outside {scale}: {given.tolist()}.")
         if self.prior is not None:
             return ItemBasedFoldIn(self.model, self.prior, indices, given)

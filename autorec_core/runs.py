@@ -255,11 +255,18 @@ class Run:
         Raises:
             StorageError: the disk does not take it.
         """
+        held = self._checkpoint_values().get("hyperparameters", {})
         kept = [
             event
             for event in self.events()
             if (isinstance(event, (TrainingStarted, EpochEnded)) and event.epoch <= epoch)
-            or (isinstance(event, HyperparametersChanged) and event.epoch < epoch)  # the checkpoint came before it
+            or (isinstance(event, HyperparametersChanged) and event.epoch < epoch)
+            # After the last epoch, the checkpoint came before it, unless the training was told to leave meanwhile.
+            or (
+                isinstance(event, HyperparametersChanged)
+                and event.epoch == epoch
+                and event.changes.items() <= held.items()
+            )
             or (isinstance(event, RefitEpochEnded) and event.epoch <= refit_epoch)
         ]
         lines = "".join(json.dumps(events.to_json(event)) + "\n" for event in kept)
@@ -385,11 +392,18 @@ class Run:
     @property
     def checkpoint_epoch(self) -> int | None:
         """The epoch that training would go on from, or None where there is no checkpoint that can be read."""
-        path = self.folder / "last.safetensors"
         try:
-            return int(json.loads(array_files.metadata_of(path)["meta"])["epoch"])
-        except (StorageError, ValueError, KeyError, TypeError, RecursionError):
+            return int(self._checkpoint_values()["epoch"])
+        except (ValueError, KeyError, TypeError):
             return None
+
+    def _checkpoint_values(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside its arrays; empty where there is none that can be read."""
+        try:
+            found = json.loads(array_files.metadata_of(self.folder / "last.safetensors")["meta"])
+        except (StorageError, ValueError, KeyError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def has_model(self) -> bool:
@@ -479,12 +493,14 @@ class RunStore:
             for folder in sorted(self.folder.iterdir(), reverse=True):
                 if not _RUN_ID.fullmatch(folder.name):
                     continue
-                if folder.name not in self._known or not (folder / "run.json").exists():
+                run = self._known.get(folder.name)  # once: another thread may delete it meanwhile
+                if run is None or not (folder / "run.json").exists():
                     self._known.pop(folder.name, None)
-                    with contextlib.suppress(StorageError):
-                        self._known[folder.name] = Run(folder)
-                if folder.name in self._known:
-                    found.append(self._known[folder.name])
+                    try:
+                        run = self._known[folder.name] = Run(folder)
+                    except StorageError:
+                        continue
+                found.append(run)
         return found
 
     def delete(self, run_id: str) -> None:

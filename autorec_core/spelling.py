@@ -33,6 +33,11 @@ class Vocabulary:
             self._letters[: len(word), place] = [ord(letter) for letter in word]
         self._lengths = np.array([len(word) for word in self.words], dtype=np.int64)
 
+    @property
+    def longest(self) -> int:
+        """Letters of the longest word; 0 where there is none."""
+        return len(self._letters)
+
     def slips(self, word: str) -> tuple[IntArray, IntArray]:
         """How many slips lead from each word of the vocabulary to this one, and from the nearest of its beginnings.
 

@@ -23,6 +23,8 @@ NO_DECADE = 0
 """Stands for an unknown year."""
 NO_GENRE = ""
 """Stands for no known genre."""
+EARLIEST, LATEST = -2_208_988_800, 4_102_444_800
+"""Seconds since 1970 of the years 1900 and 2100; what lies outside was counted in milliseconds, or is no time."""
 _BLOCK = 1 << 22
 
 
@@ -100,7 +102,7 @@ class Summary:
     by_decade: Groups
     """Of the chosen genre, all decades."""
     times: Times | None
-    """When they were given; None where that is not known."""
+    """When they were given; None where that is not known, or the timestamps are no seconds since 1970."""
 
     @property
     def density(self) -> float:
@@ -229,7 +231,7 @@ class Statistics:
     def _periods(self) -> tuple[NDArray[np.datetime64], IntArray, str] | None:
         """Starts of the periods, the period of each rating as int32, and the unit."""
         seconds = self.ratings.timestamps
-        if seconds is None or not len(seconds):
+        if seconds is None or not len(seconds) or seconds.min() < EARLIEST or seconds.max() >= LATEST:
             return None
         first, last = (np.datetime64(int(end), "s") for end in (seconds.min(), seconds.max()))
         unit = "day" if (last - first).astype(np.int64) < DAYS_BY_DAY * 86_400 else "month"

@@ -95,10 +95,13 @@ def replace_file(path: Path, content: bytes | Callable[[Path], None]) -> None:
             os.fsync(file.fileno())
         _move(temporary, path)
         flush_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:  # whatever it was, nothing is left beside the file
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise StorageError("Can't write {path}: {reason}.", path=path, reason=error.strerror) from error
+        if isinstance(error, StorageError) or not isinstance(error, OSError):
+            raise
+        reason = error.strerror or str(error)  # Arrow's own have a message alone
+        raise StorageError("Can't write {path}: {reason}.", path=path, reason=reason) from error
 
 
 def flush_file(path: Path) -> None:

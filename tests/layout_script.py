@@ -13,6 +13,10 @@ if __name__ == "__main__":
     how = (folder / "how").read_text()
     if how == "fail":
         raise MemoryError("there is no room for it")
+    if how == "garble":
+        sys.stdout.buffer.write(b"\xff\n")
+        sys.stderr.buffer.write(b"\xfe is what it says\n")
+        sys.exit(1)
     sys.stdout.write("not a line of progress\n" + json.dumps({"step": "layout", "share": 0.5}) + "\n")
     sys.stdout.flush()
     if how == "wait":

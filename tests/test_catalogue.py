@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
+from autorec_core import spelling
 from autorec_core.catalogue import ORDERS, Catalogue, display_title, plain_title
 from autorec_core.ratings import Items
 
@@ -131,7 +132,17 @@ def test_a_title_that_begins_with_the_query_comes_before_a_more_popular_one(cata
     assert found(catalogue, "american")[0] == "An American in Paris"
 
 
-@pytest.mark.parametrize("query", ["(", ")", "[a-z]+", ".*", "\\", "'", "%", "?", "!!!", "\x00", "💥", "a" * 5_000])
+def test_what_is_longer_than_any_word_is_nobodys_slip(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compared(*_: object) -> None:
+        pytest.fail("It was compared, which takes a millisecond a letter.")
+
+    monkeypatch.setattr(spelling.Vocabulary, "slips", compared)
+    assert len(catalogue.search("q" * 5000)) == 0
+
+
+@pytest.mark.parametrize(
+    "query", ["(", ")", "[a-z]+", ".*", "\\", "'", "%", "?", "!!!", "\x00", "💥", "a" * 5_000, "1" * 5_000]
+)
 def test_no_query_raises_anything(query: str, catalogue: Catalogue) -> None:
     for order in ORDERS:
         catalogue.search(query, order=order)

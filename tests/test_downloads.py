@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from served_files import RATINGS, Server, zipped
 
 from autorec_core import datasets, fetching
+from autorec_core import downloads as downloads_module
 from autorec_core.datasets import DATASETS
 from autorec_core.downloads import Downloads, Standing, speed
 from autorec_core.errors import NotFoundError
@@ -129,3 +132,20 @@ def test_what_remains_is_told_from_the_speed() -> None:
     assert Standing("x", "running", 40, 0, 20.0).seconds_left is None
     assert Standing("x", "running", 40, 100, None).seconds_left is None
     assert Standing("x", "running", 40, 100, 0.0).seconds_left is None
+
+
+def test_speed_is_told_anew_where_a_server_sends_all_of_it_again(
+    server: Server, downloads: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, told = itertools.count(), []
+
+    def fetch(name: str, show: fetching.Progress, _: object) -> None:
+        for come in (100_000, 300_000, 0, 50_000):
+            show(come, 400_000)
+            told.append(standing(downloads).bytes_per_second)
+
+    monkeypatch.setattr(downloads_module, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setattr(datasets, "fetch", fetch)
+    downloads.start("ml-tiny")
+    downloads.wait("ml-tiny", SECONDS)
+    assert told == [None, 200_000.0, None, 50_000.0]

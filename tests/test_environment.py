@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -33,14 +35,23 @@ def test_the_worker_is_started_with_it(monkeypatch, tmp_path) -> None:
 
 
 class _Nobody:
+    """Says nothing until it is ended, as a worker that has not imported everything yet."""
+
     stdin = None
-    stdout = ()
+
+    def __init__(self) -> None:
+        self._is_over = threading.Event()
+        self.stdout = self._silence()
+
+    def _silence(self) -> Iterator[str]:
+        self._is_over.wait()
+        yield from ()
 
     def wait(self, *_: object) -> int:
         return 0
 
     def kill(self) -> None:
-        """Ends at once, as nobody is there."""
+        self._is_over.set()
 
 
 def test_the_command_line_sets_it_before_torch_is_there() -> None:

@@ -1,5 +1,6 @@
 """Trainings in line, in a worker of their own that may die."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -123,6 +124,25 @@ def test_a_killed_worker_interrupts_its_run_and_another_takes_over(runner, confi
     until(lambda: runner.status(run.id).state == "running" and epochs(run) > resumed_from)
     numbers = [event.epoch for event in run.events() if event.kind == "epoch"]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_worker_that_dies_where_no_other_can_start_fails_who_waits_and_the_next_one_tries_again(
+    runner, config, monkeypatch
+):
+    running, waiting = runner.submit(config(LONG)), runner.submit(config(SHORT))
+    until(lambda: epochs(running))
+    with monkeypatch.context() as full:
+
+        def no_room(*_: object, **__: object) -> None:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+        full.setattr(subprocess, "Popen", no_room)
+        os.kill(runner._process.pid, signal.SIGKILL)
+        until(lambda: runner.status(waiting.id).state == "failed")
+    assert "worker does not start" in runner.status(waiting.id).message
+    assert runner.status(running.id).state == "interrupted"
+    runner.resume(waiting.id)
+    until(lambda: runner.status(waiting.id).state == "ended")
 
 
 def test_a_run_that_can_not_load_its_ratings_fails_with_the_sentence(runner, config, ratings_file):

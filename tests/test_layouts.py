@@ -89,6 +89,17 @@ def test_what_goes_wrong_is_told_and_can_be_asked_for_again(working: Layouts, ru
     until(lambda: working.status(run.id).state == "done")
 
 
+def test_one_that_says_what_is_no_text_fails_and_the_next_goes_on(
+    working: Layouts, run_that: Callable[[str], Run]
+) -> None:
+    garbled, after = run_that("garble"), run_that("good")
+    working.ask(garbled)
+    working.ask(after)
+    until(lambda: working.status(after.id).state == "done")
+    assert working.status(garbled.id).state == "failed"
+    assert "is what it says" in working.status(garbled.id).message
+
+
 def test_closing_leaves_no_process_behind(working: Layouts, run_that: Callable[[str], Run]) -> None:
     run = run_that("wait")
     working.ask(run)

@@ -85,6 +85,35 @@ def test_a_backup_made_while_people_rate_is_whole_and_comes_back(visitors: Visit
     assert len(again) == count
 
 
+@pytest.mark.parametrize("wrong", [sqlite3.OperationalError("database or disk is full"), OSError(28, "No space left")])
+def test_a_copy_that_the_disk_does_not_take_says_so_and_leaves_all_as_it_was(
+    visitors: VisitorStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception
+) -> None:
+    who = new_visitor_id()
+    visitors.rate(who, "movielens", 1, 4.0)
+    operating.backup(tmp_path / "copy.sqlite3")
+    visitors.rate(who, "movielens", 2, 3.0)
+    visitors.close()
+    before = sorted(path.name for path in storage.home().iterdir())
+
+    def full(path: object, **_: object) -> sqlite3.Connection:
+        raise wrong
+
+    for act in (
+        lambda: operating.backup(tmp_path / "another.sqlite3"),
+        lambda: operating.restore(tmp_path / "copy.sqlite3"),
+    ):
+        with monkeypatch.context() as no_room:
+            no_room.setattr(operating, "_checked", lambda path: 1)
+            no_room.setattr(operating, "_check_unused", lambda path: None)
+            no_room.setattr(operating.sqlite3, "connect", full)
+            with pytest.raises(StorageError, match=r"(database or disk is full|No space left)\.$"):
+                act()
+    assert sorted(path.name for path in storage.home().iterdir()) == before
+    assert [path.name for path in tmp_path.glob("*another*")] == []
+    assert set(VisitorStore(storage.database_url()).ratings_of(who, "movielens")) == {"1", "2"}
+
+
 def test_a_restore_beside_a_running_server_is_refused(visitors: VisitorStore, tmp_path: Path) -> None:
     visitors.rate(new_visitor_id(), "movielens", 1, 4.0)
     operating.backup(tmp_path / "copy.sqlite3")

@@ -11,7 +11,7 @@ import torch
 
 from autorec_core.errors import InvalidRatingsError, NotFoundError
 from autorec_core.hyperparameters import ACTIVATIONS, Hyperparameters
-from autorec_core.ratings import Items, Ratings
+from autorec_core.ratings import Items, Ratings, RatingScale
 from autorec_core.recommender import Filter, Recommender
 from autorec_core.splits import random_split
 from autorec_core.trained_model import TrainedModel
@@ -186,6 +186,16 @@ def test_what_is_wrong_with_the_ratings_is_told(recommender: Recommender) -> Non
         shapes = f"{np.shape(items)} and {np.shape(ratings)}"
         assert str(wrong.value) == f"Needs as many items as ratings, got {shapes}."
     assert recommender.fold_in([2, 3], [1, 5]).ratings.tolist() == [1.0, 5.0]  # the ends are on the scale
+
+
+def test_what_users_of_the_data_gave_is_on_its_scale(recommender: Recommender) -> None:
+    """Data hold ratings in single precision, where 4.9 is a little more, and 0.7 a little less."""
+    uneven = Recommender(replace(recommender.model, scale=RatingScale(0.7, 4.9, 0.7)))
+    for ends in (np.array([0.7, 4.9], dtype=np.float32), np.array([0.7, 4.9])):
+        assert len(uneven.fold_in([2, 3], ends).ratings) == 2
+    for beyond in (0.69, 4.91, np.nan, 1e300):
+        with pytest.raises(InvalidRatingsError):
+            uneven.fold_in([2], [beyond])
 
 
 def test_whole_numbers_are_ratings_too(recommender: Recommender) -> None:

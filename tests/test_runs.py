@@ -10,7 +10,7 @@ from autorec_core.errors import NotFoundError, QueueError, StorageError
 from autorec_core.events import EpochEnded, RefitEpochEnded, TrainingEnded
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
-from autorec_core.runs import RunConfig, RunStore, Source
+from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.splits import random_split
 from autorec_core.training import Trainer
 
@@ -155,6 +155,40 @@ def test_a_training_never_goes_on_with_other_ratings(tmp_path):
     assert run.checkpoint_epoch is None, "a training that has ended needs no checkpoint"
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_change_is_kept_where_the_checkpoint_has_it(tmp_path, leaves):
+    """A training that is told to leave takes a last change along; after a crash it goes on without it."""
+    rows = [f"{user},{item},{1 + (user * item) % 5}" for user in range(30) for item in range(20) if (user + item) % 3]
+    (tmp_path / "ratings.csv").write_text("user,item,rating\n" + "\n".join(rows))
+    source = Source(ratings=str(tmp_path / "ratings.csv"))
+    run = RunStore(tmp_path / "runs").create(RunConfig(source=source, hyperparameters=Hyperparameters(epochs=3)))
+
+    def change(trainer, event, save):
+        if event.kind != "epoch":
+            return True
+        save()
+        trainer.change(regularization=77.0)
+        return not leaves
+
+    if leaves:
+        assert record(run, change) is None
+    else:
+
+        class Crashes(Run):
+            def append(self, event):
+                super().append(event)
+                if event.kind == "changed":
+                    raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            record(Crashes(run.folder), change)
+    assert [event.kind for event in run.events()] == ["started", "epoch", "changed"]
+    result = record(run, lambda *_: True)
+    changes = [event.changes for event in run.events() if event.kind == "changed"]
+    assert changes == ([{"regularization": 77.0}] if leaves else [])
+    assert result["hyperparameters"]["regularization"] == (77.0 if leaves else 14.0)
+
+
 def test_a_damaged_checkpoint_costs_the_epochs_and_not_the_run(run, low_rank):
     quick = RunConfig(hyperparameters=Hyperparameters(hidden_units=2, epochs=3, batch_size=1024))
     run = RunStore(run.folder.parent).create(quick)
@@ -236,6 +270,23 @@ def test_a_run_that_is_written_is_not_deleted(run):
         store.delete(run.id)
     store.delete(run.id)
     assert store.all() == []
+
+
+def test_a_run_that_is_deleted_while_all_are_listed_is_no_error(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    run = store.create(RunConfig())
+    store.all()
+
+    class Forgets(dict):
+        """As when another thread deletes the run as soon as this one has seen it."""
+
+        def __contains__(self, key):
+            there = super().__contains__(key)
+            self.pop(key, None)
+            return there
+
+    store._known = Forgets(store._known)
+    assert [one.id for one in store.all()] == [run.id]
 
 
 def test_nothing_of_a_deleted_run_stays_in_memory(run):

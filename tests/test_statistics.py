@@ -119,6 +119,15 @@ def test_without_times_and_titles_there_is_nothing_to_tell_of_them() -> None:
     assert (found.mean, found.deviation, found.density) == (3.0, 1.0, 1.0)
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e6, 1e9], ids=["milliseconds", "microseconds", "nanoseconds"])
+@pytest.mark.parametrize("first", [1.4e9, 0.0], ids=["all known", "one missing"])
+def test_times_that_are_no_seconds_are_not_told(unit: float, first: float) -> None:
+    """Month by month from 1970 on, they would be more months than any memory holds."""
+    moments = (unit * np.array([first, 1.5e9])).astype(np.int64)
+    found = Statistics(Ratings.from_triples([1, 2], [1, 1], [2, 4], name="few", timestamps=moments)).of()
+    assert found.times is None
+
+
 def test_a_few_days_are_told_day_by_day(toy: Ratings) -> None:
     times = Statistics(toy).of().times
     assert times is not None
