@@ -300,13 +300,17 @@ def _page_with_a_choice() -> None:
 
     from pages.shared import words
 
+    named = {value: name for value, name in zip(st.session_state["values"], ["Home", "Train", "Search"], strict=True)}
     words.switch()
-    st.selectbox("Page", ["Home", "Train", "Search"], format_func=words._, key="picked")
+    st.selectbox("Page", list(named), format_func=lambda value: words._(named[value]), key="picked")
 
 
-def test_what_is_chosen_stays_chosen_when_the_language_changes() -> None:
-    app = AppTest.from_function(_page_with_a_choice, default_timeout=30).run()
-    app.selectbox(key="picked").set_value("Search").run()
+@pytest.mark.parametrize("values", [("home", "train", "search"), (0, 1, 2), (0.0, 1.0, 0.5)])
+def test_what_is_chosen_stays_chosen_when_the_language_changes(values: tuple[object, ...]) -> None:
+    app = AppTest.from_function(_page_with_a_choice, default_timeout=30)
+    app.session_state["values"] = values
+    app.run()
+    app.selectbox(key="picked").set_value(values[2]).run()
     app.selectbox(key="language").set_value("zh").run()
     assert app.selectbox(key="picked").options == ["首页", "训练", "搜索"]
     told = app.selectbox(key="picked").proto  # the browser is told anew: it knows options by their words

@@ -110,6 +110,6 @@ def _tell_choices_again() -> None:
     """Keeps what is chosen on the page: a browser knows an option by what it is called, in the language before."""
     for key in state.keys(""):
         value = state.get(key)
-        is_choice = isinstance(value, (str, int)) and not isinstance(value, bool)  # those are buttons
+        is_choice = isinstance(value, (str, int, float)) and not isinstance(value, bool)  # those are buttons
         if is_choice or (isinstance(value, list) and all(isinstance(one, str) for one in value)):
             state.put(key, value)
