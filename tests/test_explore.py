@@ -167,6 +167,11 @@ class TestCharts:
         assert explore_charts.decade_name(NO_DECADE) == "year unknown"
         assert explore_charts.decade_name(1990) == "1990s"
 
+    def test_movies_of_unknown_years_are_no_decade_that_is_liked_best(self) -> None:
+        ours = pd.DataFrame({"decade": ["1990s", "year unknown"], "ratings": [600, 600], "mean rating": [3.0, 4.0]})
+        assert "the 1990s have the highest mean, 3.00" in explore.of_decades(ours)
+        assert explore.of_decades(ours.iloc[1:]) == "Click a bar to choose a decade."
+
     def test_the_chosen_bar_stands_out(self, known: Statistics) -> None:
         table = explore_charts.groups_table(known.of().by_genre, "genre")
         chart = explore_charts.groups(table, "genre", "Comedy", "#000000", by_size=True).to_dict()

@@ -108,6 +108,13 @@ class TestUnits:
         whole = list(csv.DictReader(io.StringIO(units_view.units_csv(units))))
         assert len(whole) == 2 * 2 * len(units.groups)
 
+    def test_units_of_a_set_without_genres_and_years_are_held_against_neither(self) -> None:
+        units = read_units(model_of(np.random.default_rng(0).uniform(0.3, 0.4, (400, 2))))
+        told = f"{units_view.summary(units, True)} {units_view.traits(units, 0)}"
+        assert "names no genres or years" in told
+        assert "favour" not in told
+        assert "with the year" not in told
+
     def test_the_picture_of_a_unit_has_all_movies_and_its_group(self) -> None:
         is_war = np.arange(400) % 8 == 0
         codes = np.random.default_rng(0).uniform(0.3, 0.4, (400, 1))

@@ -300,14 +300,40 @@ def _page_with_a_choice() -> None:
 
     from pages.shared import words
 
+    named = dict(zip(st.session_state["values"], ["Home", "Train", "Search"], strict=True))
     words.switch()
-    st.selectbox("Page", ["Home", "Train", "Search"], format_func=words._, key="picked")
+    st.selectbox("Page", list(named), format_func=lambda value: words._(named[value]), key="picked")
 
 
-def test_what_is_chosen_stays_chosen_when_the_language_changes() -> None:
-    app = AppTest.from_function(_page_with_a_choice, default_timeout=30).run()
-    app.selectbox(key="picked").set_value("Search").run()
+@pytest.mark.parametrize("values", [("home", "train", "search"), (0, 1, 2), (0.0, 1.0, 0.5)])
+def test_what_is_chosen_stays_chosen_when_the_language_changes(values: tuple[object, ...]) -> None:
+    app = AppTest.from_function(_page_with_a_choice, default_timeout=30)
+    app.session_state["values"] = values
+    app.run()
+    app.selectbox(key="picked").set_value(values[2]).run()
     app.selectbox(key="language").set_value("zh").run()
     assert app.selectbox(key="picked").options == ["首页", "训练", "搜索"]
     told = app.selectbox(key="picked").proto  # the browser is told anew: it knows options by their words
     assert (told.set_value, told.raw_value) == (True, "搜索")
+
+
+def _page_with_a_box() -> None:
+    import streamlit as st
+
+    from pages.shared import words
+
+    words.switch()
+    calls = st.session_state.setdefault("calls", [])
+    words.box("Page", [0.0, 1.0], format_func=lambda value: words._(["Home", "Train"][int(value)]), key="picked",
+              on_change=lambda: calls.append(st.session_state["picked"]))  # fmt: skip
+
+
+def test_what_a_late_browser_says_in_the_language_before_is_no_choice() -> None:
+    app = AppTest.from_function(_page_with_a_box, default_timeout=30).run()
+    app.selectbox(key="picked").set_value(1.0).run()
+    app.selectbox(key="language").set_value("zh").run()
+    late = app.selectbox(key="picked")
+    late.options[1] = "Train"  # what it says was on its way when the language changed
+    late.set_value("Train").run()
+    assert not app.exception
+    assert (app.selectbox(key="picked").value, app.session_state["calls"]) == (1.0, [1.0])

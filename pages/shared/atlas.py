@@ -223,6 +223,7 @@ def colouring(name: str, land: Ground, catalogue: Catalogue, predicted: FloatArr
         format_func=genre_name,
         max_selections=movie_map.MOST_GENRES,
         key="map_genres",
+        placeholder=_("None"),
         help=_(
             "At first those that the model puts farthest apart. A movie of several gets the colour of the one that "
             "fewest movies have; all others are grey."

@@ -26,7 +26,7 @@ from autorec_core.hyperparameters import (
 )
 from autorec_core.links import HIGHEST_SEED
 from pages.shared import plain, sets, state
-from pages.shared.words import _, later
+from pages.shared.words import _, box, later
 
 CUSTOM = "custom"
 """What the preset's control holds where the hyperparameters have no name."""
@@ -193,7 +193,7 @@ def dataset_control() -> str:
     options = sets.options()
     if state.get("dataset") not in (None, *options):  # a set of the visitor's own that they have deleted since
         state.forget("dataset")
-    name = st.selectbox(
+    name = box(
         _("Data set"),
         options,
         index=options.index(datasets.BUNDLED),
@@ -234,7 +234,7 @@ def download_control(name: str) -> None:
 
 def preset_control() -> None:
     """Draws the choice of a preset, which moves all controls."""
-    st.selectbox(
+    box(
         _("Preset"),
         [*PRESETS, FITTED, CUSTOM],
         format_func=lambda name: _(defaults.label_of(name)),
@@ -306,7 +306,7 @@ def _control(name: str) -> None:
                 options=choice.options, format_func=lambda option: _(words[option]), required=True, **common
             )
         else:
-            st.selectbox(options=choice.options, format_func=lambda option: _(words[option]), **common)
+            box(options=choice.options, format_func=lambda option: _(words[option]), **common)
     elif kind is bool:
         st.toggle(**common)
     elif choice.log:

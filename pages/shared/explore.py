@@ -12,7 +12,7 @@ from autorec_core import datasets
 from autorec_core import overview as overviews
 from autorec_core.errors import AutoRecError
 from autorec_core.splits import random_split
-from autorec_core.statistics import Choice, Statistics, Summary, held_by_most
+from autorec_core.statistics import NO_DECADE, Choice, Statistics, Summary, held_by_most
 from pages.shared import explore_charts as charts
 from pages.shared import figures, frame, overview, palette, sets, state, words
 from pages.shared.genres import decade_name, genre_name
@@ -347,20 +347,29 @@ def _genres(summary: Summary, choice: Choice) -> None:
 def _decades(summary: Summary, choice: Choice) -> None:
     table = charts.groups_table(summary.by_decade, "decade")
     table = table[table["ratings"] > 0]
-    sentence = _("Click a bar to choose a decade.")
-    often = table[table["ratings"] >= LEAST_FOR_A_MEAN]
-    if len(often):
-        best = often.iloc[int(np.argmax(often["mean rating"]))]
-        sentence = _(
-            "Of decades with {least:,} ratings or more, the {decade} have the highest mean, {mean:.2f}. Click a bar to "
-            "choose a decade.",
-            decade=best["decade"],
-            mean=best["mean rating"],
-            least=LEAST_FOR_A_MEAN,
-        )
+    sentence = of_decades(table)
     _panel(_("By decade of the movie"), sentence, "decades", lambda: table)
     chosen = None if choice.decade is None else decade_name(choice.decade)
     _clickable(table, "decade", chosen, summary.by_decade.names, see=sentence, by_size=False)
+
+
+def of_decades(table: pd.DataFrame) -> str:
+    """Which decade is liked best, as far as years are known, and what a click does.
+
+    Args:
+        table: a row a decade: its name, ratings and mean rating.
+    """
+    often = table[(table["ratings"] >= LEAST_FOR_A_MEAN) & (table["decade"] != decade_name(NO_DECADE))]
+    if not len(often):
+        return _("Click a bar to choose a decade.")
+    best = often.iloc[int(np.argmax(often["mean rating"]))]
+    return _(
+        "Of decades with {least:,} ratings or more, the {decade} have the highest mean, {mean:.2f}. Click a bar to "
+        "choose a decade.",
+        decade=best["decade"],
+        mean=best["mean rating"],
+        least=LEAST_FOR_A_MEAN,
+    )
 
 
 def _clickable(

@@ -49,6 +49,7 @@ def form() -> None:
             default=list(AT_FIRST),
             format_func=lambda name: _(choice_of(name).label),
             key="search_names",
+            placeholder=_("None"),
             help=_("Everything else stays as it is on the Train page, data set and seed too."),
             persist_state="session",
         )
@@ -121,6 +122,7 @@ def _one(name: str, ranges: dict[str, tuple[float, float]], options: dict[str, t
             choice.options,
             default=choice.options,
             format_func=lambda option: _(controls.word_of(name, option)),
+            placeholder=_("None"),
             **common,
         )
         options[name] = tuple(words)

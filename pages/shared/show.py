@@ -7,7 +7,7 @@ import streamlit as st
 from autorec_core import snapshots
 from autorec_core.runs import Run
 from pages.shared import frame, inside, matrix, pictures, rewind, services, yourself
-from pages.shared.words import _
+from pages.shared.words import _, box
 
 
 def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
@@ -25,9 +25,10 @@ def draw(run: Run | None, state_name: str, num_epochs: int) -> None:
     names = [snapshots.TOP] if scene is None else [block.name for block in scene.blocks]
     head = st.columns([1.2, 1], vertical_alignment="bottom")
     head[0].subheader(_("The matrix fills in"), anchor=False)
-    name = head[1].selectbox(
+    name = box(
         _("Part of the matrix"),
         names,
+        place=head[1],
         format_func=_,
         key="block",
         persist_state="session",

@@ -13,7 +13,7 @@ from autorec_core.events import HyperparametersChanged
 from autorec_core.hyperparameters import Hyperparameters, choice_of
 from autorec_core.runs import Run, RunConfig
 from pages.shared import controls, services, state
-from pages.shared.words import _, later
+from pages.shared.words import _, box, later
 
 CHANGEABLE = ("learning_rate", "regularization", "encoder_regularization_factor", "input_dropout", "code_dropout")
 """Hyperparameters that may change while it trains, in the order of their sliders."""
@@ -56,7 +56,7 @@ def draw(
     if is_own and state_name in ("queued", "starting", "running", "paused"):
         _follow_pace(run_id)
     with st.container(horizontal=True, key="transport_more", vertical_alignment="bottom"):
-        st.selectbox(
+        box(
             _("Pace"),
             list(PACES),
             format_func=lambda pace: _(PACES[pace]),

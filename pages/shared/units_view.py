@@ -68,11 +68,18 @@ def summary(units: CodeUnits, by_items: bool) -> str:
             count=units.num_units,
         )
     )
-    favoured = _(
-        "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units "
-        "favour a genre most clearly, {decades:,} a decade.",
-        genres=genres,
-        decades=decades,
+    favoured = (
+        _(
+            "Nobody told the network what to look for, and it never saw a genre or a year. Yet {genres:,} of its units "
+            "favour a genre most clearly, {decades:,} a decade.",
+            genres=genres,
+            decades=decades,
+        )
+        if units.groups
+        else _(
+            "Nobody told the network what to look for. This set names no genres or years that its units could be held "
+            "against; see the movies at their ends."
+        )
     )
     dead, saturated = units.states.count("dead"), units.states.count("saturated")
     if dead or saturated:
@@ -136,6 +143,12 @@ def sentence(units: CodeUnits, unit: int, by_items: bool) -> str:
 def traits(units: CodeUnits, unit: int) -> str:
     """What else a unit goes with."""
     popularity, mean, year = units.traits[unit].tolist()
+    if units.num_genres == len(units.groups):  # no years are known
+        return _(
+            "Correlation with popularity {popularity:+.2f}, with the mean rating {mean:+.2f}.",
+            popularity=popularity,
+            mean=mean,
+        )
     return _(
         "Correlation with popularity {popularity:+.2f}, with the mean rating {mean:+.2f}, with the year {year:+.2f}.",
         popularity=popularity,
@@ -155,6 +168,8 @@ def overview(units: CodeUnits) -> None:
         if points:
             choose(int(points[0]["number"]) - 1)
 
+    if not units.groups:  # nothing that they could favour
+        return
     order = by_favourite(units)
     table = overview_table(units, order)
     st.markdown(
@@ -268,6 +283,8 @@ def one(units: CodeUnits, catalogue: Catalogue, unit: int, by_items: bool) -> No
                 "farther apart the two hills, the better this one number tells the group.",
                 count=len(units.items),
             )
+            if group is not None
+            else _("All {count:,} movies with enough ratings.", count=len(units.items))
         )
     with right:
         rows = group_table(units, unit)

@@ -10,13 +10,15 @@ template and values: `_(error.sentence)`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import polib
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from autorec_core.errors import Sentence
 from pages.shared import state
@@ -24,6 +26,7 @@ from pages.shared import state
 LANGUAGES = {"en": "English", "zh": "简体中文"}
 """Code -> what its speakers call it."""
 LOCALES = Path(__file__).resolve().parent.parent / "locales"
+_Option = TypeVar("_Option")
 
 
 def _(text: str, /, **values: object) -> str:
@@ -110,6 +113,46 @@ def _tell_choices_again() -> None:
     """Keeps what is chosen on the page: a browser knows an option by what it is called, in the language before."""
     for key in state.keys(""):
         value = state.get(key)
-        is_choice = isinstance(value, (str, int)) and not isinstance(value, bool)  # those are buttons
+        is_choice = isinstance(value, (str, int, float)) and not isinstance(value, bool)  # those are buttons
         if is_choice or (isinstance(value, list) and all(isinstance(one, str) for one in value)):
             state.put(key, value)
+
+
+def box(
+    label: str,
+    options: Sequence[_Option],
+    *,
+    key: str,
+    on_change: Callable[..., object] | None = None,
+    args: tuple[Any, ...] = (),
+    place: DeltaGenerator | None = None,
+    **others: Any,
+) -> _Option:
+    """Draws a box of choices on a page that draws itself anew, and returns what is chosen in it.
+
+    A browser that asks for the next drawing before it has heard of another language names what is chosen in the one
+    before. That is no choice, and no option either: what was chosen stays, and nothing is called.
+
+    Args:
+        label: in the visitor's language.
+        options: not empty.
+        key: of the box.
+        on_change: called after a choice.
+        args: given to it.
+        place: to draw it in, or None for here.
+        others: what `st.selectbox` takes.
+    """
+    chosen: _Option = (place or st).selectbox(
+        label, options, key=key, on_change=_take_choice, args=(key, options, on_change, args), **others
+    )
+    state.set_live(f"chosen_{key}", chosen)
+    return chosen
+
+
+def _take_choice(
+    key: str, options: Sequence[object], on_change: Callable[..., object] | None, args: tuple[Any, ...]
+) -> None:
+    if state.get(key) not in options:
+        state.put(key, state.live(f"chosen_{key}", options[0]))
+    elif on_change is not None:
+        on_change(*args)
