@@ -16,7 +16,8 @@ from autorec_core.baselines import DAMPING, Baseline, damped_sums
 from autorec_core.ratings import FloatArray, IntArray, Ratings
 
 ROUNDS = 100
-"""Of taking turns; on sets of 500 to 100,000 ratings levels are then within 0.0004 of where they would end."""
+"""Of taking turns; on parts of MovieLens of 500 to 100,000 ratings no level is then 0.007 from where it would end. In
+the last round the levels of whole sets still move by 0.000005 to 0.0008: there is no earlier moment to stop at."""
 BELIEF_IN_NO_SLOPE = 200.0
 """Ratings, one unit of log count off the mean, that a rise with popularity has to outweigh."""
 BELIEF_IN_DAMPING = 20.0

@@ -5,14 +5,17 @@ A download belongs to nobody's page: it goes on when its page is left, and every
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from autorec_core import datasets
+from autorec_core import datasets, logs
 from autorec_core.errors import AutoRecError, DownloadCancelledError, Sentence
+
+_LOG = logging.getLogger(f"{logs.NAME}.downloads")
 
 _SECONDS_OF_SPEED = 5.0
 """Speed is that of the last few seconds, so that what remains is told from how it goes now."""
@@ -153,10 +156,10 @@ class Downloads:
         except AutoRecError as error:
             self._tell(download, self._ended(download, "failed", error.sentence))
         except Exception:  # a thread that dies silently would leave a bar that never moves
+            _LOG.exception("a download failed", extra={"dataset": name})
             self._tell(
                 download, self._ended(download, "failed", Sentence("The download ended in an error; see the log."))
             )
-            raise
 
     def _ended(self, download: _Download, state: str, message: str = "") -> Standing:
         name = download.standing.name

@@ -25,8 +25,9 @@ A_RATING_OF_MANY = 50
 """The same where the ratings of a training are so many that most shapes are mapped."""
 TRAINED = 0.81
 """Share of the ratings that the first fit learns from."""
-WEIGHT_COPIES = 14
-"""How many arrays of the size of all weights there are at the peak."""
+WEIGHT_COPIES = {"adam": 14, "rprop": 18, "lbfgs": 102}
+"""How many arrays of the size of all weights there are at the peak. L-BFGS keeps twenty of its last steps for each of
+the two fits, and as many again are on their way to the disk."""
 WHOLE_COPIES = 7
 """How many of them several ranks hold a part of."""
 _CGROUP = Path("/sys/fs/cgroup")
@@ -59,9 +60,8 @@ def predicted_bytes(
         whole_rows = 4 * rows * num_inputs * width
     is_mapped = 4 * TRAINED * num_ratings >= MAPPED_FROM
     a_rating = A_RATING_OF_MANY if is_mapped else A_RATING
-    return float(
-        BASE + a_rating * num_ratings + (WEIGHT_COPIES - WHOLE_COPIES * (1 - 1 / ranks)) * weights + codes + whole_rows
-    )
+    copies = WEIGHT_COPIES[hyperparameters.optimizer] - WHOLE_COPIES * (1 - 1 / ranks)
+    return float(BASE + a_rating * num_ratings + copies * weights + codes + whole_rows)
 
 
 def available_bytes() -> float:

@@ -70,7 +70,8 @@ def record_search(run: Run, control: Control, *, progress: datasets.Progress | N
         split = run.config.split(progress)
         train, largest = split.train, space.largest(run.config.hyperparameters)
         num_ratings = sum(part.num_ratings for part in (train, split.valid, split.test))
-        memory.check(memory.predicted_bytes(num_ratings, train.num_users, train.num_items, largest))
+        size = (num_ratings, train.num_users, train.num_items)
+        memory.check(max(memory.predicted_bytes(*size, chosen) for chosen in largest))
         split = replace(split, test=split.test.select(split.test.by_user.values < 0), holdout=None)  # out of reach
         distributions = {name: _distribution(space, name) for name in space.searched}
         done = trials.trials_of(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ from autorec_core.hyperparameters import Hyperparameters, names
 
 MOST_TRIALS = 1_000
 MOST_MINUTES = 600.0
+_SIZES = ("hidden_units", "inner_units", "batch_size")
+_KINDS = ("based_on", "optimizer", "loss_over", "precision")
+"""What decides how much memory a training takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +75,12 @@ class SearchSpace:
         """The hyperparameters to try, in the order of the form."""
         return [name for name in names() if name in self.ranges or name in self.options]
 
-    def largest(self, base: Hyperparameters) -> Hyperparameters:
-        """The choice that takes most memory."""
-        units = {name: int(high) for name, (_, high) in self.ranges.items() if name in ("hidden_units", "inner_units")}
-        return base.with_changes(**units)
+    def largest(self, base: Hyperparameters) -> list[Hyperparameters]:
+        """Choices of which one takes most memory: the longest codes and batches, with every option that matters."""
+        sizes = {name: int(high) for name, (_, high) in self.ranges.items() if name in _SIZES}
+        kinds = [name for name in _KINDS if name in self.options]
+        combinations = itertools.product(*(self.options[name] for name in kinds))
+        return [base.with_changes(**sizes, **dict(zip(kinds, chosen, strict=True))) for chosen in combinations]
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SearchSpace:

@@ -28,6 +28,7 @@ from autorec_core.errors import AutoRecError, InvalidRatingsError, NotFoundError
 from autorec_core.rating_files import COLUMN_NAMES, read_ratings
 from autorec_core.ratings import Ratings, RatingScale
 from autorec_core.runs import Source
+from autorec_core.spreadsheets import as_text
 from autorec_core.titles import check_columns, delimiter_of, first_line, plain_name
 
 LARGEST = 20_000_000
@@ -273,7 +274,9 @@ class UploadStore:
         writer = csv.writer(titles, lineterminator="\n")
         writer.writerow(["item", "title", "genres", "year"])
         known = zip(items.ids.tolist(), items.titles.tolist(), items.genres, items.years.tolist(), strict=True)
-        writer.writerows([item, title, "|".join(genres), year or ""] for item, title, genres, year in known)
+        for item, title, genres, year in known:
+            texts = [as_text(text) if isinstance(text, str) else text for text in (item, title, "|".join(genres))]
+            writer.writerow([*texts, year or ""])
         try:
             storage.replace_file(folder / "titles.csv", titles.getvalue().encode())
             storage.replace_file(folder / "ratings.parquet", lambda path: pq.write_table(pa.table(table), path))

@@ -204,9 +204,10 @@ def shifted_losses(row: Row, shifts: FloatArray) -> tuple[FloatArray, FloatArray
 def batch_agreement(
     matrix: Compressed, sizes: Sequence[int], *, draws: int = 30, seed: int = 0
 ) -> list[tuple[int, float]]:
-    """How well the gradient of a batch agrees with that of all rows, at the first step, when all weights are 0.
+    """How well the gradient of a batch agrees with that of all rows, where a network begins at the rows' damped means.
 
-    The gradient of the decoder's biases is then the mean deviation of each column's ratings: no weights are needed.
+    With all weights at 0, the gradient of the decoder's biases is the sum of the deviations of each column's ratings:
+    no weights are needed. A network that begins at averages of both sides has little of it left, and that agrees less.
 
     Args:
         matrix: the training ratings.

@@ -29,7 +29,7 @@ from autorec_core.runs import Run, RunConfig, Source
 from autorec_core.visitors import new_visitor_id, owner_of
 from benchmarks import make_ratings
 from benchmarks.page_latency import timed, wait_until
-from pages.shared import frame, live, services
+from pages.shared import frame, live, services, visit
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120
@@ -195,7 +195,7 @@ def pages_while_training(home: Path, times: int) -> dict[str, list[float]]:
         catalogue = services.bundled_catalogue()
         for place, movie in enumerate(catalogue.search()[:RATED]):
             item_id = str(catalogue.items.ids[movie])
-            services.visitor_store().rate(other, services.catalogue_name(), item_id, 1 + place % 9 / 2)
+            services.visitor_store().rate(other, visit.catalogue_name(), item_id, 1 + place % 9 / 2)
         # In a process of its own: two AppTests at a time in one process take each other's pages for theirs.
         watching = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.live_server", trainer, run.id],

@@ -69,7 +69,7 @@ def measure(reruns: int, num_ratings: int) -> None:
     from autorec_core.hyperparameters import Hyperparameters
     from autorec_core.runs import RunConfig
     from autorec_core.visitors import new_visitor_id, owner_of
-    from pages.shared import live, services
+    from pages.shared import live, services, visit
 
     visitor = new_visitor_id()
     services.begin()  # the starter model trains
@@ -83,7 +83,7 @@ def measure(reruns: int, num_ratings: int) -> None:
     movies = services.bundled_catalogue().search()[:num_ratings]
     ids = services.bundled_catalogue().items.ids[movies].tolist()
     for place, item_id in enumerate(ids):
-        services.visitor_store().rate(visitor, services.catalogue_name(), str(item_id), 1 + place % 9 / 2)
+        services.visitor_store().rate(visitor, visit.catalogue_name(), str(item_id), 1 + place % 9 / 2)
 
     def session(page: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=SECONDS)
@@ -96,7 +96,7 @@ def measure(reruns: int, num_ratings: int) -> None:
     times.clear()
     for turn in range(reruns):
         item_id = str(ids[turn % len(ids)])
-        services.visitor_store().rate(visitor, services.catalogue_name(), item_id, 1 + turn % 9 / 2)
+        services.visitor_store().rate(visitor, visit.catalogue_name(), item_id, 1 + turn % 9 / 2)
         app.run()
     assert not app.exception
     assert any("because you gave" in part.proto.body for part in app.get("html")), "No recommendation was drawn."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import cards, frame, plain, rows, services, starter
+from pages.shared import cards, frame, plain, rows, services, starter, visit
 from pages.shared.words import _, ngettext, sentences
 
 with frame.open_page("home"):
@@ -22,8 +22,8 @@ with frame.open_page("home"):
             "**train** a model of your own. *Learn* explains each step on the way."
         )
     )
-    run = services.current_run()
-    given = services.given()
+    run = visit.current_run()
+    given = visit.given()
     if run is None:
         starter.notice()
         frame.go_button(_("Rate movies"), "rate")

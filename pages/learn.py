@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import fooled, frame, lesson, rows, services, starter, state
+from pages.shared import fooled, frame, lesson, rows, services, starter, state, visit
 from pages.shared.words import _
 
 with frame.open_page("learn"):
     st.title(_("Learn"))
-    run = services.current_run()
+    run = visit.current_run()
     if run is None:
         starter.notice()
         st.markdown(_("The lesson is told with a trained model. Rate some movies meanwhile, and be its example."))

@@ -6,18 +6,18 @@ import numpy as np
 import streamlit as st
 
 from autorec_core import projection
-from pages.shared import atlas, frame, movie_map, services, starter
+from pages.shared import atlas, frame, movie_map, services, starter, visit
 from pages.shared.words import _
 
 with frame.open_page("map"):
     st.title(_("Map of the movies"))
-    run = services.current_run()
+    run = visit.current_run()
     if run is None:
         starter.notice()
         atlas.starter()
     else:
         recommender, catalogue = services.recommender(run.id), services.catalogue_of(run.id)
-        model, land, given = recommender.model, atlas.ground(run.id), services.given()
+        model, land, given = recommender.model, atlas.ground(run.id), visit.given()
         fold_in = recommender.fold_in(given.item_indices, given.ratings)
         above = st.container()
         layout, axes, colour = atlas.controls(run)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import frame, neighbours, services, starter
+from pages.shared import frame, neighbours, services, starter, visit
 from pages.shared.words import _
 
 with frame.open_page("neighbours"):
     st.title(_("Neighbours"))
-    run = services.current_run()
+    run = visit.current_run()
     if run is None:
         starter.notice()
         st.markdown(_("Rate some movies meanwhile, and see who is like you."))
         frame.go_button(_("Rate movies"), "rate")
     else:
-        recommender, catalogue, given = services.recommender(run.id), services.catalogue_of(run.id), services.given()
+        recommender, catalogue, given = services.recommender(run.id), services.catalogue_of(run.id), visit.given()
         own = dict(zip(given.item_indices.tolist(), given.ratings.tolist(), strict=True))
         people, movies = st.columns(2, gap="large")
         with people:

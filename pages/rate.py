@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core.catalogue import ORDERS
-from pages.shared import ask, frame, genres, rating, recommended, services, state
+from pages.shared import ask, frame, genres, rating, recommended, state, visit
 from pages.shared.words import _
 
 with frame.open_page("rate", counts_itself=True) as counted:
-    catalogue = services.current_catalogue()
+    catalogue = visit.current_catalogue()
 
     st.title(_("Rate movies"))
     st.markdown(
@@ -82,5 +82,5 @@ with frame.open_page("rate", counts_itself=True) as counted:
         order=sort or ORDERS[0],
     )
     # What is looked for, for a list that stays as it is until something else is.
-    sought = (services.catalogue_name(), query, tuple(chosen), years, fewest, most, sort)
+    sought = (visit.catalogue_name(), query, tuple(chosen), years, fewest, most, sort)
     rating.listed(counted, told, found, show, sought)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from autorec_core import ordering
-from pages.shared import ensemble, frame, in_use, recommended, services, starter, turning, wishes
+from pages.shared import ensemble, frame, in_use, recommended, services, starter, turning, visit, wishes
 from pages.shared.words import _
 
 with frame.open_page("recommendations"):
     st.title(_("Recommendations"), anchor=False)  # its mark would take a line of its own on a telephone
-    run = services.current_run()
-    given = services.given()
+    run = visit.current_run()
+    given = visit.given()
     if run is None:
         starter.notice()
         st.markdown(_("Rate some movies meanwhile; five are enough for a start."))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import astray, frame, mirror, rows, services, starter
+from pages.shared import astray, frame, mirror, rows, services, starter, visit
 from pages.shared.words import _, later
 
 YOU, MOVIE, USER, ALL = later("You"), later("A movie"), later("A user"), later("The whole test set")
 
 with frame.open_page("reconstruction"):
     st.title(_("Reconstruction"))
-    run = services.current_run()
+    run = visit.current_run()
     if run is None:
         starter.notice()
         st.markdown(_("Rate some movies meanwhile, and see yourself reconstructed."))
@@ -30,7 +30,7 @@ with frame.open_page("reconstruction"):
             persist_state="session",
         )
         if whose == YOU:
-            given = services.given()
+            given = visit.given()
             if len(given.item_indices):
                 mirror.you(recommender.fold_in(given.item_indices, given.ratings), catalogue, model.scale)
             else:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared import frame, services, starter, units_view
+from pages.shared import frame, services, starter, units_view, visit
 from pages.shared.words import _
 
 with frame.open_page("units"):
     st.title(_("Code units"))
-    run = services.current_run()
+    run = visit.current_run()
     if run is None:
         starter.notice()
         units_view.starter()

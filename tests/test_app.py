@@ -11,7 +11,7 @@ from autorec_core.errors import StorageError
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import RunConfig, RunStore, Source
-from pages.shared import frame, services
+from pages.shared import frame, services, visit
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 60
@@ -66,7 +66,7 @@ def test_each_page_draws_before_there_is_a_model(page):
     app = opened(page)
     assert not app.exception
     assert not app.error
-    assert services.current_run() is None or services.current_run().config.kind == "starter"
+    assert visit.current_run() is None or visit.current_run().config.kind == "starter"
 
 
 @pytest.mark.parametrize("page", frame.PAGES)
@@ -84,7 +84,7 @@ def test_a_model_cut_short_on_disk_breaks_no_page_and_is_trained_anew(trained, p
     app = opened(page)
     assert not app.exception
     assert not app.error
-    assert services.current_run() is None
+    assert visit.current_run() is None
     kinds = [run.config.kind for run in services.run_store().all()]
     assert kinds == ["starter", "starter"]
 
@@ -139,9 +139,9 @@ def test_without_ratings_the_recommendations_page_points_to_rating(trained):
 
 
 def test_an_own_model_is_taken_into_use_by_itself_only_if_it_beats_the_averages(trained, monkeypatch):
-    monkeypatch.setattr(services.state, "owner", lambda: "me")
+    monkeypatch.setattr(visit.state, "owner", lambda: "me")
     chosen: list[str] = []
-    monkeypatch.setattr(services.state, "chosen_run_id", lambda: chosen[0] if chosen else None)
+    monkeypatch.setattr(visit.state, "chosen_run_id", lambda: chosen[0] if chosen else None)
 
     def train(**changes):
         config = RunConfig(
@@ -156,14 +156,14 @@ def test_an_own_model_is_taken_into_use_by_itself_only_if_it_beats_the_averages(
     bad = train(epochs=1, learning_rate=1e-6, centering=False)
     assert bad.has_model
     assert not bad.beats_averages
-    assert services.current_run().id == trained.id
+    assert visit.current_run().id == trained.id
     good = train(epochs=12)
     assert good.beats_averages
-    assert services.current_run().id == good.id
+    assert visit.current_run().id == good.id
     train(epochs=1, learning_rate=1e-6, centering=False)
-    assert services.current_run().id == good.id
+    assert visit.current_run().id == good.id
     chosen.append(bad.id)
-    assert services.current_run().id == bad.id, "whoever asks for it gets it"
+    assert visit.current_run().id == bad.id, "whoever asks for it gets it"
 
 
 def test_ask_me_proposes_a_movie(trained):

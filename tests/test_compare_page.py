@@ -16,7 +16,7 @@ from autorec_core import comparison, shelf, storage
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore
-from pages.shared import compare_charts, compared, services
+from pages.shared import compare_charts, compared, services, visit
 
 ROOT = Path(__file__).parent.parent
 SMALL = Hyperparameters(hidden_units=4, epochs=2, batch_size=1024, refit=False)
@@ -34,7 +34,7 @@ def trained(owner: str | None = "me", seed: int = 0, **changes: object) -> Run:
 def starter(autorec_home, monkeypatch):
     """A small model stands in for the app's own, so that no worker is needed; the visitor is known."""
     st.cache_resource.clear()
-    monkeypatch.setattr(services.state, "owner", lambda: "me")
+    monkeypatch.setattr(visit.state, "owner", lambda: "me")
     yield trained(None)
     services.close_jobs()
     st.cache_resource.clear()
@@ -134,7 +134,7 @@ def test_a_deletion_hides_the_run_everywhere_and_undo_brings_it_back() -> None:
     assert not app.exception
     assert shown(app) == ["Starter, I-AutoRec 4"]
     assert run.folder.exists()
-    assert all(one.id != run.id for one in services.own_runs())
+    assert all(one.id != run.id for one in visit.own_runs())
     train = app.switch_page("pages/train.py").run()
     assert not train.exception
     assert all("I-AutoRec 5" not in option for option in train.selectbox(key="shown_run_0").options)

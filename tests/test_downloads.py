@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -149,3 +150,22 @@ def test_speed_is_told_anew_where_a_server_sends_all_of_it_again(
     downloads.start("ml-tiny")
     downloads.wait("ml-tiny", SECONDS)
     assert told == [None, 200_000.0, None, 50_000.0]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_the_apps_own_is_in_its_log_and_ends_the_bar(
+    server: Server, downloads: Downloads, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fetch(*_: object) -> None:
+        raise ZeroDivisionError("of our own making")
+
+    monkeypatch.setattr(logging.getLogger("autorec"), "propagate", True)  # a server's log goes its own way
+    monkeypatch.setattr(datasets, "fetch", fetch)
+    downloads.start("ml-tiny")
+    downloads.wait("ml-tiny", SECONDS)
+    assert (standing(downloads).state, standing(downloads).message) == (
+        *("failed", "The download ended in an error; see the log."),
+    )
+    (told,) = caplog.records
+    assert told.name == "autorec.downloads"
+    assert "of our own making" in caplog.text

@@ -13,7 +13,7 @@ from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.visitors import new_visitor_id
-from pages.shared import services
+from pages.shared import services, visit
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,11 +35,11 @@ def somebody(autorec_home, monkeypatch):
     """A visitor with a rating, the starter, and a model of the visitor's own that counts as better than averages."""
     st.cache_resource.clear()
     visitor = new_visitor_id()
-    monkeypatch.setattr(services.state, "visitor_id", lambda: visitor)
+    monkeypatch.setattr(visit.state, "visitor_id", lambda: visitor)
     monkeypatch.setattr(Run, "beats_averages", property(lambda run: run.has_model))
     trained(None, 3)
-    trained(services.state.owner(), 5)
-    services.visitor_store().rate(visitor, services.catalogue_name(), "2571", 5.0)
+    trained(visit.state.owner(), 5)
+    services.visitor_store().rate(visitor, visit.catalogue_name(), "2571", 5.0)
     yield
     services.close_jobs()
     st.cache_resource.clear()
@@ -95,7 +95,7 @@ def test_the_end_of_a_training_says_that_it_is_used_from_now_on_and_leads_back()
 
 
 def test_before_the_newest_of_two_own_models_comes_the_other() -> None:
-    trained(services.state.owner(), 6)
+    trained(visit.state.owner(), 6)
     app = opened("recommendations")
     own = {"I-AutoRec, 5 hidden units", "I-AutoRec, 6 hidden units"}  # which is newer is a matter of their second
     newest = in_use(app)

@@ -15,7 +15,7 @@ from autorec_core.errors import AutoRecError, NotFoundError
 from autorec_core.runs import Run, RunConfig, RunStore
 from autorec_core.uploads import UploadStore, read
 from autorec_core.visitors import VisitorStore, new_visitor_id, owner_of
-from pages.shared import frame, live, services, state
+from pages.shared import frame, live, services, state, visit
 
 ROOT = Path(__file__).parent.parent
 ANN, BEN = "A" * 43, "B" * 43
@@ -40,12 +40,12 @@ def run_of_ann() -> Run:
 
 def test_a_run_is_seen_by_its_owner_alone(run_of_ann: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     is_visiting(monkeypatch, ANN)
-    assert [run.id for run in services.own_runs()] == [run_of_ann.id]
+    assert [run.id for run in visit.own_runs()] == [run_of_ann.id]
     is_visiting(monkeypatch, BEN)
-    assert services.own_runs() == services.own_searches() == services.deleted_runs() == []
-    assert not services.can_see(run_of_ann)
+    assert visit.own_runs() == visit.own_searches() == visit.deleted_runs() == []
+    assert not visit.can_see(run_of_ann)
     shelf.delete(run_of_ann)
-    assert services.deleted_runs() == []
+    assert visit.deleted_runs() == []
 
 
 def test_an_id_of_somebody_elses_run_chooses_and_watches_nothing(
@@ -55,10 +55,10 @@ def test_an_id_of_somebody_elses_run_chooses_and_watches_nothing(
     monkeypatch.setattr(state, "chosen_run_id", lambda: run_of_ann.id)
     monkeypatch.setattr(state, "watched_run_id", lambda: run_of_ann.id)
     is_visiting(monkeypatch, ANN)
-    assert services.current_run().id == run_of_ann.id
+    assert visit.current_run().id == run_of_ann.id
     assert live.watched_run(live.shown_runs()).id == run_of_ann.id
     is_visiting(monkeypatch, BEN)
-    assert services.current_run() is None
+    assert visit.current_run() is None
     assert live.watched_run(live.shown_runs()) is None
 
 

@@ -15,7 +15,7 @@ from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore, Source
 from autorec_core.small_autorec import Recipe
-from pages.shared import astray, figures, fooled, lesson, services, stories
+from pages.shared import astray, figures, fooled, lesson, services, stories, visit
 
 ROOT = Path(__file__).parent.parent
 SECONDS = 60
@@ -172,7 +172,7 @@ def test_a_training_of_the_lesson_is_nobodys_model(app: AppTest) -> None:
     config = fooled._notebook()
     run = services.run_store().create(config)
     assert services.lesson_run(fooled._notebook()).id == run.id  # type: ignore[union-attr]
-    assert run.id not in [one.id for one in services.own_runs()]
+    assert run.id not in [one.id for one in visit.own_runs()]
     services.run_store().delete(run.id)
 
 

@@ -10,7 +10,7 @@ import pytest
 from made_models import model_of
 
 from autorec_core import averages, excerpts
-from autorec_core.ratings import Compressed
+from autorec_core.ratings import Compressed, RatingScale
 from autorec_core.walkthrough import row_through
 from pages.shared import figures, lesson, lesson_network, lesson_training, lesson_use
 from pages.shared.reader import Example, Reader
@@ -74,6 +74,18 @@ def test_a_batch_is_all_rows_where_all_are_taken_at_once(optimizer: str) -> None
     ]
 
 
+def test_batches_are_of_the_models_own_first_step_only_where_it_began_at_the_means() -> None:
+    own = lesson_training.batch_says(about())
+    assert "at the first step, when all weights are still 0" in own
+    for began, said in (
+        ({"lean_on_averages": True}, "averages of both sides"),
+        ({"centering": False}, "without the means"),
+    ):
+        told = lesson_training.batch_says(about(**began))
+        assert "of a network that begins at each row's mean" in told
+        assert said in told
+
+
 def test_formulas_are_those_of_the_base() -> None:
     items, users = about().model, about(based_on="users").model
     assert "r^{(i)}" in lesson.formula_of("vector", items)
@@ -107,6 +119,17 @@ def test_the_noise_of_a_rating_is_each_movies_own() -> None:
     example = about()
     noisy = replace(example.model, item_noise=np.array([0.5, 1.0, 1.5, 2.0, 9, 9, 9, 9], dtype=np.float32))
     assert "0.400 to 1.600" in lesson_use.fold_in_shapes(replace(example, model=noisy))[-1][1]
+
+
+@pytest.mark.parametrize(
+    "scale", [RatingScale(-10, 0, 1), RatingScale(0, 1_000_000, 1), RatingScale(0, 100, 1)], ids=str
+)
+def test_the_loss_is_drawn_on_any_scale(scale: RatingScale, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+    monkeypatch.setattr(figures, "draw", lambda _chart, table, _key, see: lengths.append(len(table)))
+    example = about()
+    lesson_training.loss(replace(example, model=replace(example.model, scale=scale)))
+    assert 200 < lengths[0] < 400
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autorec_core import search, trials
-from autorec_core.errors import InvalidHyperparameterError
+from autorec_core import memory, search, trials
+from autorec_core.errors import InvalidHyperparameterError, NotEnoughMemoryError
 from autorec_core.events import EpochEnded, TrainingEnded, TrainingStarted
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.runs import Run, RunConfig, RunStore, Source
@@ -44,6 +44,24 @@ def made(source: Source, folder: Path, space: SearchSpace = SPACE, seed: int = 0
 
 def go_on(*_: Any) -> bool:
     return True
+
+
+def test_what_would_not_fit_is_refused_whichever_option_it_is_of(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The option that takes most is among those that are looked at, though the search may never try it."""
+
+    def told(num_ratings: int, num_users: int, num_items: int, chosen: Hyperparameters) -> float:
+        return {"adam": 1.0, "lbfgs": 1e18}[chosen.optimizer] * (chosen.hidden_units == 9)
+
+    monkeypatch.setattr(memory, "predicted_bytes", told)
+    run = made(
+        source, tmp_path, replace(SPACE, options={"optimizer": ("lbfgs", "adam"), "loss_over": ("observed", "all")})
+    )
+    with pytest.raises(NotEnoughMemoryError):
+        search.record_search(run, go_on)
+    fits = made(source, tmp_path, replace(SPACE, num_trials=1))
+    assert search.record_search(fits, go_on) is not None
 
 
 def test_each_trial_stays_in_its_ranges_and_the_rest_as_it_was(source: Source, tmp_path: Path) -> None:

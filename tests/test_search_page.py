@@ -16,7 +16,7 @@ from autorec_core.recording import record
 from autorec_core.runs import Run, RunConfig, RunStore
 from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
-from pages.shared import search_charts, searching, services
+from pages.shared import search_charts, searching, services, visit
 
 ROOT = Path(__file__).parent.parent
 SMALL = Hyperparameters(hidden_units=4, epochs=3, batch_size=1024)
@@ -29,7 +29,7 @@ SPACE = SearchSpace(
 def submitted(autorec_home, monkeypatch):
     """What was put in line: no worker is started. A small model stands in for the app's own; the visitor is known."""
     st.cache_resource.clear()
-    monkeypatch.setattr(services.state, "owner", lambda: "me")
+    monkeypatch.setattr(visit.state, "owner", lambda: "me")
     record(made(kind="starter", owner=None, search=None), lambda *_: True)
     configs: list[RunConfig] = []
 
@@ -136,7 +136,7 @@ def test_a_search_is_shown_to_nobody_else_and_is_no_run_to_compare() -> None:
     assert searching.watched() is None
     search.record_search(made(), lambda *_: True)
     assert searching.watched() is not None
-    assert [run.config.kind for run in services.own_runs()] == ["starter"]
+    assert [run.config.kind for run in visit.own_runs()] == ["starter"]
     assert list(opened("compare").dataframe[0].value["run"]) == ["Starter, I-AutoRec 4"]
 
 

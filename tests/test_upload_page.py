@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import services
+from pages.shared import services, visit
 
 ROOT = Path(__file__).parent.parent
 ROWS = [f"{n % 8},{n // 8},{n % 5 + 1}" for n in range(40)]
@@ -18,7 +18,7 @@ ROWS = [f"{n % 8},{n // 8},{n % 5 + 1}" for n in range(40)]
 def alone(autorec_home, monkeypatch):
     """The visitor is known, and nothing is trained."""
     st.cache_resource.clear()
-    monkeypatch.setattr(services.state, "owner", lambda: "somebody")
+    monkeypatch.setattr(visit.state, "owner", lambda: "somebody")
     monkeypatch.setattr(services, "begin", lambda: "")
     yield
     services.close_jobs()

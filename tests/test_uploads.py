@@ -144,7 +144,7 @@ def test_a_name_with_folders_in_it_writes_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_comes_back_as_it_was_read(store: UploadStore) -> None:
-    titles = b'item,title,genres,year\nm0,"One, two",Drama|Noir,1950\nm1,=HYPERLINK(1),,\n'
+    titles = b"item,title,genres,year\nm0,\"One, two\",Drama|Noir,1950\nm1,=HYPERLINK(1),,\nm2,''=1,-,\n"
     ratings = read("mine.csv", csv_of(), titles=titles, columns=COLUMNS)
     kept = store.keep(OWNER, "../mine.csv", ratings)
     assert (kept.name, kept.num_ratings) == ("mine.csv", 40)

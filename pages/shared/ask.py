@@ -10,7 +10,7 @@ import streamlit as st
 from autorec_core.errors import AutoRecError
 from autorec_core.fold_in import ItemBasedFoldIn
 from autorec_core.runs import Run
-from pages.shared import plain, services, stars, state, undo
+from pages.shared import plain, services, stars, state, undo, visit
 from pages.shared.words import _, later
 
 ME = later("Ask me")
@@ -18,9 +18,9 @@ ME = later("Ask me")
 NOT_SEEN = "not seen"
 
 
-def me(given: services.Given) -> None:
+def me(given: visit.Given) -> None:
     """One proposed movie with its stars, and what is known of the visitor."""
-    run = services.current_run()
+    run = visit.current_run()
     if run is None:
         st.info(_("There is no model yet that could ask. The starter model trains; rate from the list meanwhile."))
         return
@@ -51,9 +51,9 @@ def me(given: services.Given) -> None:
             )
 
 
-def _proposal(run: Run, given: services.Given) -> tuple[int | None, float | None]:
+def _proposal(run: Run, given: visit.Given) -> tuple[int | None, float | None]:
     """The movie to ask about, and the share that is known; None where there is none."""
-    unseen, using = services.passed_over(NOT_SEEN), services.recommender(run.id)
+    unseen, using = visit.passed_over(NOT_SEEN), services.recommender(run.id)
     questions = services.questions(run.id)
     if questions is None:
         left = using.model.item_counts.astype(np.float64)
@@ -66,14 +66,14 @@ def _proposal(run: Run, given: services.Given) -> tuple[int | None, float | None
     return (int(found[0]) if len(found) else None), questions.known_share(met)
 
 
-def _card(proposed: int, given: services.Given) -> None:
-    catalogue, name = services.current_catalogue(), services.catalogue_name()
+def _card(proposed: int, given: visit.Given) -> None:
+    catalogue, name = visit.current_catalogue(), visit.catalogue_name()
     stars.cards(
         "ask_card",
         catalogue,
         [proposed],
         given.by_id,
-        services.current_scale(),
+        visit.current_scale(),
         lambda item_id, rating: undo.rate(name, item_id, rating),
     )
     with st.container(horizontal=True):
@@ -84,7 +84,7 @@ def _card(proposed: int, given: services.Given) -> None:
             args=(str(catalogue.items.ids[proposed]),),
             help=_("Another movie is asked about; this one no more."),
         )
-        if len(services.passed_over(NOT_SEEN)):
+        if len(visit.passed_over(NOT_SEEN)):
             st.button(
                 _("Ask again about all"),
                 key="ask_again",
@@ -97,17 +97,17 @@ def _card(proposed: int, given: services.Given) -> None:
 def say_not_seen(item_id: str, is_so: bool) -> None:
     """Remembers, or forgets, that this visitor has not seen a movie. Raises StorageError."""
     if is_so:
-        services.pass_over(item_id, NOT_SEEN)
+        visit.pass_over(item_id, NOT_SEEN)
     else:
-        services.take_up_again(NOT_SEEN, item_id)
+        visit.take_up_again(NOT_SEEN, item_id)
 
 
 def _pass_over(item_id: str) -> None:
-    _told(lambda: services.pass_over(item_id, NOT_SEEN))
+    _told(lambda: visit.pass_over(item_id, NOT_SEEN))
 
 
 def _again() -> None:
-    _told(lambda: services.take_up_again(NOT_SEEN))
+    _told(lambda: visit.take_up_again(NOT_SEEN))
 
 
 def _told(act: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ from autorec_core.comparison import SplitKey, Summary
 from autorec_core.errors import AutoRecError
 from autorec_core.hyperparameters import choice_of
 from autorec_core.runs import Run, RunConfig
-from pages.shared import compare_charts, figures, live, plain, services, state
+from pages.shared import compare_charts, figures, live, plain, services, state, visit
 from pages.shared import pictures as pictures_
 from pages.shared.palette import RUNS, ink
 from pages.shared.words import _, later, ngettext
@@ -286,7 +286,7 @@ def actions(group: Sequence[Summary], labels: Mapping[str, str]) -> None:
 
 def deleted() -> None:
     """Draws what this visitor deleted and can still take back."""
-    for run in services.deleted_runs():
+    for run in visit.deleted_runs():
         with st.container(horizontal=True, vertical_alignment="center", key=f"deleted_{run.id}"):
             name = plain.escaped(live.run_name(run))
             st.markdown(_("Deleted: {name}. It is removed for good after a day.", name=name), width="stretch")

@@ -8,7 +8,7 @@ from autorec_core.ensemble import Ensemble
 from autorec_core.errors import AutoRecError
 from autorec_core.recommender import Recommender
 from autorec_core.runs import Run
-from pages.shared import services
+from pages.shared import services, visit
 from pages.shared.words import _
 
 ALONE, BOTH = "alone", "both"
@@ -19,7 +19,7 @@ def partner_of(run: Run) -> Run | None:
     fingerprint = _fingerprint(run)
     if fingerprint is None:
         return None
-    for other in services.own_runs():
+    for other in visit.own_runs():
         is_other = other.config.hyperparameters.based_on != run.config.hyperparameters.based_on
         if (
             is_other

@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from autorec_core.errors import AutoRecError
 from autorec_core.runs import Run
-from pages.shared import brand, plain, services, starter, state, words
+from pages.shared import brand, plain, services, starter, state, visit, words
 from pages.shared.words import _, later, ngettext, one_language
 
 _FOLDER = Path(__file__).resolve().parent.parent
@@ -146,7 +146,7 @@ def model_name(run: Run) -> str:
 def _sidebar(counts_itself: bool) -> DeltaGenerator:
     brand.draw()
     with st.sidebar:
-        run = services.current_run()
+        run = visit.current_run()
         if run is None:
             st.caption(_("Model in use"))
             starter.aside()
@@ -167,14 +167,14 @@ def _sidebar(counts_itself: bool) -> DeltaGenerator:
         if not counts_itself:
             with counted:
                 try:
-                    count(services.given())
+                    count(visit.given())
                 except AutoRecError as error:  # the pages that need no ratings go on without them
                     st.markdown(plain.lines(_(error.sentence)))
         words.switch()
     return counted
 
 
-def count(given: services.Given) -> None:
+def count(given: visit.Given) -> None:
     """Says how many movies a visitor rated."""
     number = len(given.by_id)
     st.markdown(ngettext("**{count}** movie rated", "**{count}** movies rated", number))

@@ -13,7 +13,7 @@ from autorec_core import datasets, exports
 from autorec_core.errors import AutoRecError
 from autorec_core.imports import History, HistoryEntry, read_history
 from autorec_core.matching import Ambiguous, MatchReport
-from pages.shared import frame, plain, services, state
+from pages.shared import frame, plain, services, state, visit
 from pages.shared.words import _, later, ngettext, sentences
 
 MOST_ASKED = 40
@@ -85,9 +85,9 @@ def current_report() -> MatchReport | None:
     read: History | None = state.live("history", None)
     if read is None:
         return None
-    run = services.current_run()
-    index = services.title_index(None if run is None else run.id, services.catalogue_name())
-    return index.report(read, services.current_scale())
+    run = visit.current_run()
+    index = services.title_index(None if run is None else run.id, visit.catalogue_name())
+    return index.report(read, visit.current_scale())
 
 
 # -- what was found ---------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def _names() -> dict[int, str]:
 
 
 def _name(index: int, names: dict[int, str]) -> str:
-    catalogue = services.current_catalogue()
+    catalogue = visit.current_catalogue()
     year = int(catalogue.items.years[index])
     people = int(catalogue.counts[index])
     names[index] = ngettext(
@@ -202,7 +202,7 @@ def _forget_choices() -> None:
 
 def tables(report: MatchReport) -> None:
     """What was found, what was not, and what was set aside, row by row."""
-    catalogue = services.current_catalogue()
+    catalogue = visit.current_catalogue()
     titles, years = catalogue.display_titles, catalogue.items.years
     if report.matched:
         with st.expander(_("What was found ({count:,})", count=len(report.matched))):
@@ -242,7 +242,7 @@ def tables(report: MatchReport) -> None:
 
 def _agreed(report: MatchReport) -> dict[str, tuple[float, float | None]]:
     """Item id -> rating and moment: what was found, and what the visitor chose."""
-    ids = services.current_catalogue().items.ids
+    ids = visit.current_catalogue().items.ids
     agreed = {str(ids[one.item_index]): (one.rating, one.entry.rated_at) for one in report.matched}
     for one in report.ambiguous[:MOST_ASKED]:
         default = one.choices[0] if len(one.choices) == 1 else NONE_OF_THESE
@@ -254,7 +254,7 @@ def _agreed(report: MatchReport) -> dict[str, tuple[float, float | None]]:
 
 def decision(report: MatchReport) -> None:
     """Add or replace, what that does, and the button that does it."""
-    agreed, own = _agreed(report), services.given().by_id
+    agreed, own = _agreed(report), visit.given().by_id
     how = st.segmented_control(
         _("How to bring them in"),
         [ADD, REPLACE],
@@ -290,9 +290,7 @@ def _keep() -> None:
         return
     agreed, how = _agreed(report), state.get("history_how", ADD)
     try:
-        services.visitor_store().rate_many(
-            state.visitor_id(), services.catalogue_name(), agreed, replace=how == REPLACE
-        )
+        services.visitor_store().rate_many(state.visitor_id(), visit.catalogue_name(), agreed, replace=how == REPLACE)
     except AutoRecError as error:
         state.set_live("history_error", error.sentence)
         return
@@ -309,7 +307,7 @@ def last_import() -> None:
         st.success(_("The import is undone. Your ratings are what they were before."))
     elif done is not None:
         st.success(ngettext("{count:,} rating is stored.", "{count:,} ratings are stored.", done))
-    can_undo = services.visitor_store().can_undo_import(state.visitor_id(), services.catalogue_name())
+    can_undo = services.visitor_store().can_undo_import(state.visitor_id(), visit.catalogue_name())
     if done is None and not can_undo:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -326,7 +324,7 @@ def last_import() -> None:
 
 def _undo() -> None:
     try:
-        services.visitor_store().undo_import(state.visitor_id(), services.catalogue_name())
+        services.visitor_store().undo_import(state.visitor_id(), visit.catalogue_name())
     except AutoRecError as error:
         state.set_live("history_error", error.sentence)
         return
@@ -339,7 +337,7 @@ def _undo() -> None:
 
 def take_home() -> None:
     """The visitor's ratings in other sites' layouts."""
-    own = services.given().by_id
+    own = visit.given().by_id
     st.subheader(_("Take your ratings along"))
     if not own:
         st.markdown(_("You have no ratings yet. Rate a few movies, or bring a history above."))
@@ -359,7 +357,7 @@ def take_home() -> None:
 
 
 def _files(own: dict[str, float]) -> Iterator[tuple[str, str]]:
-    name, catalogue = services.catalogue_name(), services.current_catalogue()
+    name, catalogue = visit.catalogue_name(), visit.current_catalogue()
     for layout in exports.LAYOUTS:
         yield (
             layout,
@@ -367,7 +365,7 @@ def _files(own: dict[str, float]) -> Iterator[tuple[str, str]]:
                 layout,
                 own,
                 catalogue.items,
-                services.current_scale(),
+                visit.current_scale(),
                 means=catalogue.means,
                 moments=services.visitor_store().moments_of(state.visitor_id(), name),
                 links=datasets.links(name),

@@ -6,20 +6,20 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from autorec_core.runs import Run
-from pages.shared import live, services, state
+from pages.shared import live, state, visit
 from pages.shared.words import _
 
 
 def took_over(run: Run) -> bool:
     """Whether a run's model is in use only because its training ended; the visitor never said so."""
-    current = services.current_run()
+    current = visit.current_run()
     is_current = current is not None and current.id == run.id
     return is_current and run.config.owner is not None and state.chosen_run_id() != run.id
 
 
 def back_button(run: Run, key: str) -> None:
     """Draws the way back to the model that was in use before a run's; nothing where there was none."""
-    before = services.run_unasked(without=run.id)
+    before = visit.run_unasked(without=run.id)
     if before is not None:
         _use(
             _("Back to the starter model") if before.config.kind == "starter" else _("Back to the model before"),
@@ -34,7 +34,7 @@ def notice(run: Run) -> None:
     Args:
         run: whose model is in use.
     """
-    newest = services.run_unasked()
+    newest = visit.run_unasked()
     if took_over(run):
         with _row():
             told = _("Your newest model is in use since its training ended: {model}.", model=live.run_name(run))

@@ -42,17 +42,19 @@ def loss_shapes(about: Example) -> list[tuple[str, str]]:
 
 def loss(about: Example) -> None:
     """Draws both losses over a shift of the reconstruction."""
-    high = about.model.scale.high
+    scale = about.model.scale
+    high = max(abs(scale.low), abs(scale.high))
+    step = 0.1 if high <= 10 else high / 100
     shift = st.slider(
         _("Move the whole reconstruction by"),
         -float(high),
         float(high) / 2,
         0.0,
-        0.1,
+        step,
         key="learn_shift",
         help=_("In rating units; 0 is what the network gives back."),
     )
-    shifts = np.round(np.arange(-high, high / 2 + 0.05, 0.1), 2)
+    shifts = np.round(np.arange(-high, high / 2 + step / 2, step), 2)
     masked, everywhere = walkthrough.shifted_losses(about.row, shifts)
     # 0.0 is added so that none is -0.0.
     best = {"masked": shifts[np.argmin(masked)] + 0.0, "everywhere": shifts[np.argmin(everywhere)] + 0.0}
@@ -203,9 +205,21 @@ def batch_says(about: Example) -> str:
             rows=rated,
         )
     )
-    return sentences(
-        told, _("The picture has real batches of this data, at the first step, when all weights are still 0.")
-    )
+    chosen = about.model.hyperparameters
+    if chosen.lean_on_averages:
+        pictured = _(
+            "The picture has real batches of this data, at the first step of a network that begins at each row's mean, "
+            "all its weights 0. This model began at the averages of both sides, and its own first batches agreed less "
+            "on what those leave to learn."
+        )
+    elif not chosen.centering:
+        pictured = _(
+            "The picture has real batches of this data, at the first step of a network that begins at each row's mean, "
+            "all its weights 0; this model began without the means."
+        )
+    else:
+        pictured = _("The picture has real batches of this data, at the first step, when all weights are still 0.")
+    return sentences(told, pictured)
 
 
 def batch_shapes(about: Example) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ from autorec_core.events import (
 from autorec_core.hyperparameters import Hyperparameters
 from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
-from pages.shared import curve, services, show, state, steady, told, transport
+from pages.shared import curve, services, show, state, steady, told, transport, visit
 from pages.shared.palette import BASELINE, TEST, TRAIN, VALID
 from pages.shared.words import _, ngettext, one_language
 
@@ -181,7 +181,7 @@ def start(config: RunConfig) -> None:
 
 def shown_runs() -> list[Run]:
     """The visitor's runs and the starter's, newest first."""
-    runs = services.own_runs()
+    runs = visit.own_runs()
     return [run for run in runs if run.config.owner is not None or run.config.kind == "starter"][:MOST_RUNS]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from autorec_core.ratings import IntArray
-from pages.shared import ask, frame, services, stars, state, undo
+from pages.shared import ask, frame, stars, state, undo, visit
 from pages.shared.words import _, later, ngettext
 
 CARDS_A_PAGE = 52
@@ -25,7 +25,7 @@ ALL, NOT_RATED, RATED = later("All movies"), later("Not rated yet"), later("Rate
 def ask_me(counted: Any, told: Any) -> None:
     """One movie at a time, as `ask.me` has it; what else is drawn, and where, as of `listed`."""
     with frame.told():
-        given = services.given()
+        given = visit.given()
         _count(counted, told, given)
         ask.me(given)
 
@@ -42,12 +42,12 @@ def listed(counted: Any, told: Any, found: IntArray, show: str, sought: tuple[An
         sought: what was looked for to find them.
     """
     with frame.told():
-        given = services.given()
+        given = visit.given()
         _count(counted, told, given)
         _cards(given, found, show, sought)
 
 
-def _count(counted: Any, told: Any, given: services.Given) -> None:
+def _count(counted: Any, told: Any, given: visit.Given) -> None:
     with counted:
         frame.count(given)
     with told, st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -60,11 +60,11 @@ def _count(counted: Any, told: Any, given: services.Given) -> None:
             disabled=bool(missing),
         )
         st.page_link(frame.page_path("history"), label=_("Rated elsewhere? Bring your history"))
-        undo.button(services.current_catalogue())
+        undo.button(visit.current_catalogue())
 
 
-def _cards(given: services.Given, found: IntArray, show: str, sought: tuple[Any, ...]) -> None:
-    listed_items, not_seen = found.tolist(), services.passed_over(ask.NOT_SEEN)
+def _cards(given: visit.Given, found: IntArray, show: str, sought: tuple[Any, ...]) -> None:
+    listed_items, not_seen = found.tolist(), visit.passed_over(ask.NOT_SEEN)
     rated = given.item_indices.tolist()
     if show == RATED:
         wanted = set(listed_items)
@@ -86,16 +86,16 @@ def _cards(given: services.Given, found: IntArray, show: str, sought: tuple[Any,
         if st.button(_("Clear all filters"), on_click=state.begin_again, args=FILTERS):
             st.rerun()  # the filters are not of this fragment
         return
-    catalogue_name = services.catalogue_name()
+    catalogue_name = visit.catalogue_name()
     pages = math.ceil(len(listed_items) / CARDS_A_PAGE)
     page = min(state.get("rate_page", 1) or 1, pages)
     st.caption(ngettext("{count:,} movie", "{count:,} movies", len(listed_items)))
     stars.cards(
         "rate_cards",
-        services.current_catalogue(),
+        visit.current_catalogue(),
         listed_items[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE],
         given.by_id,
-        services.current_scale(),
+        visit.current_scale(),
         lambda item_id, rating: undo.rate(catalogue_name, item_id, rating),
         not_seen=not_seen,
         say_not_seen=ask.say_not_seen,

@@ -12,7 +12,7 @@ from autorec_core.runs import Run
 from autorec_core.splits import Split
 from autorec_core.trained_model import TrainedModel
 from autorec_core.walkthrough import Row, joined, row_through
-from pages.shared import rows, services
+from pages.shared import rows, services, visit
 from pages.shared.words import _
 
 ENOUGH = 5
@@ -89,7 +89,7 @@ def learnt_from(run_id: str) -> Compressed:
 
 def current(model: TrainedModel, learnt: Compressed) -> Reader:
     """The visitor where they rated enough that the model knows, else a user of the data with a fair number."""
-    given = services.given()
+    given = visit.given()
     own = len(given.item_indices)
     if own >= ENOUGH:
         user, items, ratings = None, given.item_indices, given.ratings

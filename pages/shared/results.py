@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core import takeaway
 from autorec_core.runs import Run
-from pages.shared import charts, figures, in_use, live, pictures, services, sets, state
+from pages.shared import charts, figures, in_use, live, pictures, sets, state, visit
 from pages.shared.palette import ink
 from pages.shared.words import _, ngettext
 
@@ -55,7 +55,7 @@ def of_run(run: Run) -> None:
                 key="scores",
                 alt=_in_words(ended),
             )
-    current = services.current_run()
+    current = visit.current_run()
     is_current = current is not None and current.id == run.id
     if run.has_model and not is_current and not run.beats_averages:
         st.caption(_("Averages alone predict better than this model, so it is not taken into use by itself."))

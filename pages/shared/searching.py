@@ -16,7 +16,7 @@ from autorec_core.jobs import JobStatus
 from autorec_core.runs import Run, RunConfig
 from autorec_core.search_space import SearchSpace
 from autorec_core.trials import Trial
-from pages.shared import controls, figures, frame, plain, search_charts, services, sets, state, told
+from pages.shared import controls, figures, frame, plain, search_charts, services, sets, state, told, visit
 from pages.shared.palette import ink
 from pages.shared.words import _, later, ngettext
 
@@ -156,7 +156,7 @@ def _nearest(stops: list[Any], value: float) -> Any:
 
 def watched() -> Run | None:
     """The search to show: one that runs or waits, else the newest of this visitor's."""
-    found = services.own_searches()
+    found = visit.own_searches()
     active = (run for run in found if services.jobs().status(run.id).is_active)
     return next(active, found[0] if found else None)
 

@@ -16,7 +16,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 
 import autorec_core
-from autorec_core import logs, settings, storage
+from autorec_core import logs, settings, shelf, storage
 from autorec_core.visitors import is_visitor_id, new_visitor_id
 from pages.shared import services, tidy
 from pages.shared.state import VISITOR_COOKIE
@@ -25,6 +25,9 @@ _LOG = logging.getLogger(f"{logs.NAME}.server")
 
 SECONDS_REMEMBERED = 400 * 24 * 3600
 """The longest that browsers keep a cookie."""
+
+SECONDS_BETWEEN_CLEAN_UPS = 3600.0
+"""Of the runs that were deleted."""
 
 
 class VisitorCookie:
@@ -78,11 +81,20 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     atexit.register(leave_threads_behind)
     _LOG.info("the server begins", extra={"home": str(storage.home()), "version": autorec_core.__version__})
     threading.Thread(target=services.begin, daemon=True).start()
-    tidying = asyncio.create_task(tidy.keep_tidy())
+    tasks = [asyncio.create_task(tidy.keep_tidy()), asyncio.create_task(keep_cleaning_up())]
     yield
-    tidying.cancel()
+    for task in tasks:
+        task.cancel()
     services.close_jobs()
     _LOG.info("the server has ended")
+
+
+async def keep_cleaning_up() -> None:
+    """Removes for good what was deleted a day ago, again and again as long as the server lives; `services.begin` is the
+    first to do so."""
+    while True:
+        await asyncio.sleep(SECONDS_BETWEEN_CLEAN_UPS)
+        await asyncio.to_thread(lambda: shelf.clean_up(services.run_store()))
 
 
 def leave_threads_behind() -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from autorec_core.catalogue import Catalogue
 from autorec_core.errors import AutoRecError
-from pages.shared import plain, services, state
+from pages.shared import plain, state, visit
 from pages.shared.words import _
 
 MOST = 100
@@ -27,9 +27,9 @@ class Step:
 
 
 def rate(catalogue: str, item_id: str, rating: float | None) -> None:
-    """Keeps or clears a rating, and remembers what was there. Raises StorageError as `services.rate` does."""
-    before = services.rating_of(catalogue, item_id)
-    services.rate(catalogue, item_id, rating)
+    """Keeps or clears a rating, and remembers what was there. Raises StorageError as `visit.rate` does."""
+    before = visit.rating_of(catalogue, item_id)
+    visit.rate(catalogue, item_id, rating)
     if before != rating:
         steps = _steps()
         steps.append(Step(catalogue, item_id, before))
@@ -38,7 +38,7 @@ def rate(catalogue: str, item_id: str, rating: float | None) -> None:
 
 def button(catalogue: Catalogue) -> None:
     """Draws the button that takes back the last change; it says which."""
-    steps, name = _steps(), services.catalogue_name()
+    steps, name = _steps(), visit.catalogue_name()
     last = next((step for step in reversed(steps) if step.catalogue == name), None)
     index = None if last is None else catalogue.items.find(last.item_id)
     told = _("Takes back what you rated last.")
@@ -61,7 +61,7 @@ def _undo(catalogue: str) -> None:
     if place is None:
         return
     try:
-        services.rate(catalogue, steps[place].item_id, steps[place].before)
+        visit.rate(catalogue, steps[place].item_id, steps[place].before)
     except AutoRecError as error:
         state.set_live("undo_error", error.sentence)
     else:

@@ -13,7 +13,7 @@ from autorec_core.errors import AutoRecError
 from autorec_core.ordering import OwnRating, Wishes
 from autorec_core.ratings import BoolArray, RatingScale
 from autorec_core.recommender import Recommendation
-from pages.shared import plain, recommended, services, stars, state, undo
+from pages.shared import plain, recommended, stars, state, undo, visit
 from pages.shared.palette import YOU
 from pages.shared.words import _, later
 
@@ -98,7 +98,7 @@ def _wish(label: str, key: str, steps: Sequence[float], help: str, *, disabled: 
 # -- what if ----------------------------------------------------------------------------------------------------------
 
 
-def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> services.Given:
+def what_if(given: visit.Given, catalogue: Catalogue, scale: RatingScale) -> visit.Given:
     """Draws one rating to be dragged or dropped; returns the ratings as they would be then. Nothing is stored."""
     options = [AS_GIVEN, *given.item_indices.tolist()]
     ratings = dict(zip(given.item_indices.tolist(), given.ratings.tolist(), strict=True))
@@ -148,11 +148,11 @@ def what_if(given: services.Given, catalogue: Catalogue, scale: RatingScale) -> 
         return given
     kept = given.item_indices != item if dropped else np.ones(len(given.item_indices), dtype=bool)
     would_be = np.where(given.item_indices == item, rating, given.ratings)
-    return services.Given(given.by_id, given.item_indices[kept], would_be[kept])
+    return visit.Given(given.by_id, given.item_indices[kept], would_be[kept])
 
 
 def _keep(item: int, item_id: str, rating: float | None) -> None:
-    if _try(lambda: services.rate(services.catalogue_name(), item_id, rating)):
+    if _try(lambda: visit.rate(visit.catalogue_name(), item_id, rating)):
         _back(item)
 
 
@@ -183,13 +183,13 @@ def moved(before: Sequence[int], after: Sequence[int]) -> dict[int, str]:
 def without_passed_over(allowed: BoolArray) -> BoolArray:
     """What may be recommended, less what the visitor is not interested in."""
     left = allowed.copy()
-    left[services.passed_over(NOT_INTERESTED)] = False
+    left[visit.passed_over(NOT_INTERESTED)] = False
     return left
 
 
-def cards(found: Sequence[Recommendation], catalogue: Catalogue, given: services.Given, scale: RatingScale) -> None:
+def cards(found: Sequence[Recommendation], catalogue: Catalogue, given: visit.Given, scale: RatingScale) -> None:
     """The movies of the list as cards: one that is rated there, or is not interesting, leaves the list."""
-    name = services.catalogue_name()
+    name = visit.catalogue_name()
     stars.cards(
         "list_cards",
         catalogue,
@@ -197,7 +197,7 @@ def cards(found: Sequence[Recommendation], catalogue: Catalogue, given: services
         given.by_id,
         scale,
         lambda item_id, rating: undo.rate(name, item_id, rating),
-        not_seen=services.passed_over(NOT_INTERESTED),
+        not_seen=visit.passed_over(NOT_INTERESTED),
         say_not_seen=_say_not_interested,
         words={
             "notSeen": _("Not interested"),
@@ -210,7 +210,7 @@ def cards(found: Sequence[Recommendation], catalogue: Catalogue, given: services
 
 def passed_over(catalogue: Catalogue) -> None:
     """Brings back what the visitor was not interested in."""
-    passed = services.passed_over(NOT_INTERESTED).tolist()
+    passed = visit.passed_over(NOT_INTERESTED).tolist()
     if not passed:
         return
     ids = [str(catalogue.items.ids[item]) for item in passed]
@@ -232,20 +232,20 @@ def passed_over(catalogue: Catalogue) -> None:
 def _say_not_interested(item_id: str, is_so: bool) -> None:
     """Raises StorageError."""
     if is_so:
-        services.pass_over(item_id, NOT_INTERESTED)
+        visit.pass_over(item_id, NOT_INTERESTED)
     else:
-        services.take_up_again(NOT_INTERESTED, item_id)
+        visit.take_up_again(NOT_INTERESTED, item_id)
 
 
 def _bring_back() -> None:
     chosen = state.get("bring_back")
     if chosen is not None:
-        _try(lambda: services.take_up_again(NOT_INTERESTED, chosen))
+        _try(lambda: visit.take_up_again(NOT_INTERESTED, chosen))
         state.put("bring_back", None)
 
 
 def _bring_all_back() -> None:
-    _try(lambda: services.take_up_again(NOT_INTERESTED))
+    _try(lambda: visit.take_up_again(NOT_INTERESTED))
 
 
 def _try(act: Callable[[], None]) -> bool:
