@@ -83,5 +83,5 @@ def test_a_set_that_is_deleted_elsewhere_is_no_longer_named_where_it_was_chosen(
     app.selectbox(key=box).set_value("Yours: mine.csv").run()  # as the browser goes on calling it
     assert not app.exception
     told = app.selectbox(key=box).proto
-    assert (told.set_value, told.raw_value) == (True, "MovieLens latest-small (2016)")  # a browser shows what it is told
+    assert (told.set_value, told.raw_value) == (True, "MovieLens latest-small (2016)")
     assert page == "data" or app.selectbox(key="preset").value == "custom"  # no longer fitted to what is trained on
