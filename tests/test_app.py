@@ -157,9 +157,11 @@ def test_an_own_model_is_taken_into_use_by_itself_only_if_it_beats_the_averages(
     assert bad.has_model
     assert not bad.beats_averages
     assert visit.current_run().id == trained.id
+    assert "On validation, averages alone do as well as this model or better" in texts(opened("train"))
     good = train(epochs=12)
     assert good.beats_averages
     assert visit.current_run().id == good.id
+    assert "on validation it predicts better than averages alone" in texts(opened("train"))  # the test may not agree
     train(epochs=1, learning_rate=1e-6, centering=False)
     assert visit.current_run().id == good.id
     chosen.append(bad.id)

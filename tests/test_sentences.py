@@ -19,8 +19,8 @@ from pages.shared import words
 
 CORE = Path(errors.__file__).parent
 NOT_FOR_VISITORS = {
-    *("batch", "cli", "cli_operate", "cli_reproduce", "events", "fit", "operating", "recommender", "reproduce"),
-    *("settings", "snapshots", "tensorboard"),
+    *("batch", "cli", "cli_common", "cli_operate", "cli_reproduce", "cli_train", "events", "fit", "operating"),
+    *("recommender", "reproduce", "settings", "snapshots", "tensorboard"),
 }
 """Modules whose errors a page does not show: of the command line, of the operator, of callers."""
 MODULES = sorted(path for path in CORE.glob("*.py") if path.stem not in NOT_FOR_VISITORS)

@@ -102,6 +102,12 @@ class TestPace:
         app.selectbox(key="pace").set_value(4.0).run()
         assert app.run().selectbox(key="pace").value == 4.0
 
+    def test_a_training_of_somebody_else_keeps_its_own(self, runner: Runner, tmp_path: Path) -> None:
+        """Such as the starter's, which all who open the app wait for."""
+        app = session(RunStore(tmp_path).create(RunConfig(kind="starter"))).app.run()
+        app.selectbox(key="pace").set_value(1.0).run()
+        assert (app.selectbox(key="pace").value, runner.paces) == (1.0, {})
+
 
 def test_whoever_leaves_the_page_and_comes_back_sees_what_they_changed(
     runner: Runner, new_run: Callable[[], Run]

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import services, visit
+from pages.shared import services, sets, visit
 
 ROOT = Path(__file__).parent.parent
 ROWS = [f"{n % 8},{n // 8},{n % 5 + 1}" for n in range(40)]
@@ -69,3 +69,19 @@ def test_what_can_not_be_told_row_by_row_is_not_left_out() -> None:
     app = brought(*ROWS, '9,"9,3', "1,2,3")
     assert app.error
     assert not app.checkbox
+
+
+@pytest.mark.parametrize(("page", "box"), [("train", "dataset"), ("data", "explore_set")])
+def test_a_set_that_is_deleted_elsewhere_is_no_longer_named_where_it_was_chosen(page: str, box: str) -> None:
+    keep = next(button for button in brought(*ROWS).button if button.label == "Keep it")
+    keep.click().run()
+    (kept,) = services.upload_store().of("somebody")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run().switch_page(f"pages/{page}.py").run()
+    app.selectbox(key=box).set_value(sets.OWN + kept.id).run()
+    assert page == "data" or app.selectbox(key="preset").value == "fitted"
+    services.upload_store().delete("somebody", kept.id)  # in another tab
+    app.selectbox(key=box).set_value("Yours: mine.csv").run()  # as the browser goes on calling it
+    assert not app.exception
+    told = app.selectbox(key=box).proto
+    assert (told.set_value, told.raw_value) == (True, "MovieLens latest-small (2016)")
+    assert page == "data" or app.selectbox(key="preset").value == "custom"  # no longer fitted to what is trained on

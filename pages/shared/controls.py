@@ -160,7 +160,7 @@ def _take_base() -> None:
 
 
 def choose_dataset(name: str) -> None:
-    """Chooses a data set on another page's behalf, with all that its own control would do; in a callback."""
+    """Chooses a data set without its control, with all that that would do; in a callback, or before it is drawn."""
     before = state.get("dataset") or datasets.BUNDLED
     state.put("dataset", name)
     _take_dataset(before)
@@ -192,7 +192,7 @@ def dataset_control() -> str:
     """Draws the choice of a data set; returns its name. Those that need a download come last, and say so."""
     options = sets.options()
     if state.get("dataset") not in (None, *options):  # a set of the visitor's own that they have deleted since
-        state.forget("dataset")
+        choose_dataset(datasets.BUNDLED)
     name = box(
         _("Data set"),
         options,

@@ -67,7 +67,7 @@ def set_control() -> str:
     """Draws the choice of a set; returns its name."""
     options = [name for name in sets.options() if sets.is_ready(name)]
     if state.get("explore_set") not in (None, *options):  # an own set that was deleted since
-        state.forget("explore_set")
+        state.put("explore_set", datasets.BUNDLED)  # only dropped, the browser would go on showing its name
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     name = left.selectbox(
         _("Data set"),

@@ -58,15 +58,20 @@ def of_run(run: Run) -> None:
     current = visit.current_run()
     is_current = current is not None and current.id == run.id
     if run.has_model and not is_current and not run.beats_averages:
-        st.caption(_("Averages alone predict better than this model, so it is not taken into use by itself."))
+        st.caption(
+            _(
+                "On validation, averages alone do as well as this model or better, so it is not taken into use by "
+                "itself."
+            )
+        )
     took_over = in_use.took_over(run)
     if took_over:
         if state.live("awaited", "") == run.id:  # this is far down the page, and who waited is looking at the curve
             st.toast(_("Trained. Recommendations and all other pages use this model from now on."), duration="long")
         st.info(
             _(
-                "**All pages use this model now**, Recommendations too: it is your newest, and it predicts better than "
-                "averages alone."
+                "**All pages use this model now**, Recommendations too: it is your newest, and on validation it "
+                "predicts better than averages alone."
             )
         )
     state.forget_live("awaited")

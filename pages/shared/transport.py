@@ -62,7 +62,7 @@ def draw(
             format_func=lambda pace: _(PACES[pace]),
             key="pace",
             on_change=_take_pace,
-            args=(run_id,),
+            args=(run_id if is_own else "",),  # the starter's is everybody's
             width=190,
             help=_("How fast epochs may follow each other; slower lets you watch. It changes no number."),
             persist_state="session",

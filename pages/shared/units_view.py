@@ -224,7 +224,7 @@ def overview_table(units: CodeUnits, order: list[int]) -> pd.DataFrame:
 
 def choose(unit: int) -> None:
     """Makes a unit the one that is shown; a callback."""
-    state.forget("units_favours")
+    state.put("units_favours", ANYTHING)  # only dropped, the browser's own choice would come back with its next word
     state.put("units_unit", unit)
 
 
