@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from autorec_core import memory, operating, storage
+from autorec_core.cli_common import print_json
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -27,7 +27,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 def _status(chosen: argparse.Namespace) -> int:
     found = operating.status()
     if chosen.json:
-        print(json.dumps(found, indent=1))
+        print_json(found)
         return 0
     words = memory.in_words
     print(f"home      {found['home']}")
