@@ -66,13 +66,11 @@ def _picture(
 def set_control() -> str:
     """Draws the choice of a set; returns its name."""
     options = [name for name in sets.options() if sets.is_ready(name)]
-    if state.get("explore_set") not in (None, *options):  # an own set that was deleted since
-        state.put("explore_set", datasets.BUNDLED)  # only dropped, the browser would go on showing its name
+    state.put_among("explore_set", options, datasets.BUNDLED)  # an own set may have been deleted since
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     name = left.selectbox(
         _("Data set"),
         options,
-        index=options.index(datasets.BUNDLED),
         format_func=sets.label,
         key="explore_set",
         on_change=forget_choice,
