@@ -13,7 +13,7 @@ import pytest
 import streamlit as st
 
 from autorec_core import shelf
-from autorec_core.runs import RunConfig
+from autorec_core.runs import RunConfig, RunStore
 from pages.shared import server, services
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +47,14 @@ def test_what_was_deleted_a_day_ago_goes_for_good_while_the_server_goes_on(monke
     st.cache_resource.clear()
     store = services.run_store()
     old, new = store.create(RunConfig()), store.create(RunConfig())
+    really, failures = shelf.clean_up, [PermissionError()]
+
+    def clean_up(store: RunStore) -> int:
+        if failures:  # once: the server looks again all the same
+            raise failures.pop()
+        return really(store)
+
+    monkeypatch.setattr(shelf, "clean_up", clean_up)
 
     async def serve() -> None:
         cleaning = asyncio.create_task(server.keep_cleaning_up())

@@ -94,7 +94,10 @@ async def keep_cleaning_up() -> None:
     first to do so."""
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_CLEAN_UPS)
-        await asyncio.to_thread(lambda: shelf.clean_up(services.run_store()))
+        try:
+            await asyncio.to_thread(lambda: shelf.clean_up(services.run_store()))
+        except Exception:  # a folder that can't be read just now; the next look is another
+            _LOG.exception("deleted runs could not be removed")
 
 
 def leave_threads_behind() -> None:
